@@ -1,0 +1,52 @@
+# Every target makes .venv by itself from requirements/*.lock; nothing else is needed than Python >= 3.11 and make.
+PYTHON  ?= python3
+VENV    ?= .venv
+PY      := $(VENV)/bin/python
+TARGET  ?= embedded
+PACE    ?= 10
+OBJECTIVES ?= objectives.toml
+RUNS_DIR   ?= reports/runs
+K       ?=
+
+.PHONY: help gameday test lint format bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
+	@echo "  options: TARGET=$(TARGET) PACE=$(PACE) K=<pytest -k> OBJECTIVES=$(OBJECTIVES) RUNS_DIR=$(RUNS_DIR)"
+
+$(VENV)/run.stamp: requirements/run.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is %s: set PYTHON=python3.11" % sys.version.split()[0])'
+	@echo "setting up $(VENV) from requirements/run.lock (once, about a minute)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/run.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.lock
+	@touch $@
+
+gameday: $(VENV)/run.stamp  ## every scenario on TARGET (default: embedded), verdict table and reports
+	@$(PY) -m pytest scenarios --target $(TARGET) --pace $(PACE) --objectives $(OBJECTIVES) --runs-dir $(RUNS_DIR) $(if $(K),-k "$(K)")
+
+test: $(VENV)/run.stamp  ## the harness's own tests
+	@$(PY) -m pytest tests
+
+lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(VENV)/dev.stamp  ## ruff's fixes and format
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: $(VENV)/run.stamp  ## the benchmarks, as a table
+	@$(PY) -m benchmarks
+
+lock:  ## resolve requirements/*.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" pyproject.toml -o requirements/run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" --group pyproject.toml:dev -c requirements/run.lock -o requirements/dev.lock
+
+clean:  ## remove .venv and caches; records in RUNS_DIR stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

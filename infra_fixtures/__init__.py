@@ -1,0 +1,1 @@
+"""Stands two-region systems up, breaks them, and puts them back."""

@@ -1,0 +1,1 @@
+"""Real processes that carry traffic and obey what the control plane says."""

@@ -1,0 +1,135 @@
+"""Followers: read the desired state, make it so. Nudged by every mutating API call, with a slow poll as a safety net."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+import boto3
+import msgspec
+from botocore.config import Config
+
+from infra_fixtures.site import Site
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SLOW_POLL_S = 5.0
+RECONNECT_S = 0.1
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One mutating AWS API call that succeeded, as the front saw it.
+
+    `service` is botocore's service name (route53, rds, lambda, s3, ec2, ...), `action` the operation (PutObject,
+    RevokeSecurityGroupIngress, ...), `resource` what the request path names ("bucket/key" for S3; may be empty).
+    `at_ns` is time.monotonic_ns() when the call returned.
+    """
+
+    seq: int
+    at_ns: int
+    region: str
+    service: str
+    action: str
+    resource: str = ""
+
+
+class Follower(Protocol):
+    """A part of the data plane that obeys a part of the control plane."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The services whose changes concern it."""
+
+    async def reconcile(self, changes: Sequence[Change]) -> None:
+        """Read the desired state and make it so; `changes` is what nudged it, empty at the start and on the slow poll."""
+
+
+@functools.cache
+def client(site: Site, service: str, region: str) -> Any:
+    """A boto3 client for followers: the internal endpoint, which no region's loss takes away.
+
+    Call it through `asyncio.to_thread` (boto3 blocks). Building one costs 20-50 ms, so they are kept.
+    """
+    return boto3.session.Session().client(
+        service,
+        region_name=region,
+        endpoint_url=site.internal.url,
+        aws_access_key_id="follower",
+        aws_secret_access_key="follower",
+        config=Config(
+            retries={"max_attempts": 1},
+            connect_timeout=2,
+            read_timeout=10,
+            max_pool_connections=20,
+            s3={"addressing_style": "path"},
+        ),
+    )
+
+
+async def call(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Run a blocking call (a boto3 operation) off the event loop."""
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+async def follow(site: Site, *followers: Follower, slow_poll_s: float = SLOW_POLL_S) -> None:
+    """Keep followers reconciled until cancelled; one that raises is logged and tried again at the next nudge or poll."""
+    desks = [_Desk(f) for f in followers]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_listen(site, desks))
+        for desk in desks:
+            group.create_task(desk.work(slow_poll_s))
+
+
+class _Desk:
+    """One follower's in-tray: changes that arrive while it works are handed over together afterwards."""
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        self._tray: list[Change] = []
+        self._nudge = asyncio.Event()
+
+    def put(self, change: Change | None) -> None:
+        if change is None:
+            self._nudge.set()
+        elif change.service in self.follower.services:
+            self._tray.append(change)
+            self._nudge.set()
+
+    async def work(self, slow_poll_s: float) -> None:
+        while True:
+            self._nudge.clear()
+            changes, self._tray = self._tray, []
+            try:
+                await self.follower.reconcile(changes)
+            except Exception:  # noqa: BLE001 - a follower that fails must go on following
+                log.exception("%s could not reconcile", type(self.follower).__name__)
+            try:
+                async with asyncio.timeout(slow_poll_s):
+                    await self._nudge.wait()
+            except TimeoutError:
+                pass
+
+
+async def _listen(site: Site, desks: Sequence[_Desk]) -> None:
+    """Read the front's change stream; after every (re)connection all followers look at everything once."""
+    decoder = msgspec.json.Decoder(Change)
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=None)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        while True:
+            try:
+                async with session.get(f"{site.internal.url}/_drill/changes") as response:
+                    for desk in desks:
+                        desk.put(None)
+                    async for line in response.content:
+                        if line.strip():
+                            change = decoder.decode(line)
+                            for desk in desks:
+                                desk.put(change)
+            except (aiohttp.ClientError, OSError):
+                pass
+            await asyncio.sleep(RECONNECT_S)

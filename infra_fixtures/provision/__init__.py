@@ -1,0 +1,1 @@
+"""Creates the topology with plain boto3, one layer a file."""

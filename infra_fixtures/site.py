@@ -1,0 +1,168 @@
+"""Where everything of one embedded run listens and lives: the addresses that its processes agree on.
+
+A run owns one /24 of the loopback range (127.a.b.0/24, held by a file lock), so two runs never meet. Names that AWS
+would resolve (API endpoints, clusters) lead to these addresses.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A TCP (for DNS also UDP) endpoint on loopback."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The endpoint as an http URL."""
+        return f"http://{self.host}:{self.port}"
+
+
+class RegionSite(msgspec.Struct, frozen=True):
+    """The endpoints of one region.
+
+    aws: the region's AWS API (front). edge: where clients reach its regional API endpoint (a link before `gateway`).
+    gateway: the API Gateway server itself. writer, reader: the Aurora cluster's endpoints inside the VPC (links before
+    `node`). node: PostgreSQL itself. upstream: this region's end of the inter-region replication link: what its
+    PostgreSQL dials to reach the other region's node. egress: the link through which functions reach AWS APIs.
+    lambda_api: the Lambda service's Invoke API. runtime_host: where the Runtime APIs of its workers listen, on ports
+    that the system chooses.
+    """
+
+    name: str
+    aws: Address
+    edge: Address
+    gateway: Address
+    writer: Address
+    reader: Address
+    node: Address
+    upstream: Address
+    egress: Address
+    lambda_api: Address
+    runtime_host: str
+
+
+class Site(msgspec.Struct, frozen=True):
+    """One embedded run: `regions` primary first; every process of the run is given this as a JSON file."""
+
+    run_id: str
+    work_dir: str
+    pace: float
+    regions: tuple[RegionSite, RegionSite]
+    global_aws: Address
+    """AWS APIs that belong to no region: Route 53, IAM, CloudFront."""
+    internal: Address
+    """The whole AWS API for followers: never gated by a region's loss; also the admin API and the change stream."""
+    backend: Address
+    """moto itself; only the front speaks to it."""
+    dns: Address
+    """Route 53's name server, UDP and TCP; it also answers the names AWS gives its endpoints."""
+    backbone: Address
+    """Control API of the process that spans regions (supervisor, inter-region links, Aurora manager)."""
+    account_id: str = "123456789012"
+    pg_bin: str = ""
+    """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
+    pg_uid: int | None = None
+    """The unprivileged user PostgreSQL runs as where the harness is root; None: as the harness itself."""
+
+    @property
+    def primary(self) -> RegionSite:
+        """The region that serves in normal operation."""
+        return self.regions[0]
+
+    @property
+    def standby(self) -> RegionSite:
+        """The scaled-down mirror."""
+        return self.regions[1]
+
+    def region(self, name: str) -> RegionSite:
+        """The site of a region by its AWS name; KeyError where it is none of this run's."""
+        for r in self.regions:
+            if r.name == name:
+                return r
+        raise KeyError(name)
+
+    @property
+    def path(self) -> Path:
+        """Where this site's own JSON lies."""
+        return Path(self.work_dir) / "site.json"
+
+    def save(self) -> None:
+        """Write the site where its processes look for it."""
+        self.path.write_bytes(msgspec.json.encode(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Site:
+        """Read a site that `save` wrote."""
+        return msgspec.json.decode(path.read_bytes(), type=cls)
+
+    @classmethod
+    def plan(
+        cls,
+        *,
+        run_id: str,
+        work_dir: Path,
+        pace: float,
+        network: str,
+        regions: tuple[str, str],
+        pg_bin: str = "",
+        pg_uid: int | None = None,
+    ) -> Site:
+        """Lay a run out on `network`, the first three octets of its loopback /24 (such as "127.80.3")."""
+
+        def region(name: str, base: int) -> RegionSite:
+            def at(offset: int, port: int) -> Address:
+                return Address(f"{network}.{base + offset}", port)
+
+            return RegionSite(
+                name=name,
+                aws=at(1, AWS_PORT),
+                edge=at(2, EDGE_PORT),
+                gateway=at(3, EDGE_PORT),
+                writer=at(4, POSTGRES_PORT),
+                reader=at(5, POSTGRES_PORT),
+                node=at(6, POSTGRES_PORT),
+                upstream=at(7, POSTGRES_PORT),
+                egress=at(8, AWS_PORT),
+                lambda_api=at(9, AWS_PORT),
+                runtime_host=f"{network}.{base + 10}",
+            )
+
+        return cls(
+            run_id=run_id,
+            work_dir=str(work_dir),
+            pace=pace,
+            regions=(region(regions[0], 20), region(regions[1], 40)),
+            global_aws=Address(f"{network}.2", AWS_PORT),
+            internal=Address(f"{network}.3", AWS_PORT),
+            backend=Address(f"{network}.4", AWS_PORT),
+            dns=Address(f"{network}.5", DNS_PORT),
+            backbone=Address(f"{network}.6", AWS_PORT),
+            pg_bin=pg_bin,
+            pg_uid=pg_uid,
+        )
+
+
+AWS_PORT = 14566
+EDGE_PORT = 18080
+POSTGRES_PORT = 5432
+DNS_PORT = 10053
+
+RUN_ID_VARIABLE = "DRILL_RUN_ID"
+"""Every process of a run carries its run id in this environment variable, so that the watchdog finds them all."""
+
+
+def child_environment(site: Site, **more: str) -> dict[str, str]:
+    """The environment for the run's processes: what Python needs, the run id, and nothing of the host's credentials."""
+    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")
+    env = {k: os.environ[k] for k in keep if k in os.environ}
+    return {**env, RUN_ID_VARIABLE: site.run_id, **more}

@@ -1,0 +1,1 @@
+"""Where a topology can live: each target gives clients, endpoints, capabilities and fidelity."""

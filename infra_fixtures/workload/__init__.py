@@ -1,0 +1,1 @@
+"""The application under test: order API, failover controller, canary."""

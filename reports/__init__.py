@@ -1,0 +1,1 @@
+"""What people and auditors read: tables, pictures, Allure, PDF, manifest, trend."""

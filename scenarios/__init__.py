@@ -1,0 +1,1 @@
+"""Disasters, one a file, readable by an auditor."""

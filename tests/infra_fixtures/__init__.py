@@ -1,0 +1,1 @@
+"""Tests of provisioning, planes, faults and safety."""

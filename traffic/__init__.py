@@ -1,0 +1,1 @@
+"""The Locust side: open-loop load through Route 53, every request recorded."""
