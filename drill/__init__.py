@@ -1,1 +1,1 @@
-"""The core: what happened (history), how bad it was (measure), whether that is good enough (objective), and the proof."""
+"""The core: what happened (history), how bad (measure), good enough (objective), and the proof (evidence)."""

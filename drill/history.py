@@ -1,6 +1,7 @@
 """What happened: ops as clients saw them, marks of what the system did, gauge samples, and what survived.
 
-Every time in a history is an int of nanoseconds since the run's t0, on one monotonic clock; UTC appears only in run.json.
+Every time in a history is an int of nanoseconds since the run's t0, on one monotonic clock; UTC appears
+only in run.json.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Op(msgspec.Struct, frozen=True):
     """One effect a client asked for, as the client saw it.
 
     `op` is read, write, put_object, ...; `key` identifies what was written or read; `intended_ns` is when the open-loop
-    schedule wanted it to start, `began_ns` when it did, `ended_ns` when the client had its answer; `region` is the region
-    that says it served it; `error` is a short class of failure, never a secret.
+    schedule wanted it to start, `began_ns` when it did, `ended_ns` when the client had its answer; `region` is the
+    one that says it served it; `error` is a short class of failure, never a secret.
     A request with two effects (an order with a receipt) is two ops with the same times: write and put_object.
     """
 
@@ -46,7 +47,7 @@ class Op(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Something that happened to the system at `at_ns`: an event of DESIGN's list, its subject (who) and detail (what)."""
+    """Something that happened to the system at `at_ns`: the event's name, its subject (who) and detail (what)."""
 
     at_ns: int
     event: str

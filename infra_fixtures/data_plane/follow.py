@@ -1,4 +1,4 @@
-"""Followers: read the desired state, make it so. Nudged by every mutating API call, with a slow poll as a safety net."""
+"""Followers: read the desired state, make it so. Nudged by every mutating API call; a slow poll is the safety net."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Follower(Protocol):
         """The services whose changes concern it."""
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
-        """Read the desired state and make it so; `changes` is what nudged it, empty at the start and on the slow poll."""
+        """Read the desired state and make it so; `changes` is what nudged it, empty at the start and on the slow poll.
+
+        Several changes that arrive while it works are handed over together.
+        """
 
 
 @functools.cache
@@ -77,7 +80,7 @@ async def call(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
 
 
 async def follow(site: Site, *followers: Follower, slow_poll_s: float = SLOW_POLL_S) -> None:
-    """Keep followers reconciled until cancelled; one that raises is logged and tried again at the next nudge or poll."""
+    """Keep followers reconciled until cancelled; one that raises is logged and tried again at the next."""
     desks = [_Desk(f) for f in followers]
     async with asyncio.TaskGroup() as group:
         group.create_task(_listen(site, desks))
@@ -106,7 +109,7 @@ class _Desk:
             changes, self._tray = self._tray, []
             try:
                 await self.follower.reconcile(changes)
-            except Exception:  # noqa: BLE001 - a follower that fails must go on following
+            except Exception:  # a follower that fails must go on following
                 log.exception("%s could not reconcile", type(self.follower).__name__)
             try:
                 async with asyncio.timeout(slow_poll_s):

@@ -1,0 +1,62 @@
+"""What a run owns on this machine: one loopback network and one work directory, so that two runs never meet.
+
+The network is held by an abstract Unix socket: the kernel frees it when the holder dies, and it leaves no file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from drill.history import UnusableInput
+from infra_fixtures.site import DNS_PORT
+
+FIRST_OCTETS = range(64, 120)
+WORK_PREFIX = "failover-drill-"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`network` is the first three octets of a loopback /24; `work_dir` is readable by PostgreSQL's user."""
+
+    network: str
+    work_dir: Path
+
+
+@contextlib.contextmanager
+def lease(run_id: str) -> Iterator[Lease]:
+    """Hold a network and a work directory; at the end both are gone."""
+    network, holder = _network()
+    work_dir = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{run_id}-"))
+    work_dir.chmod(0o755)
+    try:
+        yield Lease(network, work_dir)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+        holder.close()
+
+
+def _network() -> tuple[str, socket.socket]:
+    if sys.platform != "linux":
+        raise UnusableInput(
+            "the embedded target needs Linux, whose loopback answers on all of 127.0.0.0/8: run it in a container"
+        )
+    for _ in range(200):
+        network = f"127.{random.choice(FIRST_OCTETS)}.{random.randint(1, 254)}"
+        holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            holder.bind(f"\0failover-drill/{network}")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind((f"{network}.5", DNS_PORT))
+        except OSError:
+            holder.close()
+            continue
+        return network, holder
+    raise UnusableInput("no free loopback network found under 127.64.0.0/10: stop other runs and try again")
