@@ -1,0 +1,281 @@
+"""One drill: baseline -> break -> await recovery -> read survivors -> heal -> judge -> publish.
+
+The drill knows no AWS, no Locust and no pytest: what it drives are the small protocols below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from drill.evidence import Judgement, judge
+from drill.history import NS, History, Mark, Sample, Survivor
+from drill.measure import recovery
+from drill.objective import Objectives, Verdict
+
+LOOK_EVERY_S = 0.25
+MARGIN = 1.25
+"""How much longer than the RTO limit recovery is awaited: beyond it the objective is missed whatever happens."""
+
+
+class Unproven(Exception):
+    """The drill could not prove its objectives; the message says why. (In Allure: broken.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A fault that took effect within [began_ns, effective_ns] of time.monotonic_ns(); `earlier` are those before it."""
+
+    fault: str
+    subject: str
+    began_ns: int
+    effective_ns: int
+    earlier: tuple[Effect, ...] = ()
+
+
+class Recorder(Protocol):
+    """Where probes put what they see; times are time.monotonic_ns()."""
+
+    def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Note an event."""
+
+    def sample(self, metric: str, subject: str, value: float, at_ns: int | None = None) -> None:
+        """Note a gauge's value."""
+
+
+class Probe(Protocol):
+    """One question asked all through the drill, in a thread of its own."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in marks."""
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """Look until `stop` is set; raising means the probe died, and its proof with it."""
+
+
+class Traffic(Protocol):
+    """Load on the system under test, and what its clients saw."""
+
+    def start(self) -> None:
+        """Return when requests flow."""
+
+    def stop(self) -> None:
+        """Let what is in flight end, then stop."""
+
+    def ops(self) -> pl.DataFrame:
+        """Every op so far, in `OPS_SCHEMA`."""
+
+    def samples(self) -> Sequence[Sample]:
+        """Gauges of the load generator itself (dispatch_lag_s)."""
+
+    def marks(self) -> Sequence[Mark]:
+        """What its clients noticed (a new DNS answer)."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why it died, if it did."""
+
+
+class Observer(Protocol):
+    """Who is shown the drill while it runs."""
+
+    def phase(self, name: str) -> None:
+        """A phase begins."""
+
+    def update(self, **figures: float | str | None) -> None:
+        """Figures of the moment."""
+
+    def mark(self, event: str, detail: str) -> None:
+        """Something happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long the drill watches, in seconds, and whether the fault must be felt by clients for the drill to count."""
+
+    baseline_s: float = 5.0
+    must_bite: bool = True
+    feel_s: float = 6.0
+    """How long to wait for the fault to be felt before concluding that it was not."""
+
+
+@dataclass(slots=True)
+class Drill:
+    """A drill of one scenario. `read_survivors` is given the region that serves when the drill ends."""
+
+    scenario: str
+    directory: Path
+    t0_ns: int
+    objectives: Objectives
+    traffic: Traffic
+    probes: Sequence[Probe]
+    read_survivors: Callable[[str], Iterable[Survivor]]
+    healthy_again: Callable[[], None]
+    observer: Observer
+    context: Mapping[str, str | float] = field(default_factory=dict)
+    """What the verdict is labelled with: target, pace."""
+    _marks: list[Mark] = field(default_factory=list)
+    _samples: list[Sample] = field(default_factory=list)
+    _survivors: list[Survivor] | None = None
+
+    def run(self, fault: AbstractContextManager[Effect], plan: Plan | None = None) -> Judgement:
+        """Run the drill and return its judgement; raise AssertionError when MISSED and Unproven when UNPROVEN.
+
+        Whatever ends it (an interrupt too), the fault is healed and the records so far are written.
+        """
+        plan = plan or Plan()
+        try:
+            with self._watching():
+                self._baseline(plan)
+                self._phase("breaking")
+                with fault as effect:
+                    self._note_effect(effect)
+                    self._await_recovery(effect, plan)
+                    self._settle_down()
+                    self._phase("healing")
+                self.mark("fault.healed", effect.subject, effect.fault)
+                self.healthy_again()
+                self.mark("steady.after", "system", "serves as before")
+        finally:
+            self.traffic.stop()
+            history = self.history()
+            history.save(self.directory)
+        return self._conclude(history)
+
+    def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Note an event, now or at `at_ns` (time.monotonic_ns()), and show it."""
+        self._marks.append(Mark((at_ns or time.monotonic_ns()) - self.t0_ns, event, subject, detail))
+        self.observer.mark(event, f"{subject} {detail}".strip())
+
+    def sample(self, metric: str, subject: str, value: float, at_ns: int | None = None) -> None:
+        """Note a gauge's value, now or at `at_ns`."""
+        self._samples.append(Sample((at_ns or time.monotonic_ns()) - self.t0_ns, metric, subject, value))
+        if metric == "replication_lag_s":
+            self.observer.update(**{f"lag_{subject}_s": value})
+
+    def history(self) -> History:
+        """All that is known so far."""
+        whole = History.of(
+            marks=sorted([*self._marks, *self.traffic.marks()], key=lambda m: m.at_ns),
+            samples=[*self._samples, *self.traffic.samples()],
+            survivors=self._survivors,
+        )
+        return History(self.traffic.ops(), whole.marks, whole.samples, whole.survivors)
+
+    def _phase(self, name: str) -> None:
+        self.observer.phase(name)
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Probes look for as long as this lasts."""
+        stop = threading.Event()
+        threads = [threading.Thread(target=self._watch, args=(p, stop), name=p.name, daemon=True) for p in self.probes]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(timeout=2.0)
+
+    def _watch(self, probe: Probe, stop: threading.Event) -> None:
+        try:
+            probe.watch(self, stop)
+        except Exception as e:  # any death of a probe is an absent proof
+            if not stop.is_set():
+                self.mark("probe.died", probe.name, f"{type(e).__name__}: {e}")
+
+    def _baseline(self, plan: Plan) -> None:
+        self._phase("baseline")
+        self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
+        self.traffic.start()
+        self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s")
+        end = time.monotonic() + plan.baseline_s
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(LOOK_EVERY_S, left))
+            self._show(None)
+            self._check_traffic()
+
+    def _note_effect(self, effect: Effect) -> None:
+        for earlier in effect.earlier:
+            self.mark("degraded.begin", earlier.subject, earlier.fault, earlier.began_ns)
+            self.mark("degraded.effective", earlier.subject, earlier.fault, earlier.effective_ns)
+        self.mark("fault.begin", effect.subject, effect.fault, effect.began_ns)
+        self.mark("fault.effective", effect.subject, effect.fault, effect.effective_ns)
+
+    def _await_recovery(self, effect: Effect, plan: Plan) -> None:
+        """Watch until service has held for settle_s, was never touched, or is hopelessly late."""
+        self._phase("awaiting recovery")
+        fault_ns = effect.effective_ns - self.t0_ns
+        limit_s = (self.objectives.rto_s or 0.0) * MARGIN + self.objectives.settle_s + self.objectives.window_s
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            since_s = (time.monotonic_ns() - effect.effective_ns) / NS
+            state = self._show(fault_ns)
+            if self._check_traffic():
+                return
+            if (
+                state.recovered_at_ns is not None
+                and state.held_s >= self.objectives.settle_s + self.objectives.window_s
+            ):
+                return
+            if not state.felt and since_s >= plan.feel_s:
+                return
+            if since_s >= limit_s:
+                return
+
+    def _settle_down(self) -> None:
+        """End the observation, then read what survived in the region that serves now."""
+        self.mark("drill.end", "traffic", "observation ends")
+        self.traffic.stop()
+        self._phase("reading survivors")
+        region = self._serving_region()
+        if region is None:
+            self.mark("survivors.unread", "system", "no write was acknowledged, so no region is known to serve")
+            return
+        try:
+            self._survivors = list(self.read_survivors(region))
+        except Exception as e:  # unread survivors are an absent proof, not a crash
+            self.mark("survivors.unread", region, f"{type(e).__name__}: {e}")
+        else:
+            self.mark("survivors.read", region, f"{len(self._survivors)} keys")
+
+    def _serving_region(self) -> str | None:
+        written = self.traffic.ops().filter(
+            (pl.col("op") == "write") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null()
+        )
+        return None if written.is_empty() else str(written.sort("ended_ns")["region"][-1])
+
+    def _show(self, fault_ns: int | None) -> Recovery:
+        now_ns = time.monotonic_ns() - self.t0_ns
+        state = recovery(self.traffic.ops(), self.objectives, fault_ns, now_ns)
+        self.observer.update(
+            good_share=state.share_good,
+            since_fault_s=None if fault_ns is None else (now_ns - fault_ns) / NS,
+        )
+        return state
+
+    def _check_traffic(self) -> bool:
+        failure = self.traffic.failure
+        if failure:
+            self.mark("probe.died", "traffic", failure)
+        return bool(failure)
+
+    def _conclude(self, history: History) -> Judgement:
+        judgement = judge(history, self.objectives)
+        judgement.write(self.directory / "verdict.json", scenario=self.scenario, **self.context)
+        if judgement.verdict is Verdict.MISSED:
+            raise AssertionError(judgement.sentence())
+        if judgement.verdict is Verdict.UNPROVEN:
+            raise Unproven(judgement.sentence())
+        return judgement

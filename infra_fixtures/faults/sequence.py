@@ -1,0 +1,24 @@
+"""One fault after another, the first still standing when the second strikes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+
+from drill.run import Effect
+from infra_fixtures.faults.fault import Fault
+
+
+@contextlib.contextmanager
+def after(first: Fault, hold_s: float, then: Fault) -> Iterator[Effect]:
+    """Inject `first`, wait until `hold_s` seconds after it took effect, inject `then`; healed in reverse order.
+
+    The effect is the second fault's; the first is among its `earlier`.
+    """
+    with first as early:
+        due_ns = early.effective_ns + int(hold_s * 1e9)
+        time.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+        with then as late:
+            yield dataclasses.replace(late, earlier=(*early.earlier, early, *late.earlier))

@@ -1,0 +1,315 @@
+"""The embedded target: everything on this machine, moto as the AWS API, real processes as the data plane."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from drill.history import UnusableInput
+from drill.wait import wait_until
+from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.provision import Deployed, migrate, provision
+from infra_fixtures.roles import return_to_primary
+from infra_fixtures.safety.journal import Journal
+from infra_fixtures.safety.lease import lease
+from infra_fixtures.safety.sweep import sweep
+from infra_fixtures.safety.watchdog import Watchdog
+from infra_fixtures.site import EDGE_PORT, Address, Site, child_environment
+from infra_fixtures.targets.changes import ChangeBoard
+from infra_fixtures.targets.world import Endpoint, Entry, Instant
+from infra_fixtures.topology import Topology
+
+GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
+STAND_UP_TIMEOUT_S = 60.0
+
+FIDELITY = {
+    "control plane": "EMULATOR",
+    "dns and health checks": "MODEL",
+    "api gateway": "MODEL",
+    "lambda": "MODEL",
+    "aurora": "MODEL",
+    "s3": "EMULATOR",
+    "s3 replication": "MODEL",
+    "network": "MODEL",
+    "cloudwatch": "MODEL",
+    "client traffic": "REAL",
+}
+"""By component; MODEL is a process of ours that follows AWS's documented rules, EMULATOR somebody else's stand-in."""
+
+NOT_PROVEN = (
+    "that AWS's own services behave as these models of them do",
+    "recovery times at AWS's own timers: Route 53, DNS TTL and CloudWatch ran {pace:g} times faster here",
+    "Aurora's storage layer and managed promotion: PostgreSQL streaming replication stands in for them",
+    "capacity: the standby's limits are a model's, and the load is small",
+)
+
+
+@dataclass(slots=True)
+class Embedded:
+    """A world on this machine; it has every power."""
+
+    site: Site
+    journal: Journal
+    deployed: Deployed
+    changes: ChangeBoard
+    target: str = "embedded"
+
+    @property
+    def pace(self) -> float:
+        """How many times faster than AWS's the timers run."""
+        return self.site.pace
+
+    @property
+    def primary(self) -> str:
+        """The region that serves in normal operation."""
+        return self.site.primary.name
+
+    @property
+    def standby(self) -> str:
+        """The region that takes over."""
+        return self.site.standby.name
+
+    @property
+    def fidelity(self) -> Mapping[str, str]:
+        """By component."""
+        return FIDELITY
+
+    @property
+    def not_proven(self) -> tuple[str, ...]:
+        """What a run on this target cannot prove."""
+        return tuple(sentence.format(pace=self.pace) for sentence in NOT_PROVEN)
+
+    @property
+    def entry(self) -> Entry:
+        """The way in, through our Route 53."""
+        return Entry(
+            f"http://{self.deployed.api_name}:{EDGE_PORT}",
+            self.deployed.api_key,
+            (self.site.dns.host, self.site.dns.port),
+        )
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client at the region's own endpoint."""
+        return client_for(self.site, service, region)
+
+    def regional(self, region: str) -> Endpoint:
+        """The region's regional endpoint, by its address and the name AWS would give it."""
+        host = self.deployed.regions[region].api_host
+        return Endpoint(
+            self.site.region(region).edge.url + f"/{self.deployed.stage}",
+            {"host": host, "x-api-key": self.deployed.api_key},
+        )
+
+    def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
+        """Return at the next change of one of `services`, or after `timeout_s`."""
+        self.changes.wait(services, timeout_s)
+
+    def lose_region(self, region: str) -> Instant:
+        """Kill the region's processes, darken its links, take its AWS API away."""
+        return _instant(backbone(self.site, "POST", f"/regions/{region}/kill"))
+
+    def restore_region(self, region: str) -> None:
+        """Give it all back."""
+        backbone(self.site, "POST", f"/regions/{region}/restore")
+
+    def kill_database(self, region: str) -> Instant:
+        """SIGKILL of the region's PostgreSQL."""
+        return _instant(backbone(self.site, "POST", f"/regions/{region}/database/kill"))
+
+    def restore_database(self, region: str) -> None:
+        """Start it again, joined to the present writer."""
+        backbone(self.site, "POST", f"/regions/{region}/database/restore")
+
+    def return_to_primary(self) -> None:
+        """Give the roles back as they were before the drill."""
+        return_to_primary(self)
+
+    def cut_replication(self) -> Instant:
+        """Black-hole the inter-region link."""
+        return _instant(backbone(self.site, "POST", "/links/replication", {"cut": True}))
+
+    def heal_replication(self) -> None:
+        """Let the inter-region link carry again."""
+        backbone(self.site, "POST", "/links/replication", {"cut": False})
+
+
+def client_for(site: Site, service: str, region: str | None) -> Any:
+    """A boto3 client as users have it: at the region's own endpoint (None or a global service: at the global one)."""
+    if region is None or service in GLOBAL_SERVICES:
+        return _client(site.global_aws, service, site.primary.name)
+    return _client(site.region(region).aws, service, region)
+
+
+_client_lock = threading.Lock()
+
+
+@functools.lru_cache(maxsize=256)
+def _client(address: Address, service: str, region: str) -> Any:
+    with _client_lock:  # building clients is not thread-safe in boto3
+        return boto3.session.Session().client(
+            service,
+            region_name=region,
+            endpoint_url=address.url,
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",
+            config=Config(
+                connect_timeout=2,
+                read_timeout=30,
+                retries={"total_max_attempts": 1},
+                max_pool_connections=20,
+                s3={"addressing_style": "path"},
+            ),
+        )
+
+
+@contextlib.contextmanager
+def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path) -> Iterator[Embedded]:
+    """Stand the whole system up on this machine; at the end every process and file of it is gone.
+
+    Raises UnusableInput where the machine cannot carry it (no PostgreSQL, a port in use), in one sentence.
+    """
+    with lease(run_id) as held:
+        pg_bin, pg_uid = locate(held.work_dir)
+        site = Site.plan(
+            run_id=run_id,
+            work_dir=held.work_dir,
+            pace=pace,
+            network=held.network,
+            regions=topology.region_names,
+            pg_bin=str(pg_bin),
+            pg_uid=pg_uid,
+        )
+        site.save()
+        journal = Journal(journal_dir)
+        watchdog = Watchdog(run_id, held.work_dir, journal_dir)
+        processes: list[subprocess.Popen[bytes]] = []
+        changes = ChangeBoard(site)
+        try:
+            control = _spawn(site, "infra_fixtures.control_plane", "control_plane")
+            processes.append(control)
+            processes.append(_spawn(site, "infra_fixtures.data_plane.backbone", "backbone"))
+            _await_control_plane(site, processes)
+            changes.start()
+            deployed = provision(_Clients(site), topology, run_id)
+            _await_data_plane(site, processes)
+            migrate(_Clients(site), deployed)
+            yield Embedded(site, journal, deployed, changes)
+        finally:
+            changes.stop()
+            _stop(site, processes)
+            sweep(run_id, held.work_dir)
+            watchdog.dismiss()
+            journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    site: Site
+
+    def client(self, service: str, region: str | None) -> Any:
+        return client_for(self.site, service, region)
+
+
+def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:
+    with (Path(site.work_dir) / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(site.path)],
+            env=child_environment(site),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _await_control_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
+    url = f"{site.internal.url}/_drill/ready"
+    wait_until(
+        lambda: _all_alive(site, processes) and _ok(url), what="the AWS API of the embedded target", timeout_s=30
+    )
+
+
+def _await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until the backbone says that every part serves; a late part is named."""
+    limit = time.monotonic() + STAND_UP_TIMEOUT_S
+    awaited = "nothing heard of it"
+    while time.monotonic() < limit:
+        _all_alive(site, processes)
+        try:
+            with urllib.request.urlopen(f"{site.backbone.url}/ready", timeout=2):
+                return
+        except urllib.error.HTTPError as e:
+            awaited = e.read().decode(errors="replace")
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise TimeoutError(f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}")
+
+
+def _all_alive(site: Site, processes: list[subprocess.Popen[bytes]]) -> bool:
+    for process in processes:
+        if process.poll() is not None:
+            name = str(process.args[2]) if isinstance(process.args, list) else "process"
+            log = Path(site.work_dir) / f"{name.rpartition('.')[2]}.log"
+            last = (log.read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
+            raise UnusableInput(f"{name} ended with status {process.returncode} while standing up: {last}")
+    return True
+
+
+def _ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _stop(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask the backbone to stop what it started, then end what we started; the sweep that follows finds any rest."""
+    for process in reversed(processes):
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=2.5)
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def backbone(site: Site, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Call the control API of the process that spans regions and return its JSON answer.
+
+    Raises RuntimeError with the backbone's own words where it refuses.
+    """
+    request = urllib.request.Request(
+        site.backbone.url + path,
+        data=json.dumps(body or {}).encode(),
+        headers={"content-type": "application/json"},
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer: dict[str, Any] = json.loads(response.read() or b"{}")
+            return answer
+    except urllib.error.HTTPError as e:
+        raise RuntimeError(f"{method} {path}: {e.code} {e.read().decode(errors='replace')[:300]}") from e
+
+
+def _instant(answer: Mapping[str, Any]) -> Instant:
+    return Instant(int(answer["began_ns"]), int(answer["ended_ns"]))

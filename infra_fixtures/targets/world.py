@@ -1,0 +1,120 @@
+"""What a target gives to faults, probes and scenarios: a World, and powers that only some targets have.
+
+A fault that AWS has an API for uses `World.client` alone, so it breaks every target with the same lines. Only what AWS
+has no API for is a power, one small protocol each; a scenario that needs a power its target lacks is skipped, saying so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from infra_fixtures.safety.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where HTTP requests go: a base URL and the headers that every request must carry (Host, API key)."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The way in for users: a URL whose name only `dns` (host, port) resolves; None is the system's own resolver."""
+
+    url: str
+    api_key: str
+    dns: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When something was done, in time.monotonic_ns(): it took effect within [began_ns, ended_ns]."""
+
+    began_ns: int
+    ended_ns: int
+
+
+class World(Protocol):
+    """A two-region system that stands."""
+
+    @property
+    def target(self) -> str:
+        """The target's name: embedded, localstack, aws, attach."""
+
+    @property
+    def pace(self) -> float:
+        """How many times faster than AWS's the data plane's timers run."""
+
+    @property
+    def primary(self) -> str:
+        """The region that serves in normal operation."""
+
+    @property
+    def standby(self) -> str:
+        """The region that takes over."""
+
+    @property
+    def deployed(self) -> Any:
+        """What provisioning made: `infra_fixtures.provision.Deployed`."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where faults write their undo before they act."""
+
+    @property
+    def fidelity(self) -> Mapping[str, str]:
+        """MODEL, EMULATOR or REAL, by component."""
+
+    @property
+    def not_proven(self) -> tuple[str, ...]:
+        """What a run on this target cannot prove, as sentences for an auditor."""
+
+    @property
+    def entry(self) -> Entry:
+        """The way in for users, through Route 53."""
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client as users have it: a lost region's API does not answer. None: a global service."""
+
+    def regional(self, region: str) -> Endpoint:
+        """The region's own API endpoint, past Route 53."""
+
+    def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
+        """Return at the next change of one of `services`, or after `timeout_s`: what probes wait on between looks."""
+
+
+@runtime_checkable
+class RegionPower(Protocol):
+    """Can take a whole region away at once and give it back."""
+
+    def lose_region(self, region: str) -> Instant:
+        """Kill every process of the region, darken its links, take its AWS API away."""
+
+    def restore_region(self, region: str) -> None:
+        """Give it all back; returns when the region serves again."""
+
+
+@runtime_checkable
+class DatabasePower(Protocol):
+    """Can kill a region's database process."""
+
+    def kill_database(self, region: str) -> Instant:
+        """SIGKILL of the region's Aurora node."""
+
+    def restore_database(self, region: str) -> None:
+        """Start it again, joined to whoever is the writer now; returns when it serves."""
+
+
+@runtime_checkable
+class ReplicationPower(Protocol):
+    """Can darken the link that carries replication between the regions."""
+
+    def cut_replication(self) -> Instant:
+        """Nothing passes any more; connections are not told."""
+
+    def heal_replication(self) -> None:
+        """The link carries again; what hung is closed so that it connects anew."""

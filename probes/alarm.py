@@ -1,0 +1,36 @@
+"""Has CloudWatch raised the alarm that fires the failover controller?"""
+
+from __future__ import annotations
+
+import threading
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drill.run import Recorder
+from infra_fixtures.targets.world import World
+
+LOOK_AT_LEAST_EVERY_S = 1.0
+
+
+class Alarm:
+    """Marks alarm.state whenever the standby's alarm changes state; subject is the alarm, detail the new state."""
+
+    name = "alarm"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._cloudwatch = world.client("cloudwatch", world.standby)
+        self._alarm = world.deployed.alarm_name
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """Look until told to stop."""
+        before = ""
+        while not stop.is_set():
+            try:
+                found = self._cloudwatch.describe_alarms(AlarmNames=[self._alarm])["MetricAlarms"]
+            except (BotoCoreError, ClientError):
+                found = []  # the standby itself may be what is broken
+            if found and found[0]["StateValue"] != before:
+                before = found[0]["StateValue"]
+                recorder.mark("alarm.state", self._alarm, before)
+            self._world.wait_for_change(frozenset({"cloudwatch"}), LOOK_AT_LEAST_EVERY_S)

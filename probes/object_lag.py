@@ -1,0 +1,66 @@
+"""How far is the standby's bucket behind? A heartbeat object put in the primary's bucket and looked for in the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drill.run import Recorder
+from infra_fixtures.targets.world import World
+
+EVERY_S = 0.5
+PREFIX = "heartbeat/"
+
+
+class ObjectLag:
+    """Samples replication_lag_s of s3: the age of the oldest heartbeat object that is not in the standby's bucket."""
+
+    name = "object_lag"
+
+    def __init__(self, world: World, every_s: float = EVERY_S) -> None:
+        self._source = world.client("s3", world.primary)
+        self._replica = world.client("s3", world.standby)
+        self._buckets = {r: world.deployed.regions[r].bucket for r in (world.primary, world.standby)}
+        self._primary, self._standby = world.primary, world.standby
+        self._every_s = every_s
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """Put, look, compare, until told to stop."""
+        unseen: deque[tuple[str, int]] = deque()
+        seq = 0
+        while not stop.wait(self._every_s):
+            seq += 1
+            key = f"{PREFIX}{seq}"
+            if self._put(key):
+                unseen.append((key, time.monotonic_ns()))
+            readable = True
+            while unseen and readable:
+                found = self._has(unseen[0][0])
+                readable = found is not None
+                if not found:
+                    break
+                unseen.popleft()
+            if readable:
+                now_ns = time.monotonic_ns()
+                lag_s = (now_ns - unseen[0][1]) / 1e9 if unseen else 0.0
+                recorder.sample("replication_lag_s", "s3", lag_s, now_ns)
+
+    def _put(self, key: str) -> bool:
+        try:
+            self._source.put_object(Bucket=self._buckets[self._primary], Key=key, Body=b"")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+    def _has(self, key: str) -> bool | None:
+        """Whether the replica shows it; None where the bucket cannot be asked."""
+        try:
+            self._replica.head_object(Bucket=self._buckets[self._standby], Key=key)
+        except ClientError as e:
+            return False if e.response["ResponseMetadata"]["HTTPStatusCode"] == 404 else None
+        except BotoCoreError:
+            return None
+        return True
