@@ -101,11 +101,12 @@ def open_entries(path: Path) -> list[Begun]:
 def unfinished(runs_dir: Path) -> Iterator[Path]:
     """Journals under `runs_dir` with open entries that no live run holds."""
     for path in sorted(runs_dir.glob(f"*/{JOURNAL}")):
-        if open_entries(path) and not _held(path):
+        if open_entries(path) and not is_held(path):
             yield path
 
 
-def _held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether a live run holds the journal at `path`."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

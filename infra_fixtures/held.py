@@ -1,0 +1,83 @@
+"""A topology that is held up for a person: what stands, where it answers, and who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from drill.wait import wait_until
+from infra_fixtures.targets.world import World
+
+DOWN_TIMEOUT_S = 30.0
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One held topology; `pid` and `started` identify the process that holds it."""
+
+    run_id: str
+    target: str
+    pace: float
+    pid: int
+    started: float
+    endpoints: dict[str, str]
+
+    @classmethod
+    def of(cls, world: World) -> Held:
+        """Describe a world that this process holds. Its API key is not among the words: it is a secret."""
+        endpoints = {"service (through Route 53)": world.entry.url}
+        if world.entry.dns:
+            endpoints["Route 53 name server"] = "{}:{}".format(*world.entry.dns)
+        for region in (world.primary, world.standby):
+            endpoints[f"{region} API endpoint"] = world.regional(region).url
+            endpoints[f"{region} AWS API"] = str(world.client("sts", region).meta.endpoint_url)
+        own = psutil.Process()
+        return cls(world.deployed.run_id, world.target, world.pace, own.pid, own.create_time(), endpoints)
+
+    def describe(self) -> str:
+        """The endpoints, a line each."""
+        width = max(map(len, self.endpoints))
+        lines = [f"{self.run_id} on {self.target} at pace {self.pace:g}, held by process {self.pid}"]
+        return "\n".join([*lines, *(f"  {name:<{width}}  {where}" for name, where in self.endpoints.items())])
+
+    @contextlib.contextmanager
+    def announced(self, runs_dir: Path) -> Iterator[None]:
+        """Let `status` and `down` find it for as long as this lasts."""
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        note = runs_dir / f"{self.run_id}.held.json"
+        note.write_bytes(msgspec.json.encode(self))
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its holder still lives (the same process, not another with its number)."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+        except psutil.Error:
+            return False
+
+
+def find_held(runs_dir: Path) -> list[Held]:
+    """Every topology that a live process holds up; notes of dead ones are removed."""
+    found = []
+    for note in sorted(runs_dir.glob("*.held.json")):
+        held = msgspec.json.decode(note.read_bytes(), type=Held)
+        if held.alive:
+            found.append(held)
+        else:
+            note.unlink(missing_ok=True)
+    return found
+
+
+def bring_down(held: Held) -> None:
+    """Ask its holder to bring it down and wait until it has; raises WaitTimeout if it does not."""
+    os.kill(held.pid, signal.SIGTERM)
+    wait_until(lambda: not held.alive, what=f"process {held.pid} to bring {held.run_id} down", timeout_s=DOWN_TIMEOUT_S)

@@ -1,0 +1,18 @@
+"""Nothing is broken, so nothing is proved: the drill that checks the drill.
+
+The real thing: a game day whose fault injection silently failed, and whose report said "recovered in 0 s".
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from drill.run import Drill, Unproven
+from infra_fixtures.faults.nothing import nothing
+from infra_fixtures.targets.world import World
+
+
+def test_nothing_broken(drill: Drill, world: World) -> None:
+    """A fault that nobody feels must come out UNPROVEN, never as a pass."""
+    with pytest.raises(Unproven, match="felt"):
+        drill.run(nothing(world))
