@@ -18,7 +18,7 @@ import polars as pl
 
 from drill.evidence import Judgement, judge
 from drill.history import NS, History, Mark, Sample, Survivor
-from drill.measure import recovery
+from drill.measure import Recovery, recovery
 from drill.objective import Objectives, Verdict
 
 LOOK_EVERY_S = 0.25
@@ -121,6 +121,8 @@ class Drill:
     read_survivors: Callable[[str], Iterable[Survivor]]
     healthy_again: Callable[[], None]
     observer: Observer
+    publish: Callable[[Judgement], None]
+    """Called with the judgement once the records are written, whatever the verdict."""
     context: Mapping[str, str | float] = field(default_factory=dict)
     """What the verdict is labelled with: target, pace."""
     _marks: list[Mark] = field(default_factory=list)
@@ -274,6 +276,8 @@ class Drill:
     def _conclude(self, history: History) -> Judgement:
         judgement = judge(history, self.objectives)
         judgement.write(self.directory / "verdict.json", scenario=self.scenario, **self.context)
+        self._phase("publishing")
+        self.publish(judgement)
         if judgement.verdict is Verdict.MISSED:
             raise AssertionError(judgement.sentence())
         if judgement.verdict is Verdict.UNPROVEN:

@@ -102,6 +102,11 @@ class Embedded:
             (self.site.dns.host, self.site.dns.port),
         )
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The run id, and what Python needs."""
+        return child_environment(self.site)
+
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""
         return client_for(self.site, service, region)
@@ -219,6 +224,11 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
 @dataclass(frozen=True, slots=True)
 class _Clients:
     site: Site
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The run id, and what Python needs."""
+        return child_environment(self.site)
 
     def client(self, service: str, region: str | None) -> Any:
         return client_for(self.site, service, region)

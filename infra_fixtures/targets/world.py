@@ -77,6 +77,13 @@ class World(Protocol):
     def entry(self) -> Entry:
         """The way in for users, through Route 53."""
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What processes that act for this run (the load generator) are started with: its run id, no credentials."""
+
+    def return_to_primary(self) -> None:
+        """Give the regions the roles back that they had before the drill (`infra_fixtures.roles`)."""
+
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client as users have it: a lost region's API does not answer. None: a global service."""
 

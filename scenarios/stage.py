@@ -1,0 +1,220 @@
+"""The stage on which scenarios play: fixtures that bring world, traffic, probes and reports together for one drill."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from drill.evidence import Judgement
+from drill.objective import load_objectives, objective_tables
+from reports.live import Live
+from reports.publish import publish_run, publish_scenario
+from reports.table import print_verdicts
+from traffic.runner import LoadGenerator
+
+from drill.history import UnusableInput
+from drill.run import Drill
+from infra_fixtures.__main__ import parse_pace
+from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.safety.journal import unfinished
+from infra_fixtures.targets import TARGETS, standing
+from infra_fixtures.targets.world import World
+from probes.alarm import Alarm
+from probes.controller import Controller
+from probes.dns_answer import DnsAnswer
+from probes.health_check import HealthCheck
+from probes.object_lag import ObjectLag
+from probes.promotion import Promotion
+from probes.replication_lag import ReplicationLag
+from probes.steady_state import await_steady_state
+from probes.survivors import read_survivors
+from reports import allure as allure_report
+from reports.run_directory import RunDirectory
+from traffic.load import Load, Service
+
+EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
+"""The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
+
+MOBILE: Mapping[str, float] = {"follower": 0.85, "fresh": 0.15}
+"""Clients that follow DNS. Where the old endpoint stays alive, sticky clients never leave it: no failover can move them,
+so a scenario that keeps the endpoint alive is driven by these, and the report says that sticky clients were left out."""
+
+
+@dataclass(slots=True)
+class GameDay:
+    """One run of scenarios: its options, its directory, and how it is shown."""
+
+    target: str
+    pace: float
+    objectives: Path
+    runs_dir: Path
+    seed: int
+    run: RunDirectory
+    live: Live
+    described: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+GAME_DAY = pytest.StashKey[GameDay]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse unusable options at once; for scenarios make the run's directory and point Allure and JUnit into it."""
+    if not _plays_scenarios(config):
+        return
+    try:
+        target = _target(config.getoption("--target"))
+        pace = parse_pace(config.getoption("--pace"))
+        objectives = Path(config.getoption("--objectives"))
+        load_objectives(objectives, target, "")
+        runs_dir = Path(config.getoption("--runs-dir"))
+        _refuse_unfinished(runs_dir)
+        if config.option.help or config.option.collectonly or config.option.showfixtures:
+            return
+        run = RunDirectory.create(runs_dir)
+    except UnusableInput as e:
+        raise pytest.UsageError(str(e)) from e
+    config.option.allure_report_dir = config.option.allure_report_dir or str(run.allure_results)
+    config.option.xmlpath = config.option.xmlpath or str(run.junit)
+    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, random.randrange(2**31), run, Live())
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+@pytest.fixture(scope="session")
+def game_day(request: pytest.FixtureRequest) -> GameDay:
+    """The run that this session records."""
+    return request.config.stash[GAME_DAY]
+
+
+@pytest.fixture
+def world(game_day: GameDay, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A fresh two-region system, torn down afterwards whatever happens."""
+    game_day.live.begin(_scenario(request))
+    game_day.live.phase("standing up")
+    with standing(
+        game_day.target, pace=game_day.pace, runs_dir=game_day.runs_dir, run_id=game_day.run.run_id
+    ) as stands:
+        if not game_day.described:
+            _describe(game_day, stands)
+        await_steady_state(stands)
+        yield stands
+        game_day.live.phase("tearing down")
+
+
+@pytest.fixture
+def drill(game_day: GameDay, world: World, request: pytest.FixtureRequest) -> Drill:
+    """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
+    scenario = _scenario(request)
+    directory = game_day.run.scenario(scenario)
+    mark = request.node.get_closest_marker("traffic")
+    load = Load(cohorts=dict((mark.kwargs if mark else {}).get("cohorts", EVERYONE)), seed=game_day.seed)
+    t0_ns = time.monotonic_ns()
+    entry = world.entry
+    dns_host, dns_port = entry.dns or ("", 53)
+    service = Service(base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port)
+    traffic = LoadGenerator(load, service, t0_ns=t0_ns, directory=directory, environment=world.environment)
+    objectives = load_objectives(game_day.objectives, game_day.target, scenario)
+
+    def healthy_again() -> None:
+        world.return_to_primary()
+        await_steady_state(world)
+
+    def publish(judgement: Judgement) -> None:
+        publish_scenario(game_day.run.path, directory)
+        allure_report.attach_scenario(directory)
+
+    allure_report.label_scenario(scenario, game_day.target, game_day.pace, dataclasses.asdict(load))
+    return Drill(
+        scenario=scenario,
+        directory=directory,
+        t0_ns=t0_ns,
+        objectives=objectives,
+        traffic=traffic,
+        probes=[
+            probe(world) for probe in (ReplicationLag, ObjectLag, DnsAnswer, HealthCheck, Alarm, Controller, Promotion)
+        ],
+        read_survivors=lambda region: read_survivors(world, region, t0_ns),
+        healthy_again=healthy_again,
+        observer=game_day.live,
+        publish=publish,
+        context={"target": game_day.target, "pace": game_day.pace},
+    )
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A fault that the target cannot make skips its scenario, saying which power is missing."""
+    outcome = yield
+    error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
+    if isinstance(error, NotSupported):
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what the whole run leaves: summary, PDF, manifest."""
+    game_day = session.config.stash.get(GAME_DAY, None)
+    if game_day is not None:
+        game_day.live.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The verdict table, and where the records are."""
+    game_day = config.stash.get(GAME_DAY, None)
+    if game_day is None or not (game_day.run.path / "run.json").exists():
+        return
+    print_verdicts(game_day.run.path, sys.__stdout__)
+    publish_run(game_day.run.path)
+
+
+def _plays_scenarios(config: pytest.Config) -> bool:
+    here = Path(__file__).parent.resolve()
+    return any(Path(a.partition("::")[0]).resolve().is_relative_to(here) for a in config.args)
+
+
+def _target(name: str) -> str:
+    if name not in TARGETS:
+        raise UnusableInput(f"--target {name} is unknown: give one of {', '.join(TARGETS)}")
+    return name
+
+
+def _refuse_unfinished(runs_dir: Path) -> None:
+    for journal in unfinished(runs_dir):
+        raise UnusableInput(
+            f"the run {journal.parent.name} died with a fault not healed: run `python -m infra_fixtures heal "
+            f"--runs-dir {runs_dir}` first"
+        )
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a game day as Ctrl-C does, so that fixtures heal and tear down."""
+    raise KeyboardInterrupt
+
+
+def _scenario(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name).removeprefix("test_")
+
+
+def _describe(game_day: GameDay, world: World) -> None:
+    game_day.run.write_run_json(
+        target=game_day.target,
+        pace=game_day.pace,
+        seed=game_day.seed,
+        fidelity=world.fidelity,
+        objectives=objective_tables(game_day.objectives),
+        topology_digest=world.deployed.topology_digest,
+        options={"objectives": str(game_day.objectives)},
+        not_proven=list(world.not_proven),
+    )
+    allure_report.write_environment(game_day.run.path)
+    game_day.described = True

@@ -1,0 +1,1 @@
+"""Tests of journal, watchdog, sweep and lease."""
