@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.sweep import sweep
 
@@ -23,12 +25,18 @@ class Watchdog:
 
     def __init__(self, run_id: str, work_dir: Path, journal_dir: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "infra_fixtures.safety.watchdog", run_id, str(work_dir), str(journal_dir)],
+            [sys.executable, "-m", "infra_fixtures.safety.watchdog"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        # Told here and not on the command line, so that a sweep does not take the watchdog for one of the run's own.
+        assert self._process.stdin is not None
+        self._process.stdin.write(
+            msgspec.json.encode([run_id, str(work_dir.resolve()), str(journal_dir.resolve())]) + b"\n"
+        )
+        self._process.stdin.flush()
 
     def dismiss(self) -> None:
         """Say that everything is healed and stopped; returns when the watchdog is gone."""
@@ -44,22 +52,24 @@ class Watchdog:
         return self._process.pid
 
 
-def main(run_id: str, work_dir: Path, journal_dir: Path) -> None:
+def main() -> None:
     """Wait for the harness's end; where it came without a farewell, end the run's processes and close its journal.
 
     An embedded system is gone with its processes, and its faults with it: ending them is the healing.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.chdir("/")
+    run_id, work, journal_dir = msgspec.json.decode(sys.stdin.buffer.readline(), type=tuple[str, str, str])
     if sys.stdin.buffer.read() == FAREWELL:
         return
-    os.chdir("/")
+    work_dir = Path(work)
     sweep(run_id, work_dir)
-    journal = Journal(journal_dir)
+    journal = Journal(Path(journal_dir))
     for begun in journal.open_entries():
         journal.healed(begun.entry, by="watchdog")
     journal.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main()
