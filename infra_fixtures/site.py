@@ -157,6 +157,9 @@ EDGE_PORT = 18080
 POSTGRES_PORT = 5432
 DNS_PORT = 10053
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+"""Where the packages of this project lie: the run's processes import them whatever their working directory."""
+
 RUN_ID_VARIABLE = "DRILL_RUN_ID"
 """Every process of a run carries its run id in this environment variable, so that the watchdog finds them all."""
 
@@ -165,4 +168,5 @@ def child_environment(site: Site, **more: str) -> dict[str, str]:
     """The environment for the run's processes: what Python needs, the run id, and nothing of the host's credentials."""
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")
     env = {k: os.environ[k] for k in keep if k in os.environ}
+    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(REPOSITORY), env.get("PYTHONPATH", "")) if p)
     return {**env, RUN_ID_VARIABLE: site.run_id, **more}
