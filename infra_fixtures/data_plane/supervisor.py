@@ -1,0 +1,259 @@
+"""Starts the run's processes under their region's name, and stops, freezes or kills a region (or one process) at once.
+
+Nothing is restarted: a process that ends by itself is recorded, with its log, and stays dead until someone restores it.
+Everything dies with the supervisor (PR_SET_PDEATHSIG), and `close` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drill.wait import WaitTimeout, await_until
+from infra_fixtures.data_plane.events import EventLog
+from infra_fixtures.data_plane.process_tree import TREE_VARIABLE, Tree, plant
+from infra_fixtures.site import Site, child_environment
+
+STOP_GRACE_S = 2.0
+"""How long a process has to end after its stop signal before it is killed."""
+DEATH_LIMIT_S = 5.0
+"""A SIGKILL takes milliseconds; a process in an uninterruptible disk write may take longer."""
+EXIT_LOOK_S = 0.001
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When something was done, in time.monotonic_ns(): it took effect within [began_ns, ended_ns]."""
+
+    began_ns: int
+    ended_ns: int
+
+
+@dataclass(slots=True)
+class Process:
+    """A supervised process; `ended` is set when it is gone, `expected` says that we ended it."""
+
+    region: str
+    name: str
+    pid: int
+    log: Path
+    tree: Tree
+    popen: subprocess.Popen[bytes]
+    stop_signal: signal.Signals
+    expected: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs (a frozen one does)."""
+        return not self.ended.is_set()
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status; negative where a signal ended it; None while it lives."""
+        return self.popen.returncode
+
+
+DeathWatch = Callable[[Process], None]
+
+
+class Supervisor:
+    """One per run, in the backbone's process; it must live in an event loop."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._events = EventLog(Path(site.work_dir) / "supervisor.events.jsonl")
+        self._tree = plant(site.run_id)
+        self._regions = {r.name: self._tree.child(r.name) for r in site.regions}
+        self._processes: dict[tuple[str, str], Process] = {}
+        self._watchers: list[DeathWatch] = []
+
+    def on_death(self, watcher: DeathWatch) -> None:
+        """Call `watcher` from the event loop whenever a process has ended, whoever ended it."""
+        self._watchers.append(watcher)
+
+    def process(self, region: str, name: str) -> Process | None:
+        """The process of that name, the last one started; None where none was."""
+        return self._processes.get((region, name))
+
+    def processes(self) -> list[Process]:
+        """Every process started and not replaced since."""
+        return list(self._processes.values())
+
+    def spawn(
+        self,
+        region: str,
+        name: str,
+        argv: Sequence[str],
+        *,
+        uid: int | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        death_signal: signal.Signals = signal.SIGKILL,
+    ) -> Process:
+        """Start a process in a region; its output goes to `<work_dir>/<name>.<region>.log`.
+
+        `uid` is the unprivileged user (and group) it runs as; `death_signal` is what it gets when the supervisor dies.
+        Call it from the main thread: the kernel ties the death signal to the thread that started the process.
+        """
+        known = self._processes.get((region, name))
+        if known is not None and known.alive:
+            raise RuntimeError(f"{name} of {region} already runs as {known.pid}")
+        tree = self._regions[region].child(name)
+        tree.thaw()
+        log = Path(self._site.work_dir) / f"{name}.{region}.log"
+        entrance = tree.entrance()
+        variables = {**child_environment(self._site), TREE_VARIABLE: tree.name, **(env or {})}
+
+        def enter() -> None:
+            if entrance is not None:
+                os.write(entrance, b"0")
+            _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+
+        try:
+            with log.open("ab") as output:
+                popen = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=cwd,
+                    env=variables,
+                    start_new_session=True,
+                    preexec_fn=enter,
+                    **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}),  # type: ignore[call-overload]
+                )
+        finally:
+            if entrance is not None:
+                os.close(entrance)
+        tree.adopt(popen.pid)
+        process = Process(region, name, popen.pid, log, tree, popen, stop_signal)
+        self._processes[region, name] = process
+        self._await_end(process)
+        self._events.record("process.started", f"{region}/{name}", f"pid {popen.pid}")
+        return process
+
+    async def run(
+        self, region: str, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, **options: object
+    ) -> int:
+        """Run a tool in a region to its end and return its exit status; cancelled or too slow, it is killed."""
+        process = self.spawn(region, name, argv, **options)  # type: ignore[arg-type]
+        process.expected = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await process.ended.wait()
+        finally:
+            if process.alive:
+                await self.kill(region, name)
+        status = process.returncode
+        return -1 if status is None else status
+
+    async def kill(self, region: str, name: str | None = None) -> Span:
+        """SIGKILL a region's whole tree (or one process's) at once; returns when all are gone, with stamps around it."""
+        victims = self._expect(region, name)
+        tree = self._tree_of(region, name)
+        began = time.monotonic_ns()
+        tree.kill()
+        await _gone(tree, DEATH_LIMIT_S)
+        instant = Span(began, time.monotonic_ns())
+        for process in victims:
+            await process.ended.wait()
+        self._events.record("killed", _subject(region, name))
+        return instant
+
+    async def stop(self, region: str, name: str | None = None) -> Span:
+        """Ask politely, wait a little, then kill what is left."""
+        victims = self._expect(region, name)
+        tree = self._tree_of(region, name)
+        began = time.monotonic_ns()
+        tree.thaw()
+        for process in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, process.stop_signal)
+        try:
+            async with asyncio.timeout(STOP_GRACE_S):
+                for process in victims:
+                    await process.ended.wait()
+        except TimeoutError:
+            self._events.record("stop.overdue", _subject(region, name))
+        await self.kill(region, name)
+        return Span(began, time.monotonic_ns())
+
+    def freeze(self, region: str, name: str | None = None) -> Span:
+        """Stop the processes where they stand; the kernel still accepts connections for them."""
+        began = time.monotonic_ns()
+        self._tree_of(region, name).freeze()
+        instant = Span(began, time.monotonic_ns())
+        self._events.record("frozen", _subject(region, name))
+        return instant
+
+    def thaw(self, region: str, name: str | None = None) -> Span:
+        """Let frozen processes go on."""
+        began = time.monotonic_ns()
+        self._tree_of(region, name).thaw()
+        instant = Span(began, time.monotonic_ns())
+        self._events.record("thawed", _subject(region, name))
+        return instant
+
+    async def close(self) -> None:
+        """Kill everything and leave nothing behind; what should end gently is stopped before."""
+        for region in self._regions:
+            self._expect(region, None)
+        self._tree.kill()
+        with contextlib.suppress(WaitTimeout):
+            await _gone(self._tree, DEATH_LIMIT_S)
+        for process in self._processes.values():
+            await process.ended.wait()
+        self._tree.remove()
+        self._events.close()
+
+    def _tree_of(self, region: str, name: str | None) -> Tree:
+        tree = self._regions[region]
+        return tree if name is None else tree.child(name)
+
+    def _expect(self, region: str, name: str | None) -> list[Process]:
+        found = [p for (r, n), p in self._processes.items() if r == region and name in (None, n) and p.alive]
+        for process in found:
+            process.expected = True
+        return found
+
+    def _await_end(self, process: Process) -> None:
+        loop = asyncio.get_running_loop()
+        handle = os.pidfd_open(process.pid)
+
+        def ended() -> None:
+            if process.popen.poll() is None:
+                return
+            loop.remove_reader(handle)
+            os.close(handle)
+            process.ended.set()
+            if not process.expected:
+                detail = f"exit status {process.returncode}, log {process.log}"
+                self._events.record("process.died", f"{process.region}/{process.name}", detail)
+            for watcher in self._watchers:
+                watcher(process)
+
+        loop.add_reader(handle, ended)
+
+
+def _subject(region: str, name: str | None) -> str:
+    return region if name is None else f"{region}/{name}"
+
+
+async def _gone(tree: Tree, limit_s: float) -> None:
+    async def empty() -> bool:
+        return not tree.alive()
+
+    await await_until(empty, what=f"the end of {tree.name}", timeout_s=limit_s, every_s=EXIT_LOOK_S)
