@@ -1,0 +1,61 @@
+"""A small real DNS server over UDP whose one answer a test can change while it runs."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Self
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+
+class NameServer:
+    """Answers A queries for any name with `addresses` and `ttl`; with `rcode` where that is set. Logs when it was asked."""
+
+    def __init__(self, host: str, port: int, *addresses: str, ttl: int = 1) -> None:
+        self.addresses = addresses
+        self.ttl = ttl
+        self.rcode: dns.rcode.Rcode | None = None
+        self.alias: str | None = None
+        self.deaf = False
+        self.asked: list[tuple[float, str]] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, port))
+        self._socket.settimeout(0.05)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            try:
+                wire, client = self._socket.recvfrom(4096)
+            except TimeoutError:
+                continue
+            query = dns.message.from_wire(wire)
+            name = query.question[0].name
+            self.asked.append((time.monotonic(), name.to_text()))
+            if self.deaf:
+                continue
+            answer = dns.message.make_response(query)
+            answer.flags |= dns.flags.AA
+            if self.rcode is not None:
+                answer.set_rcode(self.rcode)
+            elif self.alias is not None and name.to_text() != self.alias:
+                answer.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "CNAME", self.alias))
+            elif query.question[0].rdtype == dns.rdatatype.A:
+                answer.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "A", *self.addresses))
+            self._socket.sendto(answer.to_wire(), client)

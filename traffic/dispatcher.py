@@ -1,0 +1,211 @@
+"""Starts every request at its intended time, whether or not earlier ones were answered (open loop).
+
+A client that waits for the last answer before it sends the next one stops asking exactly while the service is down,
+and so hardly sees the outage (coordinated omission). Here a request's time counts from when it was due, and how late
+requests really started is recorded as dispatch_lag_s: a generator that fell behind proves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import gevent
+import msgspec
+
+from traffic.cohorts import Cohort
+from traffic.load import Load, amount_of
+from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, Said, of_read, of_receipt, of_write, said
+from traffic.recorder import Recorder
+
+NS = 1_000_000_000
+MOST_IN_FLIGHT = 5_000
+SPARE_DESCRIPTORS = 200
+BATCH = 100
+"""At most so many overdue requests are spawned before those spawned get to run."""
+LAG_EVERY_S = 0.1
+SETTLED_NS = 2 * NS
+"""A read asks for an order acknowledged at least this long ago, so that replication lag does not fail it."""
+READABLE = 64
+"""Reads choose among this many of the newest settled orders: once service is back they soon ask for orders that it
+acknowledged itself, so that lost data shows in the ledger rather than as endless unavailability."""
+
+OVERLOAD = "client_overload"
+STOPPED = "stopped"
+
+Fire = Callable[[str, str, float, int, str | None], None]
+"""Tells Locust's own counters: method, name, milliseconds, length of the answer, error class or None."""
+
+
+def most_in_flight() -> int:
+    """How many requests may be under way: every one may need a descriptor."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_IN_FLIGHT if soft == resource.RLIM_INFINITY else max(1, min(MOST_IN_FLIGHT, soft - SPARE_DESCRIPTORS))
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    key: int
+    cohort: str
+    intended_ns: int
+    read: bool
+    receipt: bool = False
+    began_ns: int = 0
+    greenlet: gevent.Greenlet | None = None
+
+
+class Dispatcher:
+    """Sends the load by `cohorts`, records every op; `run` returns when `stop` was called."""
+
+    def __init__(
+        self, load: Load, cohorts: Mapping[str, Cohort], recorder: Recorder, fire: Fire, limit: int | None = None
+    ) -> None:
+        self._load = load
+        self._cohorts = cohorts
+        self._recorder = recorder
+        self._fire = fire
+        self._limit = limit or most_in_flight()
+        self._random = random.Random(load.seed)
+        self._names = list(cohorts)
+        self._weights = [load.cohorts[n] for n in self._names]
+        self._in_flight: set[_Request] = set()
+        self._acknowledged: deque[tuple[int, int]] = deque()
+        self._readable: deque[int] = deque(maxlen=READABLE)
+        self._due_ns = 0
+        self._worst_ns = 0
+        self._running = True
+
+    def run(self) -> None:
+        """Dispatch until stopped."""
+        load, t0_ns = self._load, self._recorder.t0_ns
+        order_step = NS / load.orders_per_s
+        read_step = NS / load.reads_per_s if load.reads_per_s else float("inf")
+        begin = time.monotonic_ns() - t0_ns
+        orders = reads = 0
+        next_order: float = begin
+        next_read = begin + read_step / 2  # halfway, so that the two schedules do not always meet
+        gevent.spawn(self._sample_lag)
+        self._due_ns = begin
+        while self._running:
+            now = time.monotonic_ns() - t0_ns
+            if now < self._due_ns:
+                gevent.sleep((self._due_ns - now) / NS)
+                continue
+            for _ in range(BATCH):
+                if next_order <= next_read:
+                    self._order(load.first_key + orders, int(next_order))
+                    orders += 1
+                    next_order = begin + orders * order_step
+                else:
+                    self._read(int(next_read))
+                    reads += 1
+                    next_read = begin + (reads + 0.5) * read_step
+                self._due_ns = int(min(next_order, next_read))
+                if self._due_ns > now:
+                    break
+            if orders == 1:
+                self._recorder.started()
+            gevent.sleep(0)
+
+    def stop(self, grace_s: float) -> None:
+        """Start nothing more, wait for what is in flight at most `grace_s`, and record the rest as in doubt."""
+        self._running = False
+        limit = time.monotonic() + grace_s
+        while self._in_flight and time.monotonic() < limit:
+            gevent.sleep(0.01)
+        left = list(self._in_flight)
+        self._in_flight.clear()
+        for request in left:
+            self._record(request, (FAIL if request.read else UNKNOWN, STOPPED), None, None, 0)
+        gevent.killall([r.greenlet for r in left if r.greenlet is not None], block=False)
+
+    def _order(self, key: int, intended_ns: int) -> None:
+        every = self._load.receipt_every
+        self._launch(_Request(key, self._cohort(), intended_ns, read=False, receipt=bool(every) and key % every == 0))
+
+    def _read(self, intended_ns: int) -> None:
+        while self._acknowledged and self._acknowledged[0][0] + SETTLED_NS <= intended_ns:
+            self._readable.append(self._acknowledged.popleft()[1])
+        if self._readable:
+            self._launch(_Request(self._random.choice(self._readable), self._cohort(), intended_ns, read=True))
+
+    def _cohort(self) -> str:
+        return self._random.choices(self._names, self._weights)[0]
+
+    def _launch(self, request: _Request) -> None:
+        if len(self._in_flight) >= self._limit:
+            request.began_ns = self._recorder.now_ns()
+            self._record(request, (FAIL, OVERLOAD), None, None, 0)
+            return
+        self._in_flight.add(request)
+        request.greenlet = gevent.spawn(self._perform, request)
+
+    def _perform(self, request: _Request) -> None:
+        request.began_ns = began = self._recorder.now_ns()
+        self._worst_ns = max(self._worst_ns, began - request.intended_ns)
+        cohort = self._cohorts[request.cohort]
+        answer: Answer | None = None
+        words: Said | None = None
+        try:
+            if request.read:
+                answer = cohort.get(f"/orders/{request.key}")
+                words = said(answer)
+                outcome = of_read(answer, words, request.key)
+            else:
+                answer = cohort.post("/orders", _body(request))
+                words = said(answer)
+                outcome = of_write(answer, words)
+        except NotSent as e:
+            outcome = (FAIL, str(e))
+        except InDoubt as e:
+            outcome = (FAIL if request.read else UNKNOWN, str(e))
+        if request not in self._in_flight:
+            return  # stop() has recorded it
+        self._in_flight.remove(request)
+        self._record(request, outcome, answer, words, len(answer.body) if answer else 0)
+
+    def _record(
+        self,
+        request: _Request,
+        outcome: tuple[str, str | None],
+        answer: Answer | None,
+        words: Said | None,
+        length: int,
+    ) -> None:
+        ended = self._recorder.now_ns()
+        began = request.began_ns or ended
+        region = (answer.region if answer else None) or (words.region if words else None)
+        status = answer.status if answer else None
+        key, cohort, intended = request.key, request.cohort, request.intended_ns
+
+        def row(op: str, outcome: tuple[str, str | None]) -> None:
+            self._recorder.op((op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1]))
+
+        if request.read:
+            row("read", outcome)
+        else:
+            row("write", outcome)
+            if request.receipt:
+                row("put_object", of_receipt(outcome, words or Said()))
+            if outcome[1] is None:
+                self._acknowledged.append((ended, key))
+        method, name = ("GET", "/orders/{key}") if request.read else ("POST", "/orders")
+        self._fire(method, f"{name} {cohort}", (ended - began) / 1e6, length, outcome[1])
+
+    def _sample_lag(self) -> None:
+        """The worst lateness since the last sample: of requests that started, or of the one that is due."""
+        while self._running:
+            gevent.sleep(LAG_EVERY_S)
+            overdue = self._recorder.now_ns() - self._due_ns
+            self._recorder.sample(
+                "dispatch_lag_s", f"locust-{self._recorder.worker}", max(self._worst_ns, overdue, 0) / NS
+            )
+            self._worst_ns = 0
+
+
+def _body(request: _Request) -> bytes:
+    return msgspec.json.encode({"key": request.key, "amount": amount_of(request.key), "receipt": request.receipt})

@@ -1,0 +1,113 @@
+"""What Locust and the harness say to each other over their unix socket, and what the spool file holds.
+
+A frame is its length (4 bytes, big-endian) and a msgpack array whose first element names its kind. Ops travel as
+columns, because that is how they are kept. Outcomes are the strings of drill.history.Outcome.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+LENGTH = struct.Struct(">I")
+LONGEST = 64 * 1024 * 1024
+"""No frame comes near this; a longer length means that the bytes are not frames."""
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
+    """The dispatcher of `worker` has sent its first request; `at_ns` since the run's t0."""
+
+    worker: int
+    pid: int
+    at_ns: int
+
+
+class Ops(msgspec.Struct, frozen=True, array_like=True, tag="ops"):
+    """Finished ops as columns, one value an op, in the order in which they ended; see drill.history.Op."""
+
+    worker: int
+    op: list[str]
+    key: list[int]
+    cohort: list[str]
+    intended_ns: list[int]
+    began_ns: list[int]
+    ended_ns: list[int]
+    outcome: list[str]
+    region: list[str | None]
+    status: list[int | None]
+    error: list[str | None]
+
+
+class Marked(msgspec.Struct, frozen=True, array_like=True, tag="mark"):
+    """Something the client noticed; see drill.history.Mark."""
+
+    at_ns: int
+    event: str
+    subject: str
+    detail: str
+
+
+class Sampled(msgspec.Struct, frozen=True, array_like=True, tag="sample"):
+    """A gauge read; see drill.history.Sample."""
+
+    at_ns: int
+    metric: str
+    subject: str
+    value: float
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished"):
+    """The last frame of `worker`: how many ops it has recorded, and how many requests Locust's own counters show."""
+
+    worker: int
+    ops: int
+    requests: int
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
+    """From the harness: start nothing more, and wait at most `grace_s` for what is in flight."""
+
+    grace_s: float
+
+
+Frame = Started | Ops | Marked | Sampled | Finished | Stop
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+
+class NotFrames(ValueError):
+    """These bytes are not what `encode` writes."""
+
+
+def encode(frame: Frame) -> bytes:
+    """A frame as it travels."""
+    body = _encoder.encode(frame)
+    return LENGTH.pack(len(body)) + body
+
+
+def decode(body: bytes | memoryview) -> Frame:
+    """A frame from the bytes after its length; raises NotFrames."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.MsgspecError as e:
+        raise NotFrames(str(e)) from e
+
+
+def split(buffer: bytearray) -> Iterator[bytes]:
+    """Take every complete frame off the front of `buffer` (with its length); a partial one stays. Raises NotFrames."""
+    start = 0
+    try:
+        while len(buffer) - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(buffer, start)
+            if length > LONGEST:
+                raise NotFrames(f"a frame of {length} bytes")
+            end = start + LENGTH.size + length
+            if end > len(buffer):
+                break
+            yield bytes(buffer[start:end])
+            start = end
+    finally:
+        del buffer[:start]

@@ -1,0 +1,114 @@
+"""What is asked of the system under test, and where it is: the frozen settings of one load generator.
+
+Both the harness and the Locust process read this module, so it imports nothing heavy (polars stays out of Locust).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+FOLLOWER = "follower"
+STICKY = "sticky"
+FRESH = "fresh"
+COHORTS = (FOLLOWER, STICKY, FRESH)
+
+
+def amount_of(key: int) -> int:
+    """The amount an order carries follows from its key, so that a survivor's content can be checked without a table."""
+    return key % 9973 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An open-loop load: orders and reads start when the schedule says so, however slow the answers are.
+
+    `orders_per_s`, `reads_per_s`: arrival rates. Every order whose key is a multiple of `receipt_every` asks for a
+    receipt (0: none does). `cohorts`: the share of requests each kind of client sends; follower drops a connection
+    whose peer left the current DNS answer, sticky keeps its connection while it lives, fresh opens one per request.
+    `connect_timeout_s` limits resolving and connecting each, `request_timeout_s` the time from sending to the last
+    byte of the answer. `seed` decides keys and cohorts; drawn anew unless given, so that runs never share keys.
+    Raises UnusableInput.
+    """
+
+    orders_per_s: float = 200.0
+    reads_per_s: float = 20.0
+    receipt_every: int = 10
+    cohorts: Mapping[str, float] = field(default_factory=lambda: {FOLLOWER: 0.7, FRESH: 0.1, STICKY: 0.2})
+    connect_timeout_s: float = 2.0
+    request_timeout_s: float = 3.0
+    seed: int = field(default_factory=lambda: secrets.randbelow(2**31))
+
+    def __post_init__(self) -> None:
+        _require(0 < self.orders_per_s < math.inf, f"orders_per_s is {self.orders_per_s}: give a rate above 0")
+        _require(0 <= self.reads_per_s < math.inf, f"reads_per_s is {self.reads_per_s}: give a rate of 0 or more")
+        _require(self.receipt_every >= 0, f"receipt_every is {self.receipt_every}: give 0 (none) or more")
+        for name in ("connect_timeout_s", "request_timeout_s"):
+            value = getattr(self, name)
+            _require(0 < value < math.inf, f"{name} is {value}: give seconds above 0")
+        strangers = sorted(set(self.cohorts) - set(COHORTS))
+        _require(not strangers, f"unknown cohort {', '.join(strangers)}: known are {', '.join(COHORTS)}")
+        _require(
+            all(share >= 0 for share in self.cohorts.values()) and math.isclose(sum(self.cohorts.values()), 1.0),
+            f"the cohorts' shares {dict(self.cohorts)} must each be 0 or more and add up to 1",
+        )
+
+    @property
+    def first_key(self) -> int:
+        """Keys of a run count up from here; below 2**52, so that every JSON reader keeps them exact."""
+        return random.Random(self.seed).randrange(1, 2**32) << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where the orders go: `base_url` as clients know it, resolved through the name server `dns_host`:`dns_port`.
+
+    `dns_host` None: the host's own name servers (/etc/resolv.conf). `headers` are sent with every request. Raises
+    UnusableInput.
+    """
+
+    base_url: str = "http://api.dr-drill.example:18080"
+    api_key: str | None = field(default=None, repr=False)
+    dns_host: str | None = None
+    dns_port: int = 53
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.base_url)
+        _require(
+            url.scheme in ("http", "https") and bool(url.hostname) and not url.query and not url.fragment,
+            f"base_url {self.base_url!r} is not an http or https URL of the form http://name:port",
+        )
+        values = [*self.headers, *self.headers.values(), self.api_key or "", self.base_url]
+        _require(not any(c in v for v in values for c in "\r\n"), "no header, key or URL may hold a line break")
+
+    @property
+    def url(self) -> SplitResult:
+        """`base_url` taken apart."""
+        return urlsplit(self.base_url)
+
+    @property
+    def host(self) -> str:
+        """The name that clients resolve."""
+        return self.url.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port they connect to."""
+        return self.url.port or (443 if self.tls else 80)
+
+    @property
+    def tls(self) -> bool:
+        """Whether they speak TLS."""
+        return self.url.scheme == "https"
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        from drill.history import UnusableInput  # imports polars, which a healthy Locust process never needs
+
+        raise UnusableInput(f"load: {sentence}")

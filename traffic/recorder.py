@@ -1,0 +1,106 @@
+"""The recording end inside a Locust process: gathers ops, marks and samples, and sends them to the harness.
+
+Several processes may each have one. A recorder never slows a request: it appends, and a greenlet sends. When the
+harness is gone (its end of the socket closes) nobody needs this process, and `on_orphaned` is told.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import gevent
+import gevent.lock
+import gevent.socket
+
+from traffic import frames
+
+FLUSH_S = 0.05
+
+Row = tuple[str, int, str, int, int, int, str, str | None, int | None, str | None]
+"""op, key, cohort, intended_ns, began_ns, ended_ns, outcome, region, status, error: as drill.history.Op."""
+
+
+class Recorder:
+    """Sends what it is given to the unix socket at `path`; times are ns since `t0_ns` (time.monotonic_ns())."""
+
+    def __init__(self, path: str, worker: int, t0_ns: int) -> None:
+        self.worker = worker
+        self.t0_ns = t0_ns
+        self.recorded = 0
+        self._rows: list[Row] = []
+        self._others: list[frames.Frame] = []
+        self._sending = gevent.lock.RLock()
+        self._closed = False
+        self._socket = gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM)
+        self._socket.connect(path)
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the run's t0."""
+        return time.monotonic_ns() - self.t0_ns
+
+    def op(self, row: Row) -> None:
+        """An op that ended."""
+        self._rows.append(row)
+        self.recorded += 1
+
+    def mark(self, event: str, subject: str, detail: str) -> None:
+        """Something the client noticed now."""
+        self._others.append(frames.Marked(self.now_ns(), event, subject, detail))
+
+    def sample(self, metric: str, subject: str, value: float) -> None:
+        """A gauge read now."""
+        self._others.append(frames.Sampled(self.now_ns(), metric, subject, value))
+
+    def started(self) -> None:
+        """The first request is on its way."""
+        self._others.append(frames.Started(self.worker, os.getpid(), self.now_ns()))
+
+    def serve(self, on_stop: Callable[[float], None], on_orphaned: Callable[[], None]) -> None:
+        """Start the greenlets that send, and that hear the harness say stop (with its patience in seconds)."""
+        gevent.spawn(self._send_regularly)
+        gevent.spawn(self._listen, on_stop, on_orphaned)
+
+    def flush(self) -> None:
+        """Send everything gathered so far; raises OSError when the harness is gone."""
+        with self._sending:
+            rows, self._rows = self._rows, []
+            others, self._others = self._others, []
+            batch = [frames.encode(f) for f in others]
+            if rows:
+                batch.append(frames.encode(frames.Ops(self.worker, *map(list, zip(*rows, strict=True)))))
+            if batch and not self._closed:
+                self._socket.sendall(b"".join(batch))
+
+    def finish(self, requests: int) -> None:
+        """Send what is left and say that this was all; `requests` is how many Locust itself counted."""
+        self.flush()
+        with self._sending:
+            if not self._closed:
+                self._socket.sendall(frames.encode(frames.Finished(self.worker, self.recorded, requests)))
+                self._closed = True
+
+    def _send_regularly(self) -> None:
+        while not self._closed:
+            try:
+                self.flush()
+            except OSError:
+                return  # the listener hears of it too
+            gevent.sleep(FLUSH_S)
+
+    def _listen(self, on_stop: Callable[[float], None], on_orphaned: Callable[[], None]) -> None:
+        buffer = bytearray()
+        while True:
+            try:
+                block = self._socket.recv(4096)
+            except OSError:
+                block = b""
+            if not block:
+                on_orphaned()
+                return
+            buffer += block
+            for frame in frames.split(buffer):
+                heard = frames.decode(frame[frames.LENGTH.size :])
+                if isinstance(heard, frames.Stop):
+                    gevent.spawn(on_stop, heard.grace_s)
