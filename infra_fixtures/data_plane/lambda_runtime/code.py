@@ -1,0 +1,84 @@
+"""Where functions' code comes from: GetFunction's zip, fetched once a digest and unpacked under the work directory."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import io
+import shutil
+import stat
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+
+from infra_fixtures.site import Site
+
+
+class UnusableCode(Exception):
+    """A function's code cannot be had or is not what the control plane says it is."""
+
+
+class CodeStore:
+    """Unpacked function code by its SHA-256."""
+
+    def __init__(self, site: Site, directory: Path) -> None:
+        self._internal = urlsplit(site.internal.url)
+        self._directory = directory
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def unpacked(self, code_sha256: str) -> Path | None:
+        """Where that code lies, if it does."""
+        path = self._path(code_sha256)
+        return path if path.is_dir() else None
+
+    async def fetch(self, code_sha256: str, location: str) -> Path:
+        """Fetch the zip at `location` through the internal endpoint and unpack it; raises UnusableCode."""
+        lock = self._locks.setdefault(code_sha256, asyncio.Lock())
+        async with lock:
+            held = self.unpacked(code_sha256)
+            if held is not None:
+                return held
+            data = await self._download(location)
+            return await asyncio.to_thread(self._unpack, code_sha256, data, location)
+
+    async def _download(self, location: str) -> bytes:
+        parts = urlsplit(location)
+        headers, url = {}, location
+        if parts.hostname is not None and not parts.hostname.startswith("127."):
+            # AWS's own name for the place: the internal endpoint serves it under that Host.
+            headers["Host"] = parts.netloc
+            url = urlunsplit((self._internal.scheme, self._internal.netloc, parts.path, parts.query, ""))
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+                data = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as e:
+            raise UnusableCode(f"code not to be had from {location}: {e}") from e
+        if response.status != 200:
+            raise UnusableCode(f"code not to be had from {location}: HTTP {response.status}")
+        return data
+
+    def _unpack(self, code_sha256: str, data: bytes, location: str) -> Path:
+        found = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        if found != code_sha256:
+            raise UnusableCode(f"the zip at {location} has SHA-256 {found}, the function says {code_sha256}")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=self._directory, prefix=".unpacking-"))
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                archive.extractall(fresh)
+        except zipfile.BadZipFile as e:
+            shutil.rmtree(fresh)
+            raise UnusableCode(f"what lies at {location} is not a zip file") from e
+        fresh.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+        return fresh.rename(self._path(code_sha256))
+
+    def _path(self, code_sha256: str) -> Path:
+        try:
+            return self._directory / base64.b64decode(code_sha256, validate=True).hex()
+        except binascii.Error as e:
+            raise UnusableCode(f"the control plane gives {code_sha256!r} as CodeSha256, which is no digest") from e

@@ -1,0 +1,221 @@
+"""The workers of one function version: started when none is idle, provisioned ahead, drained on change, reaped slowly.
+
+Where AWS would start an execution environment for every concurrent invocation, a machine of two cores cannot: at most
+MOST_WORKERS run, few start at once, and what finds none idle waits a little. An invocation that waited QUEUE_LIMIT_S
+while workers were there to serve it is throttled, as it would be at an account's limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
+from infra_fixtures.data_plane.lambda_runtime.invocation import (
+    UNRESERVED_EXCEEDED,
+    Invocation,
+    failure,
+    not_found,
+    throttled,
+)
+from infra_fixtures.data_plane.lambda_runtime.quota import Quota
+from infra_fixtures.data_plane.lambda_runtime.worker import Launch, State, Worker
+from infra_fixtures.data_plane.metric_batch import MetricBatch
+
+log = logging.getLogger(__name__)
+
+MOST_WORKERS = 16
+MOST_STARTING = max(2, os.cpu_count() or 2)
+SCALE_PATIENCE_S = 0.02
+"""How long an invocation waits for a busy worker before another is started: less than a cold start costs."""
+QUEUE_LIMIT_S = 2.0
+
+
+class Pool:
+    """The workers of `definition`, whose code lies in `task_root`."""
+
+    def __init__(self, launch: Launch, definition: FunctionDefinition, task_root: Path, metrics: MetricBatch) -> None:
+        self.definition = definition
+        self.provisioned = 0
+        self._launch = launch
+        self._task_root = task_root
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._workers: set[Worker] = set()
+        self._idle: list[Worker] = []
+        self._waiting: deque[Invocation] = deque()
+        self._quotas: dict[Invocation, Quota] = {}
+        self._starting: set[Worker] = set()
+        self._scale_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._dimensions = (("FunctionName", definition.name),)
+
+    @property
+    def ready_workers(self) -> int:
+        """Workers that are initialised and not on their way out."""
+        return sum(1 for w in self._workers if w.was_ready and not w.retired)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers."""
+        return [w.pid for w in self._workers if w.pid]
+
+    def submit(self, work: Invocation, quota: Quota) -> None:
+        """Run an invocation for which one of `quota` was taken; it is given back at the end."""
+        self._quotas[work] = quota
+        self._metrics.add("ConcurrentExecutions", quota.taken, self._dimensions)
+        if self._idle:
+            self._idle.pop().deliver(work)
+            return
+        self._waiting.append(work)
+        work.timer = self._loop.call_later(QUEUE_LIMIT_S, self._expire, work)
+        if self._scale_timer is None:
+            patience_s = SCALE_PATIENCE_S if self.ready_workers else 0.0
+            self._scale_timer = self._loop.call_later(patience_s, self._scale)
+
+    def change(self, definition: FunctionDefinition, task_root: Path) -> None:
+        """Take another code or configuration: busy workers finish their invocation, idle ones go now."""
+        self.definition, self._task_root = definition, task_root
+        for worker in list(self._workers):
+            worker.retired = True
+            if worker.state is not State.BUSY:
+                worker.kill()
+        self._idle.clear()
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Bring up what is provisioned and what waits."""
+        self._scale()
+
+    def reap(self, idle_s: float) -> None:
+        """End workers that had nothing to do for `idle_s`, the longest idle first; provisioned ones stay."""
+        limit_s = time.monotonic() - idle_s
+        for worker in list(self._idle):
+            if len(self._workers) > self.provisioned and worker.idle_since_s < limit_s:
+                self._idle.remove(worker)
+                self._workers.discard(worker)
+                worker.kill()
+
+    async def close(self, arn: str) -> None:
+        """End every worker at once; what waits gets 404, what runs gets Runtime.ExitError."""
+        self._closed = True
+        if self._scale_timer is not None:
+            self._scale_timer.cancel()
+        while self._waiting:
+            work = self._waiting.popleft()
+            self._release(work)
+            work.refuse(not_found(arn))
+        workers = list(self._workers)
+        for worker in workers:
+            worker.kill()
+        for task in list(self._tasks):
+            await task
+        for worker in workers:
+            if worker.pid:
+                await worker.gone.wait()
+
+    # what workers tell
+
+    def ready(self, worker: Worker) -> None:
+        """A worker wants work."""
+        self._starting.discard(worker)
+        if worker.retired or self._closed:
+            worker.kill()
+            return
+        work = self._next_waiting()
+        if work is not None:
+            worker.deliver(work)
+        else:
+            self._idle.append(worker)
+        if self._waiting or len(self._workers) < self.provisioned:
+            self._scale_soon()
+
+    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, took_s: float) -> None:
+        """An invocation came to its end."""
+        self._release(done)
+        add, of = self._metrics.add, self._dimensions
+        add("Invocations", 1.0, of)
+        add("Errors", 1.0 if failed else 0.0, of)
+        add("Duration", took_s * 1000, of, "Milliseconds")
+        done.settle(payload, "Unhandled" if failed else None, worker.definition.version)
+
+    def ended(self, worker: Worker) -> None:
+        """A worker's process is gone; one that never came up takes the invocation that waited for it along."""
+        started = worker in self._starting
+        self._starting.discard(worker)
+        self._workers.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if self._closed:
+            return
+        if started and not worker.retired and worker.init_failure is not None:
+            work = self._next_waiting()
+            if work is None:
+                log.warning("a worker of %s did not come up: %s", self.definition.name, worker.init_failure.decode())
+                return  # what is provisioned is tried again at the next look at the control plane
+            work.began_s = time.monotonic()
+            self.finished(worker, work, worker.init_failure, failed=True, took_s=0.0)
+        self._scale_soon()
+
+    # inside
+
+    def _scale_soon(self) -> None:
+        if self._scale_timer is None:
+            self._scale_timer = self._loop.call_later(SCALE_PATIENCE_S, self._scale)
+
+    def _scale(self) -> None:
+        if self._scale_timer is not None:
+            self._scale_timer.cancel()
+            self._scale_timer = None
+        if self._closed:
+            return
+        live = sum(1 for w in self._workers if not w.retired)
+        for_waiting = min(len(self._waiting) - len(self._starting), MOST_WORKERS - live)
+        wanted = max(for_waiting, self.provisioned - live)
+        for _ in range(min(wanted, MOST_STARTING - len(self._starting))):
+            self._start(provisioned=live < self.provisioned)
+            live += 1
+
+    def _start(self, *, provisioned: bool) -> None:
+        worker = Worker(self._launch, self.definition, self._task_root, self)
+        self._workers.add(worker)
+        self._starting.add(worker)
+        task = self._loop.create_task(self._bring_up(worker, provisioned))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _bring_up(self, worker: Worker, provisioned: bool) -> None:
+        try:
+            await worker.start(provisioned=provisioned)
+        except OSError as e:
+            worker.init_failure = failure("Runtime.StartError", str(e))
+            self.ended(worker)
+
+    def _next_waiting(self) -> Invocation | None:
+        while self._waiting:
+            work = self._waiting.popleft()
+            if work.timer is not None:
+                work.timer.cancel()
+                work.timer = None
+            if not work.future.done():
+                return work
+            self._release(work)  # whoever asked has gone away
+        return None
+
+    def _expire(self, work: Invocation) -> None:
+        if not self.ready_workers:  # a cold start: the worker's own limit decides
+            work.timer = self._loop.call_later(QUEUE_LIMIT_S, self._expire, work)
+            return
+        work.timer = None
+        self._waiting.remove(work)
+        self._release(work)
+        self._metrics.add("Throttles", 1.0, self._dimensions)
+        work.refuse(throttled(UNRESERVED_EXCEEDED))
+
+    def _release(self, work: Invocation) -> None:
+        self._quotas.pop(work).give_back()

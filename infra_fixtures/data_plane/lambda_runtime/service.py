@@ -1,0 +1,316 @@
+"""The Lambda service of one region: a follower of the Lambda API that runs what it describes.
+
+Served are $LATEST, the versions that aliases point at, and versions with provisioned concurrency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from botocore.exceptions import ClientError
+
+from infra_fixtures.data_plane import follow
+from infra_fixtures.data_plane.lambda_runtime import definition as read
+from infra_fixtures.data_plane.lambda_runtime.code import CodeStore, UnusableCode
+from infra_fixtures.data_plane.lambda_runtime.definition import LATEST, FunctionDefinition, split_name
+from infra_fixtures.data_plane.lambda_runtime.environment import lay_out_runtime
+from infra_fixtures.data_plane.lambda_runtime.event_queue import EventQueue
+from infra_fixtures.data_plane.lambda_runtime.function import Function
+from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation, InvokeResult, not_found, throttled
+from infra_fixtures.data_plane.lambda_runtime.invoke_api import serve
+from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper
+from infra_fixtures.data_plane.lambda_runtime.pool import Pool
+from infra_fixtures.data_plane.lambda_runtime.quota import Account
+from infra_fixtures.data_plane.lambda_runtime.worker import Launch
+from infra_fixtures.data_plane.metric_batch import MetricBatch
+from infra_fixtures.site import Site
+
+log = logging.getLogger(__name__)
+
+IDLE_LIMIT_S = 600.0
+"""How long an idle worker is kept, at pace 1; AWS does not say, observers report five to fifteen minutes."""
+REAP_EVERY_S = 2.0
+
+CONFIGURATION, CONCURRENCY, PROVISIONED, ALIASES, RETRIES, POLICY = range(6)
+EVERYTHING = frozenset(range(6))
+PARTS_OF_ACTION = {
+    "PutFunctionConcurrency": frozenset({CONCURRENCY}),
+    "DeleteFunctionConcurrency": frozenset({CONCURRENCY}),
+    "PutProvisionedConcurrencyConfig": frozenset({PROVISIONED}),
+    "DeleteProvisionedConcurrencyConfig": frozenset({PROVISIONED}),
+    "UpdateFunctionCode": frozenset({CONFIGURATION}),
+    "UpdateFunctionConfiguration": frozenset({CONFIGURATION}),
+    "PutFunctionEventInvokeConfig": frozenset({RETRIES}),
+    "UpdateFunctionEventInvokeConfig": frozenset({RETRIES}),
+    "DeleteFunctionEventInvokeConfig": frozenset({RETRIES}),
+    "CreateAlias": frozenset({ALIASES}),
+    "UpdateAlias": frozenset({ALIASES}),
+    "DeleteAlias": frozenset({ALIASES}),
+    "AddPermission": frozenset({POLICY}),
+    "RemovePermission": frozenset({POLICY}),
+    "Invoke": frozenset[int](),
+    "TagResource": frozenset[int](),
+    "UntagResource": frozenset[int](),
+}
+
+
+class LambdaService:
+    """Runs the functions of `region`; Invoke API on the site's `lambda_api`, the same by `invoke` in the process."""
+
+    def __init__(self, site: Site, region: str) -> None:
+        self._site = site
+        self._region = region
+        self._functions: dict[str, Function] = {}
+        self._account = Account()
+        self._directory = Path(site.work_dir) / "lambda" / region
+        self._code = CodeStore(site, self._directory / "code")
+        self._events = EventQueue(site.pace)
+        self._metrics = MetricBatch(site, region, "AWS/Lambda")
+        self._shipper = LogShipper(site, region, Path(site.work_dir) / f"lambda-{region}.functions.log")
+        self._launch: Launch | None = None
+        self._api: web.ServerRunner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._next_full = 0
+
+    # life
+
+    async def start(self) -> None:
+        """Serve; functions come with the first reconcile()."""
+        scratch = self._directory / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        runtime_dir = self._directory / "runtime"
+        lay_out_runtime(runtime_dir)
+        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper)
+        self._api = await serve(self._site.region(self._region).lambda_api, self)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
+
+    async def stop(self) -> None:
+        """End every worker and let go of every port; quick (well under 0.5 s)."""
+        await self._events.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for function in self._functions.values():
+            for pool in function.pools.values():
+                await pool.close(function.arn)
+        self._functions.clear()
+        if self._api is not None:
+            await self._api.cleanup()
+        await self._shipper.close()
+
+    async def __aenter__(self) -> LambdaService:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # invocations
+
+    async def invoke(
+        self,
+        function_name: str,
+        payload: bytes,
+        *,
+        asynchronous: bool = False,
+        qualifier: str | None = None,
+        client_context: str | None = None,
+    ) -> InvokeResult:
+        """Run a function (name, name:qualifier or ARN) and wait for it, or queue the event where `asynchronous`.
+
+        Never raises for what AWS answers with an error: see InvokeResult.status. Whoever stops waiting does not stop
+        the invocation.
+        """
+        name, wanted = split_name(function_name, qualifier)
+        function = self._functions.get(name)
+        if function is None or function.pool(wanted) is None:
+            return not_found(self._arn(name, wanted))
+        if asynchronous:
+            self._events.put(name, lambda: self._run(name, wanted, payload, client_context), function.retries)
+            return InvokeResult(202, request_id=str(uuid.uuid4()))
+        return await self._run(name, wanted, payload, client_context)
+
+    def find(self, function_name: str, qualifier: str | None = None) -> InvokeResult | None:
+        """None where there is such a function, else AWS's refusal."""
+        name, wanted = split_name(function_name, qualifier)
+        function = self._functions.get(name)
+        return not_found(self._arn(name, wanted)) if function is None or function.pool(wanted) is None else None
+
+    def permits(self, function_name: str, principal: str, source_arn: str) -> bool:
+        """Whether the function's policy lets an AWS service (such as apigateway.amazonaws.com) invoke it."""
+        function = self._functions.get(split_name(function_name)[0])
+        return function is not None and function.permits(principal, source_arn)
+
+    def workers(self, function_name: str, qualifier: str | None = None) -> int:
+        """How many initialised workers a function has."""
+        pool = self._pool(function_name, qualifier)
+        return pool.ready_workers if pool is not None else 0
+
+    def pids(self, function_name: str, qualifier: str | None = None) -> list[int]:
+        """The process ids of a function's workers."""
+        pool = self._pool(function_name, qualifier)
+        return pool.pids if pool is not None else []
+
+    async def _run(self, name: str, qualifier: str, payload: bytes, client_context: str | None) -> InvokeResult:
+        function = self._functions.get(name)
+        pool = function.pool(qualifier) if function is not None else None
+        if pool is None:
+            return not_found(self._arn(name, qualifier))
+        quota = self._account.quota(name)
+        if not quota.take():
+            self._metrics.add("Throttles", 1.0, (("FunctionName", name),))
+            return throttled(quota.reason)
+        work = Invocation(payload, asyncio.get_running_loop(), client_context)
+        pool.submit(work, quota)
+        return await work.future
+
+    def _pool(self, function_name: str, qualifier: str | None) -> Pool | None:
+        name, wanted = split_name(function_name, qualifier)
+        function = self._functions.get(name)
+        return function.pool(wanted) if function is not None else None
+
+    def _arn(self, name: str, qualifier: str) -> str:
+        suffix = "" if qualifier == LATEST else f":{qualifier}"
+        return f"arn:aws:lambda:{self._region}:{self._site.account_id}:function:{name}{suffix}"
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(REAP_EVERY_S)
+            for function in self._functions.values():
+                for pool in function.pools.values():
+                    pool.reap(IDLE_LIMIT_S / self._site.pace)
+
+    # following
+
+    @property
+    def services(self) -> frozenset[str]:
+        """It follows the Lambda API."""
+        return frozenset({"lambda"})
+
+    async def reconcile(self, changes: Sequence[follow.Change]) -> None:
+        """Make the region's functions what the API says.
+
+        A change leads to a look at what it changed. Without one (the slow poll) every function's code, configuration and
+        limit are looked at, and all of one function, in turn.
+        """
+        wanted: dict[str, frozenset[int]] = {}
+        mine = [c for c in changes if c.region == self._region]
+        if changes and not mine:
+            return
+        for change in mine:
+            name = _function_of(change.resource)
+            parts = PARTS_OF_ACTION.get(change.action, EVERYTHING)
+            if name is None and parts:
+                wanted = {}
+                mine = []
+                break
+            if name is not None and parts:
+                wanted[name] = wanted.get(name, frozenset()) | parts
+        if not mine:
+            wanted = await self._everything(thorough=bool(changes))
+        outcomes = await asyncio.gather(
+            *(self._look(name, parts) for name, parts in wanted.items()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _everything(self, *, thorough: bool) -> dict[str, frozenset[int]]:
+        """All functions there are; those that are no more are dropped."""
+        names = await follow.call(self._names)
+        for gone in self._functions.keys() - set(names):
+            await self._drop(gone)
+        self._next_full += 1
+        return {
+            name: EVERYTHING
+            if thorough or name not in self._functions or i == self._next_full % len(names)
+            else frozenset({CONFIGURATION, CONCURRENCY})
+            for i, name in enumerate(names)
+        }
+
+    def _names(self) -> list[str]:
+        pages = self._client.get_paginator("list_functions").paginate()
+        return [f["FunctionName"] for page in pages for f in page["Functions"]]
+
+    @property
+    def _client(self) -> Any:
+        return follow.client(self._site, "lambda", self._region)
+
+    async def _look(self, name: str, parts: frozenset[int]) -> None:
+        """Read those parts of one function and apply them, the limit first: it is what drills change."""
+        client = self._client
+        known = self._functions.get(name)
+        if known is None:
+            parts = EVERYTHING
+        try:
+            if CONCURRENCY in parts:
+                self._account.reserve(name, await follow.call(read.read_reserved, client, name))
+            function = known or Function(name, self._arn(name, LATEST))
+            if ALIASES in parts:
+                function.take_aliases(await follow.call(read.read_aliases, client, name))
+            if PROVISIONED in parts:
+                function.take_provisioned(await follow.call(read.read_provisioned, client, name))
+            if RETRIES in parts:
+                function.retries = await follow.call(read.read_retries, client, name)
+            if POLICY in parts:
+                function.take_policy(await follow.call(read.read_policy, client, name))
+            if parts & {CONFIGURATION, ALIASES, PROVISIONED}:
+                await self._take_versions(client, function, again=CONFIGURATION in parts)
+                function.provision()
+        except ClientError as e:
+            if e.response["Error"]["Code"] not in ("ResourceNotFoundException", "404"):
+                raise
+            await self._drop(name)
+            return
+        self._functions[name] = function
+
+    async def _take_versions(self, client: Any, function: Function, *, again: bool) -> None:
+        wanted = function.versions_wanted()
+        for version in wanted:
+            if version in function.pools and not (again and version == LATEST):
+                continue  # a published version never changes
+            said = await follow.call(client.get_function, FunctionName=function.name, Qualifier=version)
+            definition = FunctionDefinition.of(said["Configuration"])
+            pool = function.pools.get(version)
+            if pool is not None and pool.definition == definition:
+                continue
+            root = self._code.unpacked(definition.code_sha256)
+            if root is None:
+                location = said["Code"].get("Location")
+                if not location:
+                    raise UnusableCode(f"{function.name}: the control plane gives no Code.Location (only zips are run)")
+                root = await self._code.fetch(definition.code_sha256, location)
+            if pool is None:
+                assert self._launch is not None
+                function.pools[version] = Pool(self._launch, definition, root, self._metrics)
+            else:
+                pool.change(definition, root)
+        for version in function.pools.keys() - wanted:
+            await function.pools.pop(version).close(function.arn)
+
+    async def _drop(self, name: str) -> None:
+        self._account.reserve(name, None)
+        function = self._functions.pop(name, None)
+        if function is not None:
+            for pool in function.pools.values():
+                await pool.close(function.arn)
+
+
+def _function_of(resource: str) -> str | None:
+    """The function a change's resource names (a name, an ARN or a request path); None where it names none."""
+    with contextlib.suppress(ValueError):
+        segments = [s for s in resource.split("/") if s]
+        if "functions" in segments:
+            resource = segments[segments.index("functions") + 1]
+        elif len(segments) != 1:
+            return None
+        return split_name(resource)[0] or None
+    return None

@@ -1,0 +1,296 @@
+"""One execution environment: a process running AWS's runtime client, with a Runtime API port of its own.
+
+It serves one invocation at a time, is killed when one runs longer than it may, and dies with its region's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import enum
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from infra_fixtures.data_plane.lambda_runtime import environment, invocation, worker_main
+from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
+from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation
+from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper, LogStream
+from infra_fixtures.data_plane.lambda_runtime.runtime_api import MOST_PAYLOAD_BYTES, RuntimeChannel
+from infra_fixtures.site import Site
+
+INIT_LIMIT_S = 10.0
+"""How long a function may take to initialise (Lambda execution environment lifecycle)."""
+
+
+class State(enum.Enum):
+    """What a worker is doing."""
+
+    STARTING = enum.auto()
+    IDLE = enum.auto()
+    BUSY = enum.auto()
+    DEAD = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the workers of one region's Lambda service have in common."""
+
+    site: Site
+    region: str
+    runtime_dir: Path
+    scratch: Path
+    shipper: LogShipper
+
+
+class Owner(Protocol):
+    """Who a worker works for: a pool."""
+
+    def ready(self, worker: Worker) -> None:
+        """It has no invocation and wants one."""
+
+    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, took_s: float) -> None:
+        """An invocation came to its end."""
+
+    def ended(self, worker: Worker) -> None:
+        """Its process is gone."""
+
+
+class Worker:
+    """One worker; `init_failure` is the function error that its start ended in, if it did."""
+
+    def __init__(self, launch: Launch, definition: FunctionDefinition, task_root: Path, owner: Owner) -> None:
+        self.definition = definition
+        self.state = State.STARTING
+        self.retired = False
+        self.idle_since_s = 0.0
+        self.init_failure: bytes | None = None
+        self.was_ready = False
+        self.gone = asyncio.Event()
+        self._launch = launch
+        self._task_root = task_root
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._log: LogStream = launch.shipper.stream(definition)
+        self._server: asyncio.Server | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._output = -1
+        self._partial = b""
+        self._channel: RuntimeChannel | None = None
+        self._invocation: Invocation | None = None
+        self._init_timer: asyncio.TimerHandle | None = None
+        self._started_s = 0.0
+        self._init_ms: float | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before it started."""
+        return self._process.pid if self._process is not None else 0
+
+    async def start(self, *, provisioned: bool) -> None:
+        """Open a Runtime API port and start the process.
+
+        It must be called on the thread that lives as long as the region's process: the kernel ties the worker's life
+        to that thread (PR_SET_PDEATHSIG).
+        """
+        launch = self._launch
+        host = launch.site.region(launch.region).runtime_host
+        self._server = await self._loop.create_server(lambda: RuntimeChannel(self), host, 0, backlog=8)
+        if self.state is State.DEAD:  # killed while the port opened
+            self._close()
+            return
+        port = self._server.sockets[0].getsockname()[1]
+        env = environment.environment(
+            launch.site,
+            launch.region,
+            self.definition,
+            task_root=self._task_root,
+            runtime_dir=launch.runtime_dir,
+            scratch=launch.scratch,
+            runtime_api=f"{host}:{port}",
+            log_stream=self._log.name,
+            provisioned=provisioned,
+        )
+        self._spawn(env)
+
+    def deliver(self, work: Invocation) -> None:
+        """Start an invocation on this idle worker."""
+        assert self._channel is not None
+        now_s = time.monotonic()
+        work.began_s = now_s
+        timeout_s = self.definition.timeout_s
+        work.timer = self._loop.call_later(timeout_s, self._timed_out, work)
+        self.state = State.BUSY
+        self._invocation = work
+        self._note(work, f"START RequestId: {work.request_id} Version: {self.definition.version}")
+        context = f"Lambda-Runtime-Client-Context: {work.client_context}\r\n" if work.client_context else ""
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Lambda-Runtime-Aws-Request-Id: {work.request_id}\r\n"
+            f"Lambda-Runtime-Deadline-Ms: {int((time.time() + timeout_s) * 1000)}\r\n"
+            f"Lambda-Runtime-Invoked-Function-Arn: {self.definition.arn}\r\n{context}"
+            f"Content-Length: {len(work.payload)}\r\n\r\n"
+        )
+        if not self._channel.deliver(head.encode("latin-1"), work.payload):
+            self.kill()  # the process is dying; its pidfd will say how
+
+    def kill(self) -> None:
+        """End the process at once, as Lambda does with environments it no longer wants."""
+        if self._process is None:
+            self.state = State.DEAD
+        elif self._process.poll() is None:
+            self._process.kill()
+
+    def _spawn(self, env: dict[str, str]) -> None:
+        command = [sys.executable, "-I", "-S", worker_main.__file__, str(os.getpid()), self.definition.handler]
+        self._output, write_end = os.pipe()
+        os.set_blocking(self._output, False)
+        try:
+            self._process = subprocess.Popen(
+                command, cwd=self._task_root, env=env, stdin=subprocess.DEVNULL, stdout=write_end, stderr=write_end
+            )
+        finally:
+            os.close(write_end)
+        self._started_s = time.monotonic()
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._loop.add_reader(self._pidfd, self._exited)
+        self._loop.add_reader(self._output, self._read_output)
+        self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
+
+    # what the Runtime API tells
+
+    def next_wanted(self, channel: RuntimeChannel) -> None:
+        """The runtime asks for work."""
+        if self._invocation is not None:  # a runtime that forgets its answer is broken
+            self.kill()
+            return
+        if self._init_timer is not None:
+            self._init_timer.cancel()
+            self._init_timer = None
+            self._init_ms = (time.monotonic() - self._started_s) * 1000
+            self.was_ready = True
+        self._channel = channel
+        self.state = State.IDLE
+        self.idle_since_s = time.monotonic()
+        self._owner.ready(self)
+
+    def answered(self, request_id: str, payload: bytes, *, failed: bool) -> bool:
+        """The function returned or raised."""
+        work = self._invocation
+        if work is None or work.request_id != request_id:
+            return False
+        if len(payload) > MOST_PAYLOAD_BYTES:
+            limit = f"Response payload size exceeded maximum allowed payload size ({MOST_PAYLOAD_BYTES} bytes)."
+            payload, failed = invocation.failure("Function.ResponseSizeTooLarge", limit), True
+        self._finish(work, payload, failed=failed)
+        return True
+
+    def init_failed(self, payload: bytes) -> None:
+        """The function's module could not be loaded; the process ends next."""
+        self.init_failure = payload
+
+    # how things end
+
+    def _finish(self, work: Invocation, payload: bytes, *, failed: bool, why: str = "") -> None:
+        self._invocation = None
+        took_s = time.monotonic() - work.began_s
+        self._read_output(work)
+        ms = took_s * 1000
+        init = ""
+        if self._init_ms is not None:
+            init, self._init_ms = f"\tInit Duration: {self._init_ms:.2f} ms", None
+        self._note(work, f"END RequestId: {work.request_id}")
+        self._note(
+            work,
+            f"REPORT RequestId: {work.request_id}\tDuration: {ms:.2f} ms\tBilled Duration: {int(ms) + 1} ms"
+            f"\tMemory Size: {self.definition.memory_mb} MB{init}{why}",
+        )
+        self._owner.finished(self, work, payload, failed=failed, took_s=took_s)
+
+    def _timed_out(self, work: Invocation) -> None:
+        if self._invocation is not work:
+            return
+        work.timer = None
+        self.kill()
+        timeout_s = self.definition.timeout_s
+        self._read_output(work)
+        self._note(work, f"{_utc_now()} {work.request_id} Task timed out after {timeout_s:.2f} seconds")
+        payload = invocation.timed_out(work.request_id, timeout_s)
+        self._finish(work, payload, failed=True, why="\tStatus: timeout")
+
+    def _init_timed_out(self) -> None:
+        self._init_timer = None
+        self.init_failure = invocation.timed_out("init", INIT_LIMIT_S)
+        self.kill()
+
+    def _exited(self) -> None:
+        assert self._process is not None
+        returncode = self._process.wait()
+        self.state = State.DEAD
+        work = self._invocation
+        self._read_output(work)
+        if work is not None:
+            reason = invocation.exit_reason(returncode)
+            self._note(work, f"RequestId: {work.request_id} Error: {reason}")
+            self._finish(
+                work,
+                invocation.exited(work.request_id, returncode),
+                failed=True,
+                why="\tStatus: error\tError Type: Runtime.ExitError",
+            )
+        elif not self.was_ready and self.init_failure is None:
+            self.init_failure = invocation.exited("init", returncode)
+        self._close()
+        self._owner.ended(self)
+
+    def _close(self) -> None:
+        self.state = State.DEAD
+        if self._init_timer is not None:
+            self._init_timer.cancel()
+        for fd in (self._pidfd, self._output):
+            if fd >= 0:
+                self._loop.remove_reader(fd)
+                os.close(fd)
+        self._pidfd = self._output = -1
+        if self._channel is not None:
+            self._channel.close()
+        if self._server is not None:
+            self._server.close()
+        self.gone.set()
+
+    # what it says
+
+    def _note(self, work: Invocation, text: str) -> None:
+        work.lines.append(text)
+        self._log.line(text)
+
+    def _read_output(self, work: Invocation | None = None) -> None:
+        """Take what the process printed; on the way out of an invocation this gathers its last lines."""
+        work = work or self._invocation
+        while self._output >= 0:
+            try:
+                data = os.read(self._output, 65536)
+            except BlockingIOError:
+                return
+            if not data:
+                self._loop.remove_reader(self._output)
+                return
+            *whole, self._partial = (self._partial + data).split(b"\n")
+            for raw in whole:
+                # awslambdaric joins the lines of one record by carriage returns
+                text = raw.decode("utf-8", "replace").replace("\r", "\n").rstrip()
+                if not text:
+                    continue
+                if work is not None:
+                    self._note(work, text)
+                else:
+                    self._log.line(text)
+
+
+def _utc_now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
