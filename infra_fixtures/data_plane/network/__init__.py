@@ -1,0 +1,1 @@
+"""The network of the architecture: TCP links that security groups, network ACLs, routes and faults rule."""

@@ -1,0 +1,181 @@
+"""A TCP link: one hop of the architecture, which faults and the VPC's rules slow, darken or cut.
+
+AWS drops the packets that a rule denies, and a loopback listener cannot drop a SYN. So a link that denies accepts the
+connection and then neither forwards nor answers: a client with a connect time-out on AWS meets a read time-out here.
+Admitted later, such a connection goes through, as the SYN's repetition would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Sequence
+
+from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Passage
+from infra_fixtures.data_plane.network.flow import Flow
+from infra_fixtures.site import Address
+
+BACKLOG = 1024
+JANITOR_S = 0.25
+"""How soon a dark link notices that a client has given up."""
+CONNECT_LIMIT_S = 5.0
+
+
+class Link:
+    """Listens on one address and carries each connection to another; all calls from one event loop."""
+
+    def __init__(self, name: str, listen: Address, target: Address) -> None:
+        self.name = name
+        self.listen = listen
+        self.target = target
+        self.opened = 0
+        self.bytes_up = 0
+        self.bytes_down = 0
+        self._conditions = Conditions()
+        self._passages: tuple[Passage, ...] = (OPEN,)
+        self._active = True
+        self._flows: set[Flow] = set()
+        self._beginnings: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._janitor: asyncio.Task[None] | None = None
+        self._running = False
+
+    @property
+    def conditions(self) -> Conditions:
+        """The faults now set."""
+        return self._conditions
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """What the VPC's rules say, one for each source; connections take them in turn."""
+        return self._passages
+
+    @property
+    def active(self) -> bool:
+        """Whether the endpoint has a role at all (a secondary cluster's writer endpoint has none)."""
+        return self._active
+
+    @property
+    def flows(self) -> int:
+        """Connections now open."""
+        return len(self._flows)
+
+    def start(self) -> None:
+        """Begin to listen; OSError where the address is taken."""
+        self._running = True
+        self._janitor = asyncio.get_running_loop().create_task(self._tidy())
+        self._settle()
+
+    def close(self) -> None:
+        """Stop listening and reset what is open."""
+        self._running = False
+        if self._janitor is not None:
+            self._janitor.cancel()
+        self._settle()
+        self.reset()
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Put faults on the link, or take them off; in force at once."""
+        self._conditions = conditions
+        self._settle()
+
+    def set_passages(self, passages: Sequence[Passage]) -> None:
+        """Let the VPC's rules decide; in force at once."""
+        self._passages = tuple(passages) or (OPEN,)
+        self._settle()
+
+    def set_active(self, active: bool) -> None:
+        """Give the endpoint a role or take it: without one, it refuses and what is open is reset."""
+        self._active = active
+        self._settle()
+        if not active:
+            self.reset()
+
+    def reset(self) -> int:
+        """Reset (RST) every open connection, both ends; returns how many."""
+        flows = list(self._flows)
+        for flow in flows:
+            flow.reset()
+        return len(flows)
+
+    def passage(self, source: int) -> Passage:
+        """What the rules say of a connection's source now."""
+        return self._passages[source % len(self._passages)]
+
+    def forget(self, flow: Flow) -> None:
+        """A connection has ended."""
+        self._flows.discard(flow)
+
+    def _settle(self) -> None:
+        """Bring listener and connections in line with conditions, rules and role."""
+        self._listen(self._running and self._active and not self._conditions.refuse)
+        for flow in list(self._flows):
+            if not flow.established:
+                self._begin(flow)
+            elif self._conditions.dark or not self.passage(flow.source).keeps(tracked=flow.tracked):
+                flow.darken(self._conditions)
+            elif flow.dark:
+                flow.reset()
+
+    def _listen(self, wanted: bool) -> None:
+        loop = asyncio.get_running_loop()
+        if wanted and self._listener is None:
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.setblocking(False)
+                listener.bind((self.listen.host, self.listen.port))
+                listener.listen(BACKLOG)
+            except OSError:
+                listener.close()
+                raise
+            self._listener = listener
+            loop.add_reader(listener, self._accept, listener)
+        elif not wanted and self._listener is not None:
+            loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            try:
+                connection, _peer = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            connection.setblocking(False)
+            flow = Flow(self, connection, source=self.opened)
+            self.opened += 1
+            self._flows.add(flow)
+            self._begin(flow)
+
+    def _begin(self, flow: Flow) -> None:
+        """Carry a connection through once conditions and rules admit it; until then it hangs."""
+        passage = self.passage(flow.source)
+        if self._conditions.dark or not (passage.opens and passage.stateless) or flow.beginning:
+            return
+        flow.beginning = True
+        task = asyncio.get_running_loop().create_task(self._carry(flow, tracked=passage.tracked))
+        self._beginnings.add(task)
+        task.add_done_callback(self._beginnings.discard)
+
+    async def _carry(self, flow: Flow, *, tracked: bool) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                await flow.establish(self.target, tracked=tracked)
+        except (OSError, TimeoutError):
+            flow.reset()
+            return
+        self._settle_one(flow)
+
+    def _settle_one(self, flow: Flow) -> None:
+        if self._conditions.dark or not self.passage(flow.source).keeps(tracked=flow.tracked):
+            flow.darken(self._conditions)
+
+    async def _tidy(self) -> None:
+        """Drop connections that hang and whose client has closed: a paused socket does not tell."""
+        while True:
+            await asyncio.sleep(JANITOR_S)
+            for flow in [f for f in self._flows if f.dark or not f.established]:
+                with contextlib.suppress(OSError):
+                    flow.tidy()

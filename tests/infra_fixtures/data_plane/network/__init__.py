@@ -1,0 +1,1 @@
+"""Tests of the links and of what rules them."""
