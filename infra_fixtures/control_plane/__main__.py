@@ -1,0 +1,71 @@
+"""`python -m infra_fixtures.control_plane SITE_JSON`: the AWS API of an embedded run, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from drill.history import UnusableInput
+from infra_fixtures.control_plane.admin_api import AdminApi
+from infra_fixtures.control_plane.changes import ChangeStream
+from infra_fixtures.control_plane.front import Front
+from infra_fixtures.control_plane.moto_server import Moto
+from infra_fixtures.site import Site
+
+SWITCH_INTERVAL_S = 0.001
+"""moto's threads hold the interpreter for this long at most while the front waits to pass a call on."""
+
+WARMED = ("ec2", "iam", "kms", "s3", "rds", "secretsmanager", "awslambda", "apigateway", "route53", "logs")
+WARMED_AFTER = ("sns", "cloudwatch", "events", "applicationautoscaling", "sts", "cloudfront")
+"""What a run will ask for, in the order in which provisioning does."""
+
+
+async def serve(site: Site) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    moto = Moto(site.account_id)
+    front = Front(site, moto, ChangeStream())
+    front.admin = AdminApi(front)
+    await front.start()
+    threading.Thread(target=moto.warm, args=((*WARMED, *WARMED_AFTER),), daemon=True, name="warm").start()
+    await stop.wait()
+    await front.stop()
+
+
+def main(arguments: list[str]) -> int:
+    """Run; 2 where the site cannot be served."""
+    if len(arguments) != 1:
+        print("usage: python -m infra_fixtures.control_plane SITE_JSON", file=sys.stderr)
+        return 2
+    path = Path(arguments[0])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        site = Site.load(path)
+    except (OSError, ValueError) as e:
+        print(f"{path} is not the site of a run: {e}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(serve(site))
+    except UnusableInput as e:
+        print(e, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # moto keeps threads and a second's worth of objects to destroy; there is nothing to save.
+    os._exit(status)

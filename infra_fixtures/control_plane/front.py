@@ -1,0 +1,174 @@
+"""The front of the AWS API: a listener a region, a global one and an internal one, before moto and the Lambda service.
+
+It says which region a call belongs to, refuses what belongs to a region that is down, tells followers of every change
+before the caller has its answer, and passes the rest through untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+from drill.history import UnusableInput
+from infra_fixtures.control_plane.attribution import Scope, scope_of
+from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend
+from infra_fixtures.control_plane.changes import ChangeStream
+from infra_fixtures.control_plane.moto_server import Moto
+from infra_fixtures.control_plane.operations import operation_of
+from infra_fixtures.site import Address, Site
+
+log = logging.getLogger(__name__)
+
+ADMIN_PREFIX = "/_drill/"
+MAX_HEADER_BYTES = 65_536
+_INVOKE = re.compile(r"/2015-03-31/functions/[^/]+/invocations/?(\?|$)")
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Front:
+    """Everything the run's AWS API consists of, as seen from outside; `admin` answers what only the harness may ask."""
+
+    def __init__(self, site: Site, moto: Moto, changes: ChangeStream) -> None:
+        self.site = site
+        self.moto = moto
+        self.changes = changes
+        self.admin: Handler | None = None
+        self._down: set[str] = set()
+        self._listeners: dict[str, _Listener] = {}
+        self._functions: dict[str, Backend] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Listen everywhere; raises UnusableInput where an address is taken."""
+        # An invocation may last 15 minutes; a dead Lambda service is found out by its refused connection.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
+        connector = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        for region in self.site.regions:
+            self._functions[region.name] = HttpBackend(self._session, region.lambda_api.url)
+            self._listeners[region.name] = _Listener(region.aws, self._gated)
+        self._listeners["global"] = _Listener(self.site.global_aws, self._gated)
+        self._listeners["internal"] = _Listener(self.site.internal, self._internal)
+        for listener in self._listeners.values():
+            await listener.open()
+
+    async def stop(self) -> None:
+        """Close every listener and connection at once."""
+        for listener in self._listeners.values():
+            listener.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def region_up(self, region: str, up: bool) -> bool:
+        """Give a region's API back or take it away, in-flight calls with it; False where it was so already."""
+        if up == (region not in self._down):
+            return False
+        if up:
+            self._down.discard(region)
+            await self._listeners[region].open()
+        else:
+            self._down.add(region)
+            self._listeners[region].close()
+        return True
+
+    def backend(self, scope: Scope, call: Call) -> Backend:
+        """Who answers a call: the region's Lambda service an Invoke, moto everything else."""
+        if scope.signing_name == "lambda" and call.method == "POST" and _INVOKE.match(call.raw_path):
+            return self._functions.get(scope.region, self.moto)
+        return self.moto
+
+    def _unreachable(self, scope: Scope) -> bool:
+        return scope.region in self._down and not scope.is_global
+
+    async def _internal(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.raw_path.startswith(ADMIN_PREFIX) and self.admin is not None:
+            return await self.admin(request)
+        return await self._pass(request, scope_of(request.headers, request.raw_path), gated=False)
+
+    async def _gated(self, request: web.BaseRequest) -> web.StreamResponse:
+        scope = scope_of(request.headers, request.raw_path)
+        if self._unreachable(scope):
+            return _drop(request)
+        return await self._pass(request, scope, gated=True)
+
+    async def _pass(self, request: web.BaseRequest, scope: Scope, *, gated: bool) -> web.StreamResponse:
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = await request.content.read()
+        call = Call(request.method, request.raw_path, request.headers, body)
+        try:
+            answer = await self.backend(scope, call).answer(call)
+        except BackendUnreachable as e:
+            answer = _service_exception(str(e))
+        if 200 <= answer.status < 300:
+            self._tell(scope, call)
+        if gated and self._unreachable(scope):  # the region died while it worked
+            return _drop(request)
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)
+
+    def _tell(self, scope: Scope, call: Call) -> None:
+        """Emit a change where the call was one; told before the answer, so that followers are not behind the caller."""
+        if call.method in {"GET", "HEAD"}:
+            return
+        operation = operation_of(scope.signing_name, call.method, call.raw_path, call.headers, call.body)
+        if operation.changes:
+            self.changes.emit(scope.region, operation.service, operation.name, operation.resource)
+
+
+class _Listener:
+    """One address; closing it refuses new connections and resets those that stand."""
+
+    def __init__(self, address: Address, handler: Handler) -> None:
+        self._address = address
+        self._web = web.Server(
+            handler,  # type: ignore[arg-type]
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=600,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._web, self._address.host, self._address.port, backlog=1024
+            )
+        except OSError as e:
+            raise UnusableInput(
+                f"the AWS API cannot listen on {self._address}: {e.strerror or e}: stop what holds it, or another run"
+            ) from e
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._web.connections):
+            with contextlib.suppress(Exception):
+                if connection.transport is not None:
+                    connection.transport.abort()
+
+
+def _drop(request: web.BaseRequest) -> web.StreamResponse:
+    """No answer at all: the connection is reset."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
+
+
+def _service_exception(message: str) -> Answer:
+    """What Lambda says when it cannot serve: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html."""
+    headers: CIMultiDict[str] = CIMultiDict(
+        {"content-type": "application/json", "x-amzn-errortype": "ServiceException"}
+    )
+    quoted = message.replace("\\", "/").replace('"', "'")
+    return Answer(500, headers, f'{{"Type":"Service","Message":"{quoted}"}}'.encode())

@@ -1,0 +1,171 @@
+"""moto inside this process: its WSGI applications are called in threads, without a second HTTP hop.
+
+A service's code (and its overlay) is imported when it is first asked for, or by `warm`: RDS and EC2 take a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from multidict import CIMultiDict
+
+from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+
+OVERLAYS: dict[str, Sequence[str]] = {}
+"""By moto's name of a service, the overlay modules that mend it."""
+
+
+class Moto:
+    """The AWS API as moto has it, with our overlays."""
+
+    def __init__(self, account_id: str) -> None:
+        os.environ["MOTO_ACCOUNT_ID"] = account_id
+        # Off by default in moto's favour of speed; cross-origin headers are of no use to SDKs.
+        os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._locks: dict[str, threading.Lock] = {}
+        self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        self._create = create_backend_app
+        self._apps: dict[str, Any] = {}
+        self._guard = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="moto")
+
+    async def answer(self, call: Call) -> Answer:
+        """Answer a call in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._serve, call)
+
+    async def run(self, function: Any, *args: Any) -> Any:
+        """Run a function that touches moto's state in one of its threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    def app(self, service: str) -> Any:
+        """The WSGI application of one of moto's services, its overlays applied; imported on first use."""
+        app = self._apps.get(service)
+        if app is not None:
+            return app
+        with self._guard:
+            lock = self._locks.setdefault(service, threading.Lock())
+        with lock:
+            if service not in self._apps:
+                for overlay in OVERLAYS.get(service, ()):
+                    importlib.import_module(f"infra_fixtures.control_plane.overlays.{overlay}").apply()
+                self._apps[service] = self._create(service)
+        return self._apps[service]
+
+    def warm(self, services: Iterable[str]) -> None:
+        """Import services ahead of their first call; run it in a thread."""
+        for service in services:
+            self.app(service)
+
+    def _serve(self, call: Call) -> Answer:
+        environ = _environ(call)
+        try:
+            app = self.app(self._service(environ))
+            return _run(app, environ, call)
+        except NotImplementedError as e:
+            log.warning("%s %s: %s", call.method, call.raw_path, e)
+            return _fault(call, 501, "NotImplemented", f"moto has no such operation: {e}")
+        except Exception as e:  # one call that moto cannot stomach must not end the process
+            log.exception("moto failed on %s %s", call.method, call.raw_path)
+            return _fault(call, 500, "InternalFailure", f"moto failed: {type(e).__name__}: {e}")
+
+    def _service(self, environ: dict[str, Any]) -> str:
+        """Which of moto's services is asked: by the credential scope, as moto's own dispatcher has it."""
+        path = environ["PATH_INFO"]
+        if path.startswith("/moto-api"):
+            return "moto_api"
+        host = self._dispatcher.infer_service_region_host(environ, path) or "s3.us-east-1.amazonaws.com"
+        return str(self._dispatcher.get_backend_for_host(host) or "s3")
+
+
+def _environ(call: Call) -> dict[str, Any]:
+    """The WSGI environment of a call, as moto's own server makes it."""
+    path, _, query = call.raw_path.partition("?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": call.raw_path,
+        "REQUEST_URI": call.raw_path,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(call.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    preserved: dict[str, str] = {}
+    for name, value in call.headers.items():
+        lower = name.lower()
+        if lower in HOP_BY_HOP:
+            continue
+        if "_" in name:
+            # WSGI cannot tell "_" from "-"; moto keeps the spelling of S3 metadata alone (its MotoRequestHandler).
+            if not lower.startswith("x-amz-meta-"):
+                continue
+            preserved[_key(name)] = name
+        key = _key(name)
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ["CONTENT_LENGTH"] = str(len(call.body))
+    environ["moto.preserved_header_names"] = preserved
+    return environ
+
+
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+def _run(app: Any, environ: dict[str, Any], call: Call) -> Answer:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+        started.append((status, headers))
+        return written.append
+
+    result = app(environ, start_response)
+    try:
+        written.extend(result)
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    status, headers = started[-1]
+    kept = CIMultiDict((k, str(v)) for k, v in headers if k.lower() not in HOP_BY_HOP)
+    if call.method != "HEAD":
+        kept.popall("content-length", None)
+    return Answer(int(status.split(" ", 1)[0]), kept, written[0] if len(written) == 1 else b"".join(written))
+
+
+def _fault(call: Call, status: int, code: str, message: str) -> Answer:
+    """An error every SDK understands, in the protocol of the call."""
+    kind = {k.lower(): v for k, v in call.headers.items()}.get("content-type", "")
+    headers: CIMultiDict[str] = CIMultiDict({"x-amzn-errortype": code})
+    if "json" in kind:
+        headers["content-type"] = "application/json"
+        quoted = message.replace("\\", "/").replace('"', "'").replace("\n", " ")
+        return Answer(status, headers, f'{{"__type":"{code}","message":"{quoted}"}}'.encode())
+    headers["content-type"] = "text/xml"
+    escaped = message.replace("&", "&amp;").replace("<", "&lt;")
+    error = f"<Error><Code>{code}</Code><Message>{escaped}</Message></Error>"
+    return Answer(status, headers, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode())
