@@ -52,6 +52,7 @@ class Node:
         self._passfile = self._home / "pgpass"
         self._secret = Path(site.work_dir) / "rdsadmin.secret"
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._turn = asyncio.Lock()
 
     @property
     def process(self) -> Process | None:
@@ -67,6 +68,11 @@ class Node:
     def exists(self) -> bool:
         """Whether there is a database on disk."""
         return (self.data / "PG_VERSION").exists()
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the database on disk was last a standby's."""
+        return (self.data / "standby.signal").exists()
 
     async def initialise(self) -> None:
         """Make an empty database (initdb) whose only role is AWS's own automation."""
@@ -188,7 +194,7 @@ class Node:
 
     async def execute(self, statement: sql.SQL | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
         """The same for a composed statement."""
-        async with asyncio.timeout(QUERY_LIMIT_S):
+        async with asyncio.timeout(QUERY_LIMIT_S), self._turn:
             connection = await self._connected()
             try:
                 cursor = await connection.execute(statement, values or None)

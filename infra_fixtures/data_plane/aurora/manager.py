@@ -1,0 +1,261 @@
+"""The Aurora manager: reads what the RDS API wants of the clusters, makes it so, and reports how things are.
+
+A node that dies is reported and stays dead: the drill's model is an AZ or its storage lost, which Aurora does not
+restart in place. Whoever lost it restores it, through the backbone's control API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from drill.wait import WaitTimeout
+from infra_fixtures.data_plane.aurora.node import PROCESS, Node, NodeFailure
+from infra_fixtures.data_plane.aurora.pair import Pair, SetWriterEndpoint, TransferFailed
+from infra_fixtures.data_plane.aurora.view import Cluster, GlobalCluster, Transfer, View, look
+from infra_fixtures.data_plane.events import EventLog
+from infra_fixtures.data_plane.follow import Change
+from infra_fixtures.data_plane.supervisor import Process, Supervisor
+from infra_fixtures.site import Site
+
+log = logging.getLogger(__name__)
+
+OBSERVATIONS = frozenset({"_ClusterObserved", "_GlobalClusterObserved"})
+"""Changes that we caused ourselves."""
+
+
+class RdsAdmin(Protocol):
+    """What the manager needs of `infra_fixtures.control_plane.admin.Admin`."""
+
+    async def observe_cluster(self, region: str, cluster_id: str, /, **fields: Any) -> None:
+        """Say how a cluster is."""
+
+    async def cluster_credentials(self, region: str, cluster_id: str, /) -> Mapping[str, str]:
+        """What CreateDBCluster was given."""
+
+    async def complete_global(self, global_id: str, writer_arn: str, status: str, /) -> None:
+        """Say that a switchover or failover is done."""
+
+
+class AuroraManager:
+    """A follower of `rds`."""
+
+    def __init__(
+        self,
+        site: Site,
+        supervisor: Supervisor,
+        admin: RdsAdmin,
+        set_writer_endpoint: SetWriterEndpoint,
+        pg_bin: Path,
+        pg_uid: int | None,
+    ) -> None:
+        self._site = site
+        self._admin = admin
+        self.events = EventLog(Path(site.work_dir) / "aurora.events.jsonl")
+        nodes = {r.name: Node(site, r, supervisor, pg_bin, pg_uid) for r in site.regions}
+        self.pair = Pair(nodes, self.events, set_writer_endpoint)
+        self._set_writer_endpoint = set_writer_endpoint
+        self._view = View({}, None)
+        self._observed: dict[str, object] = {}
+        self._members: set[str] = set()
+        self._owned: set[str] = set()
+        self._turn = asyncio.Lock()
+        self._asides: set[asyncio.Task[None]] = set()
+        supervisor.on_death(self._died)
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Follows RDS."""
+        return frozenset({"rds"})
+
+    async def prepare(self) -> None:
+        """Have an empty pair stand by before the API asks for one: nothing leads to it yet."""
+        async with self._turn:
+            if self.pair.follows:
+                return
+            primary, standby = self._site.primary.name, self._site.standby.name
+            await self.pair.raise_writer(primary)
+            await self.pair.raise_standby(standby, primary)
+
+    async def reconcile(self, changes: Sequence[Change]) -> None:
+        """Bring the nodes in line with the API."""
+        if changes and all(change.action in OBSERVATIONS for change in changes):
+            return
+        async with self._turn:
+            self._view = view = await look(self._site)
+            await self._drop_deleted(view)
+            await self._build(view)
+            await self._detach_removed(view)
+            joined = view.joined
+            if joined is not None and joined.transfer is not None:
+                await self._transfer(joined, joined.transfer)
+            await self._report(view)
+
+    async def rejoin(self, region: str) -> str:
+        """Bring a region's dead node back in the role it has now; how it went, in words. NodeFailure where it cannot."""
+        async with self._turn:
+            if region not in self.pair.follows:
+                return "it has no database"
+            how = await self.pair.rejoin(region)
+            await self._observe(region, "available")
+        return how
+
+    async def awaited(self) -> list[str]:
+        """What is still missing for the pair to serve; empty when it streams."""
+        missing = []
+        for region in (r.name for r in self._site.regions):
+            if region not in self._view.clusters:
+                missing.append(f"aurora: no cluster in {region} in the API")
+            elif region not in self._owned:
+                missing.append(f"aurora: no database in {region}")
+            elif self.pair.follows.get(region) is not None and not await self.pair.streaming(region):
+                missing.append(f"aurora: {region} does not stream")
+            elif not self.pair.nodes[region].running:
+                missing.append(f"aurora: the node of {region} is down")
+        return missing
+
+    async def state(self) -> dict[str, Any]:
+        """Facts for a person: by region, what its node is and whether it runs and streams."""
+        return {
+            region: {
+                "follows": upstream,
+                "running": self.pair.nodes[region].running,
+                "streaming": await self.pair.streaming(region),
+            }
+            for region, upstream in self.pair.follows.items()
+        }
+
+    async def push_endpoints(self, region: str) -> None:
+        """Tell a region's (new) process whether its writer endpoint has a role."""
+        serves = region in self._owned and self.pair.follows.get(region, "") is None
+        await self._set_writer_endpoint(region, serves)
+
+    async def close(self) -> None:
+        """Kill the nodes and delete their databases."""
+        for task in self._asides:
+            task.cancel()
+        await asyncio.gather(*(node.remove() for node in self.pair.nodes.values()))
+        self.events.close()
+
+    async def _build(self, view: View) -> None:
+        """Databases for clusters that have none."""
+        joined = view.joined
+        for cluster in sorted(view.clusters.values(), key=lambda c: not _writes(c, joined)):
+            region = cluster.region
+            if region in self._owned:
+                continue
+            if _writes(cluster, joined):
+                if self.pair.follows.get(region, "") is not None or not self.pair.nodes[region].running:
+                    await self.pair.raise_writer(region)
+                credentials = await self._admin.cluster_credentials(region, cluster.id)
+                await self.pair.nodes[region].create_owner(credentials)
+                self._owned.add(region)
+                await self._set_writer_endpoint(region, True)
+                self.events.record("cluster.serves", region, cluster.id)
+            elif joined is not None and joined.writer in self._owned:
+                if self.pair.follows.get(region) != joined.writer or not self.pair.nodes[region].running:
+                    await self.pair.raise_standby(region, joined.writer)
+                self._owned.add(region)
+                self._members.add(region)
+                await self._set_writer_endpoint(region, False)
+                self.events.record("cluster.serves", region, cluster.id)
+
+    async def _drop_deleted(self, view: View) -> None:
+        for region in [r for r in self._owned if r not in view.clusters]:
+            await self._set_writer_endpoint(region, False)
+            self.pair.meant_down.add(region)
+            await self.pair.nodes[region].remove()
+            self.pair.follows.pop(region, None)
+            self._owned.discard(region)
+            self._members.discard(region)
+            self._observed.pop(region, None)
+            self.events.record("cluster.deleted", region)
+
+    async def _detach_removed(self, view: View) -> None:
+        """A secondary that left its global cluster becomes a writer of its own."""
+        members = set() if view.joined is None else view.joined.members
+        for region in [r for r in self._members if r in view.clusters and r not in members]:
+            if self.pair.follows.get(region) is not None:
+                try:
+                    await self.pair.detach(region)
+                except (NodeFailure, WaitTimeout, OSError) as e:
+                    log.error("%s could not be detached: %s", region, e)
+                    continue
+            self._members.discard(region)
+
+    async def _transfer(self, joined: GlobalCluster, transfer: Transfer) -> None:
+        """Do what SwitchoverGlobalCluster or FailoverGlobalCluster asked for, and tell the API how it ended."""
+        source, target = transfer.source, transfer.target
+        if self.pair.follows.get(target, "") is None:  # done before, and only the word of it was lost
+            await self._admin.complete_global(joined.id, transfer.target_arn, "available")
+            return
+        try:
+            if transfer.loses_data:
+                back = await self.pair.fail_over(source, target)
+            else:
+                await self.pair.switch_over(source, target)
+                back = True
+        except TransferFailed as e:
+            log.error("the transfer to %s failed: %s", target, e)
+            await self._admin.complete_global(joined.id, transfer.source_arn, "available")
+            return
+        self._members.add(source)
+        self._members.discard(target)
+        await self._admin.complete_global(joined.id, transfer.target_arn, "available")
+        if back:
+            try:
+                await self.pair.rejoin(source, handed_over=not transfer.loses_data)
+            except (NodeFailure, WaitTimeout) as e:
+                log.error("%s could not rejoin: %s", source, e)
+
+    async def _report(self, view: View) -> None:
+        for region in view.clusters:
+            if region in self._owned:
+                await self._observe(region, "available" if self.pair.nodes[region].running else "failed")
+
+    async def _observe(self, region: str, instance_status: str) -> None:
+        cluster = self._view.clusters.get(region)
+        if cluster is None:
+            return
+        site = self._site.region(region)
+        fields: dict[str, Any] = {
+            "status": "available",
+            "endpoint": site.writer.host,
+            "reader_endpoint": site.reader.host,
+            "port": site.writer.port,
+            "instance_status": instance_status,
+        }
+        said = (cluster.arn, cluster.instances, cluster.status, instance_status)
+        if self._observed.get(region) != said:
+            await self._admin.observe_cluster(region, cluster.id, **fields)
+            # what the API said of it before is not what it says now
+            self._observed[region] = (cluster.arn, cluster.instances, "available", instance_status)
+
+    def _died(self, process: Process) -> None:
+        """A node's process has ended: where nobody meant it to, the API is told within milliseconds."""
+        region = process.region
+        if process.name != PROCESS or region in self.pair.meant_down or region not in self._owned:
+            return
+        self.events.record("node.died", region, f"exit status {process.returncode}")
+        self._aside(lambda: self._observe(region, "failed"))
+
+    def _aside(self, work: Callable[[], Any]) -> None:
+        async def run() -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                try:
+                    await work()
+                except Exception:  # the slow poll reports again
+                    log.exception("could not report")
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+
+
+def _writes(cluster: Cluster, joined: GlobalCluster | None) -> bool:
+    """Whether a cluster without a database is to be a writer: alone, or as its global cluster's primary."""
+    return joined is None or cluster.region not in joined.members or joined.writer == cluster.region
