@@ -1,0 +1,392 @@
+"""API Gateway of one region: a follower of its API that serves what is deployed, over HTTP on the site's `gateway`.
+
+Served are regional REST APIs with Lambda proxy integrations, by their execute-api name, by custom domain names and by
+these domains' regional names. A method that asks for an authorizer this gateway does not have is refused (403), any
+other integration is answered 500; both say so in the access log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from infra_fixtures.data_plane import follow
+from infra_fixtures.data_plane.api_gateway import deployed, proxy, refusal
+from infra_fixtures.data_plane.api_gateway.access_log import AccessLog, Entry
+from infra_fixtures.data_plane.api_gateway.deployed import Domain, Served, Stage
+from infra_fixtures.data_plane.api_gateway.refusal import Refusal
+from infra_fixtures.data_plane.api_gateway.routing import Method
+from infra_fixtures.data_plane.api_gateway.throttle import Throttles
+from infra_fixtures.data_plane.lambda_runtime import InvokeResult
+from infra_fixtures.data_plane.metric_batch import Dimensions, MetricBatch
+from infra_fixtures.site import Site
+
+log = logging.getLogger(__name__)
+
+MOST_BODY_BYTES = 10 * 1024 * 1024
+PRINCIPAL = "apigateway.amazonaws.com"
+
+STAGES, KEYS, DOMAINS = "stages", "keys", "domains"
+EVERYTHING = frozenset({STAGES, KEYS, DOMAINS})
+
+
+class Functions(Protocol):
+    """The Lambda service as a gateway needs it."""
+
+    async def invoke(self, function_name: str, payload: bytes) -> InvokeResult:
+        """Run a function and wait for it."""
+
+    def permits(self, function_name: str, principal: str, source_arn: str) -> bool:
+        """Whether the function's policy lets the gateway invoke it."""
+
+
+class ApiGateway:
+    """Serves the REST APIs of `region` from the functions of `lambda_service`."""
+
+    def __init__(self, site: Site, region: str, lambda_service: Functions) -> None:
+        self._site = site
+        self._region = region
+        self._functions = lambda_service
+        self._served = Served()
+        self._hosts: dict[str, Domain | str] = {}
+        self._snapshots: deployed.Snapshots = {}
+        self._throttles = Throttles()
+        self._metrics = MetricBatch(site, region, "AWS/ApiGateway")
+        self._dimensions: dict[tuple[str, str], tuple[Dimensions, Dimensions]] = {}
+        self._access = AccessLog(Path(site.work_dir) / f"api-gateway-{region}.access.jsonl")
+        self._runner: web.ServerRunner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # life
+
+    async def start(self) -> None:
+        """Serve; APIs come with the first reconcile()."""
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None, keepalive_timeout=75.0))
+        await self._runner.setup()
+        at = self._site.region(self._region).gateway
+        await web.TCPSite(self._runner, at.host, at.port, backlog=1024, shutdown_timeout=0.1).start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._access.run()), loop.create_task(self._metrics.publish())]
+
+    async def stop(self) -> None:
+        """Close the port; requests under way are cut off."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._access.write()
+
+    async def __aenter__(self) -> ApiGateway:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # following
+
+    @property
+    def services(self) -> frozenset[str]:
+        """It follows the API Gateway (v1) API."""
+        return frozenset({"apigateway"})
+
+    async def reconcile(self, changes: Sequence[follow.Change]) -> None:
+        """Serve what the API now says; a change leads to a look at its own part only, none to a look at everything."""
+        parts = EVERYTHING
+        if changes:
+            parts = frozenset[str]().union(*(_parts_of(c.action) for c in changes if c.region == self._region))
+        client = follow.client(self._site, "apigateway", self._region)
+        reading: dict[str, Any] = {}
+        if STAGES in parts:
+            reading[STAGES] = follow.call(deployed.read_stages, client, self._snapshots)
+        if KEYS in parts:
+            reading[KEYS] = follow.call(deployed.read_keys, client)
+        if DOMAINS in parts:
+            reading[DOMAINS] = follow.call(deployed.read_domains, client)
+        if not reading:
+            return
+        found = dict(zip(reading, await asyncio.gather(*reading.values()), strict=True))
+        served = self._served
+        if STAGES in found:
+            apis, stages = found[STAGES]
+            served = replace(served, apis=apis, stages=stages)
+        if KEYS in found:
+            served = replace(served, keys=found[KEYS])
+        if DOMAINS in found:
+            served = replace(served, domains=found[DOMAINS])
+        self._served = served
+        self._hosts = _hosts(served, self._region)
+
+    # serving
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        began_s = time.monotonic()
+        trip = _Trip(request)
+        try:
+            response = await self._serve(request, trip)
+        except proxy.MalformedAnswer as e:
+            response = trip.refuse(refusal.BAD_INTEGRATION_ANSWER, f"Malformed Lambda proxy response: {e}")
+        except _Refused as e:
+            response = trip.refuse(e.refusal, e.detail)
+        headers = response.headers
+        headers["x-amzn-RequestId"] = trip.request_id
+        headers["x-amz-apigw-id"] = trip.extended_id
+        self._account_for(trip, response, (time.monotonic() - began_s) * 1000)
+        return response
+
+    async def _serve(self, request: web.BaseRequest, trip: _Trip) -> web.Response:
+        stage, path, event_path = self._stage(trip)
+        trip.stage = stage
+        matched = stage.router.match(request.method, path)
+        if matched is None:
+            raise _Refused(refusal.MISSING_AUTHENTICATION_TOKEN)
+        method, parameters = matched
+        trip.method = method
+        if method.authorization != "NONE":
+            raise _Refused(
+                refusal.MISSING_AUTHENTICATION_TOKEN, f"authorization {method.authorization} is not modelled"
+            )
+        key = self._admit(request, stage, method, trip)
+        if (request.content_length or 0) > MOST_BODY_BYTES:
+            raise _Refused(refusal.REQUEST_TOO_LARGE)
+        body = await request.read() if request.body_exists else b""
+        if len(body) > MOST_BODY_BYTES:
+            raise _Refused(refusal.REQUEST_TOO_LARGE)
+        function = self._function(stage, method, request.method)
+        call = proxy.Call(
+            stage=stage,
+            method=method,
+            parameters=parameters,
+            http_method=request.method,
+            path=event_path,
+            context_path=trip.path,
+            query=trip.query,
+            headers=request.headers,
+            body=body,
+            host=trip.host,
+            source_ip=trip.source_ip,
+            request_id=trip.request_id,
+            extended_id=trip.extended_id,
+            trace_id=trip.trace_id,
+            api_key=key,
+            api_key_id=trip.api_key_id,
+            account_id=self._site.account_id,
+        )
+        result = await self._invoke(function, call, trip)
+        status, headers, answer = proxy.answer(
+            result.payload, accepts=request.headers.get("Accept", ""), binary_types=stage.api.binary_types
+        )
+        headers["X-Amzn-Trace-Id"] = trip.trace_id
+        return web.Response(status=status, headers=headers, body=answer)
+
+    def _stage(self, trip: _Trip) -> tuple[Stage, str, str]:
+        """(stage, path inside it, path as the event tells it): the latter keeps a domain's base path, not a stage."""
+        target = self._hosts.get(trip.host)
+        if target is None:
+            raise _Refused(refusal.UNKNOWN_HOST, f"no API or domain name is {trip.host}")
+        if isinstance(target, str):
+            _, name, rest = (trip.path + "/").split("/", 2)
+            stage = self._served.stages.get((target, name))
+            if stage is None:
+                raise _Refused(refusal.UNKNOWN_HOST, f"API {target} has no stage {name!r}")
+            path = "/" + rest[:-1]
+            return stage, path, path
+        for base_path, api, stage_name in target.mappings:
+            if base_path and not (trip.path + "/").startswith(f"/{base_path}/"):
+                continue
+            path = trip.path[len(base_path) + 1 :] if base_path else trip.path
+            if not stage_name:  # a mapping without a stage leaves it to the path
+                _, stage_name, rest = ("/" + path.strip("/") + "/").split("/", 2)
+                path = "/" + rest.rstrip("/")
+            stage = self._served.stages.get((api, stage_name))
+            if stage is not None:
+                return stage, path or "/", trip.path
+        raise _Refused(refusal.UNKNOWN_HOST, f"{trip.host} has no mapping for {trip.path}")
+
+    def _admit(self, request: web.BaseRequest, stage: Stage, method: Method, trip: _Trip) -> str | None:
+        """Check key, plan and throttles; the key's value where one was needed."""
+        value = None
+        api, name = stage.api.id, stage.name
+        if method.api_key_required:
+            value = request.headers.get("x-api-key")
+            key = self._served.keys.get(value) if value else None
+            plan = key.plan(api, name) if key is not None else None
+            if key is None or plan is None:
+                raise _Refused(refusal.INVALID_API_KEY)
+            trip.api_key_id = key.id
+            if not self._throttles.admit((plan.id, key.id, api, name), plan.limit):
+                raise _Refused(refusal.THROTTLED, f"usage plan {plan.id}")
+            if plan.quota is not None and not self._throttles.count((plan.id, key.id), plan.quota):
+                raise _Refused(refusal.QUOTA_EXCEEDED, f"usage plan {plan.id}")
+        setting = stage.limit(method.resource_path, request.method)
+        if setting is not None and not self._throttles.admit((api, name, setting[0]), setting[1]):
+            raise _Refused(refusal.THROTTLED, f"stage setting {setting[0]}")
+        return value
+
+    def _function(self, stage: Stage, method: Method, http_method: str) -> str:
+        """The function to invoke; refuses where there is none or its policy does not let this API in."""
+        if method.integration != "AWS_PROXY" or method.function is None:
+            detail = f"integration {method.integration or 'missing'} is not modelled"
+            raise _Refused(refusal.CONFIGURATION_ERROR, detail)
+        function = method.function
+        if "${stageVariables." in function:
+            for name, value in stage.variables.items():
+                function = function.replace(f"${{stageVariables.{name}}}", value)
+        source = (
+            f"arn:aws:execute-api:{self._region}:{self._site.account_id}:"
+            f"{stage.api.id}/{stage.name}/{http_method}{method.resource_path}"
+        )
+        if not self._functions.permits(function, PRINCIPAL, source):
+            raise _Refused(refusal.CONFIGURATION_ERROR, "Invalid permissions on Lambda function")
+        return function
+
+    async def _invoke(self, function: str, call: proxy.Call, trip: _Trip) -> InvokeResult:
+        began_s = time.monotonic()
+        try:
+            async with asyncio.timeout(call.method.timeout_s):
+                result = await self._functions.invoke(function, proxy.event(call))
+        except TimeoutError:
+            raise _Refused(refusal.INTEGRATION_TIMEOUT, "Execution failed due to a timeout error") from None
+        finally:
+            trip.integration_ms = (time.monotonic() - began_s) * 1000
+        trip.integration_request_id = result.request_id
+        if result.status != 200:
+            raise _Refused(refusal.INTEGRATION_FAILURE, f"Lambda invocation failed with status: {result.status}")
+        if result.function_error is not None:
+            raise _Refused(
+                refusal.BAD_INTEGRATION_ANSWER, "Lambda execution failed with status 200 due to customer function error"
+            )
+        return result
+
+    def _account_for(self, trip: _Trip, response: web.Response, took_ms: float) -> None:
+        stage, method = trip.stage, trip.method
+        self._access.note(
+            Entry(
+                request_time_epoch=time.time_ns() // 1_000_000,
+                request_id=trip.request_id,
+                ip=trip.source_ip,
+                domain_name=trip.host,
+                http_method=trip.http_method,
+                path=trip.path,
+                status=response.status,
+                response_length=len(response.body) if isinstance(response.body, bytes) else 0,
+                response_latency=round(took_ms, 3),
+                integration_latency=None if trip.integration_ms is None else round(trip.integration_ms, 3),
+                stage=stage.name if stage is not None else "",
+                resource_path=method.resource_path if method is not None else "",
+                api_key_id=trip.api_key_id,
+                integration_request_id=trip.integration_request_id,
+                error=trip.error,
+                error_detail=trip.error_detail,
+            )
+        )
+        if stage is None:
+            return
+        key = (stage.api.name, stage.name)
+        of = self._dimensions.get(key)
+        if of is None:
+            name = ("ApiName", stage.api.name)
+            of = self._dimensions[key] = ((name,), (name, ("Stage", stage.name)))
+        status, add = response.status, self._metrics.add
+        for dimensions in of:
+            add("Count", 1.0, dimensions)
+            add("4XXError", 1.0 if 400 <= status < 500 else 0.0, dimensions)
+            add("5XXError", 1.0 if status >= 500 else 0.0, dimensions)
+            add("Latency", took_ms, dimensions, "Milliseconds")
+            if trip.integration_ms is not None:
+                add("IntegrationLatency", trip.integration_ms, dimensions, "Milliseconds")
+
+
+class _Refused(Exception):
+    def __init__(self, answer: Refusal, detail: str = "") -> None:
+        super().__init__(answer.kind)
+        self.refusal = answer
+        self.detail = detail
+
+
+class _Trip:
+    """What is learnt of one request on its way through."""
+
+    __slots__ = (
+        "api_key_id",
+        "error",
+        "error_detail",
+        "extended_id",
+        "host",
+        "http_method",
+        "integration_ms",
+        "integration_request_id",
+        "method",
+        "path",
+        "query",
+        "request_id",
+        "source_ip",
+        "stage",
+        "trace_id",
+    )
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        raw, _, self.query = request.raw_path.partition("?")
+        self.path = unquote(raw) if "%" in raw else raw
+        self.http_method = request.method
+        self.host = request.headers.get("Host", "").rpartition("@")[2].partition(":")[0].lower()
+        self.source_ip = request.remote or ""
+        self.request_id = str(uuid.uuid4())
+        random = os.urandom(21)
+        self.extended_id = base64.b64encode(random[:9]).decode() + "="
+        self.trace_id = request.headers.get("X-Amzn-Trace-Id") or f"Root=1-{int(time.time()):08x}-{random[9:21].hex()}"
+        self.stage: Stage | None = None
+        self.method: Method | None = None
+        self.api_key_id: str | None = None
+        self.integration_ms: float | None = None
+        self.integration_request_id = ""
+        self.error = ""
+        self.error_detail = ""
+
+    def refuse(self, answer: Refusal, detail: str) -> web.Response:
+        """The gateway's own answer."""
+        self.error, self.error_detail = answer.kind, detail
+        headers = {"x-amzn-ErrorType": answer.error_type, "Content-Type": "application/json"}
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _hosts(served: Served, region: str) -> dict[str, Domain | str]:
+    """What each Host leads to: an API's id, or a domain."""
+    hosts: dict[str, Domain | str] = {
+        f"{api.id}.execute-api.{region}.amazonaws.com": api.id
+        for api in served.apis.values()
+        if not api.execute_api_disabled
+    }
+    for domain in served.domains:
+        hosts[domain.name] = domain
+        if domain.regional_name:
+            hosts[domain.regional_name] = domain
+    return hosts
+
+
+UNDEPLOYED = ("Resource", "Method", "Integration", "Model", "Authorizer", "Validator", "Documentation", "Account")
+
+
+def _parts_of(action: str) -> frozenset[str]:
+    """What a change may have altered of what is served; edits that are not deployed alter nothing."""
+    if "UsagePlan" in action or "ApiKey" in action:
+        return frozenset({KEYS})
+    if "DomainName" in action or "BasePathMapping" in action:
+        return frozenset({DOMAINS})
+    if any(word in action for word in ("RestApi", "Stage", "Deployment")):
+        return frozenset({STAGES})
+    if any(word in action for word in UNDEPLOYED) or "Tag" in action:
+        return frozenset()
+    return EVERYTHING
