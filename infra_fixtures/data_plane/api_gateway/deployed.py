@@ -82,12 +82,60 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """All of a region; replaced piece by piece."""
+    """All that a region serves; `hosts` says what each Host leads to, an API by its id or a domain."""
 
     apis: Mapping[str, Api] = field(default_factory=dict)
     stages: Mapping[tuple[str, str], Stage] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     domains: tuple[Domain, ...] = ()
+    hosts: Mapping[str, Domain | str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        region: str,
+        apis: Mapping[str, Api],
+        stages: Mapping[tuple[str, str], Stage],
+        keys: Mapping[str, Key],
+        domains: tuple[Domain, ...],
+    ) -> Served:
+        """Put the parts together."""
+        hosts: dict[str, Domain | str] = {
+            f"{api.id}.execute-api.{region}.amazonaws.com": api.id
+            for api in apis.values()
+            if not api.execute_api_disabled
+        }
+        for domain in domains:
+            hosts[domain.name] = domain
+            if domain.regional_name:
+                hosts[domain.regional_name] = domain
+        return cls(apis, stages, keys, domains, hosts)
+
+    def stage_for(self, host: str, path: str) -> tuple[Stage, str, str] | None:
+        """(stage, path inside it, path as the function is told it); the latter keeps a domain's base path."""
+        target = self.hosts.get(host)
+        if target is None:
+            return None
+        if isinstance(target, str):
+            name, inside = _split_stage(path)
+            stage = self.stages.get((target, name))
+            return None if stage is None else (stage, inside, inside)
+        for base_path, api, name in target.mappings:
+            if base_path and not (path + "/").startswith(f"/{base_path}/"):
+                continue
+            inside = path[len(base_path) + 1 :] if base_path else path
+            if not name:  # a mapping without a stage leaves it to the path
+                name, inside = _split_stage(inside)
+            stage = self.stages.get((api, name))
+            if stage is not None:
+                return stage, inside or "/", path
+        return None
+
+
+def _split_stage(path: str) -> tuple[str, str]:
+    name, _, rest = path.lstrip("/").partition("/")
+    return name, "/" + rest
 
 
 Snapshots = dict[tuple[str, str], Router]

@@ -8,26 +8,21 @@ other integration is answered 500; both say so in the access log.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import os
 import time
-import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 from aiohttp import web
 
 from infra_fixtures.data_plane import follow
 from infra_fixtures.data_plane.api_gateway import deployed, proxy, refusal
 from infra_fixtures.data_plane.api_gateway.access_log import AccessLog, Entry
-from infra_fixtures.data_plane.api_gateway.deployed import Domain, Served, Stage
-from infra_fixtures.data_plane.api_gateway.refusal import Refusal
+from infra_fixtures.data_plane.api_gateway.deployed import Served, Stage
 from infra_fixtures.data_plane.api_gateway.routing import Method
 from infra_fixtures.data_plane.api_gateway.throttle import Throttles
+from infra_fixtures.data_plane.api_gateway.trip import Refused, Trip
 from infra_fixtures.data_plane.lambda_runtime import InvokeResult
 from infra_fixtures.data_plane.metric_batch import Dimensions, MetricBatch
 from infra_fixtures.site import Site
@@ -59,7 +54,6 @@ class ApiGateway:
         self._region = region
         self._functions = lambda_service
         self._served = Served()
-        self._hosts: dict[str, Domain | str] = {}
         self._snapshots: deployed.Snapshots = {}
         self._throttles = Throttles()
         self._metrics = MetricBatch(site, region, "AWS/ApiGateway")
@@ -118,27 +112,25 @@ class ApiGateway:
         if not reading:
             return
         found = dict(zip(reading, await asyncio.gather(*reading.values()), strict=True))
-        served = self._served
-        if STAGES in found:
-            apis, stages = found[STAGES]
-            served = replace(served, apis=apis, stages=stages)
-        if KEYS in found:
-            served = replace(served, keys=found[KEYS])
-        if DOMAINS in found:
-            served = replace(served, domains=found[DOMAINS])
-        self._served = served
-        self._hosts = _hosts(served, self._region)
+        apis, stages = found.get(STAGES, (self._served.apis, self._served.stages))
+        self._served = Served.of(
+            region=self._region,
+            apis=apis,
+            stages=stages,
+            keys=found.get(KEYS, self._served.keys),
+            domains=found.get(DOMAINS, self._served.domains),
+        )
 
     # serving
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         began_s = time.monotonic()
-        trip = _Trip(request)
+        trip = Trip(request)
         try:
             response = await self._serve(request, trip)
         except proxy.MalformedAnswer as e:
             response = trip.refuse(refusal.BAD_INTEGRATION_ANSWER, f"Malformed Lambda proxy response: {e}")
-        except _Refused as e:
+        except Refused as e:
             response = trip.refuse(e.refusal, e.detail)
         headers = response.headers
         headers["x-amzn-RequestId"] = trip.request_id
@@ -146,24 +138,25 @@ class ApiGateway:
         self._account_for(trip, response, (time.monotonic() - began_s) * 1000)
         return response
 
-    async def _serve(self, request: web.BaseRequest, trip: _Trip) -> web.Response:
-        stage, path, event_path = self._stage(trip)
+    async def _serve(self, request: web.BaseRequest, trip: Trip) -> web.Response:
+        found = self._served.stage_for(trip.host, trip.path)
+        if found is None:
+            raise Refused(refusal.UNKNOWN_HOST, f"nothing is deployed at {trip.host}{trip.path}")
+        stage, path, event_path = found
         trip.stage = stage
         matched = stage.router.match(request.method, path)
         if matched is None:
-            raise _Refused(refusal.MISSING_AUTHENTICATION_TOKEN)
+            raise Refused(refusal.MISSING_AUTHENTICATION_TOKEN)
         method, parameters = matched
         trip.method = method
         if method.authorization != "NONE":
-            raise _Refused(
-                refusal.MISSING_AUTHENTICATION_TOKEN, f"authorization {method.authorization} is not modelled"
-            )
+            raise Refused(refusal.MISSING_AUTHENTICATION_TOKEN, f"authorization {method.authorization} is not modelled")
         key = self._admit(request, stage, method, trip)
         if (request.content_length or 0) > MOST_BODY_BYTES:
-            raise _Refused(refusal.REQUEST_TOO_LARGE)
+            raise Refused(refusal.REQUEST_TOO_LARGE)
         body = await request.read() if request.body_exists else b""
         if len(body) > MOST_BODY_BYTES:
-            raise _Refused(refusal.REQUEST_TOO_LARGE)
+            raise Refused(refusal.REQUEST_TOO_LARGE)
         function = self._function(stage, method, request.method)
         call = proxy.Call(
             stage=stage,
@@ -191,31 +184,7 @@ class ApiGateway:
         headers["X-Amzn-Trace-Id"] = trip.trace_id
         return web.Response(status=status, headers=headers, body=answer)
 
-    def _stage(self, trip: _Trip) -> tuple[Stage, str, str]:
-        """(stage, path inside it, path as the event tells it): the latter keeps a domain's base path, not a stage."""
-        target = self._hosts.get(trip.host)
-        if target is None:
-            raise _Refused(refusal.UNKNOWN_HOST, f"no API or domain name is {trip.host}")
-        if isinstance(target, str):
-            _, name, rest = (trip.path + "/").split("/", 2)
-            stage = self._served.stages.get((target, name))
-            if stage is None:
-                raise _Refused(refusal.UNKNOWN_HOST, f"API {target} has no stage {name!r}")
-            path = "/" + rest[:-1]
-            return stage, path, path
-        for base_path, api, stage_name in target.mappings:
-            if base_path and not (trip.path + "/").startswith(f"/{base_path}/"):
-                continue
-            path = trip.path[len(base_path) + 1 :] if base_path else trip.path
-            if not stage_name:  # a mapping without a stage leaves it to the path
-                _, stage_name, rest = ("/" + path.strip("/") + "/").split("/", 2)
-                path = "/" + rest.rstrip("/")
-            stage = self._served.stages.get((api, stage_name))
-            if stage is not None:
-                return stage, path or "/", trip.path
-        raise _Refused(refusal.UNKNOWN_HOST, f"{trip.host} has no mapping for {trip.path}")
-
-    def _admit(self, request: web.BaseRequest, stage: Stage, method: Method, trip: _Trip) -> str | None:
+    def _admit(self, request: web.BaseRequest, stage: Stage, method: Method, trip: Trip) -> str | None:
         """Check key, plan and throttles; the key's value where one was needed."""
         value = None
         api, name = stage.api.id, stage.name
@@ -224,22 +193,22 @@ class ApiGateway:
             key = self._served.keys.get(value) if value else None
             plan = key.plan(api, name) if key is not None else None
             if key is None or plan is None:
-                raise _Refused(refusal.INVALID_API_KEY)
+                raise Refused(refusal.INVALID_API_KEY)
             trip.api_key_id = key.id
             if not self._throttles.admit((plan.id, key.id, api, name), plan.limit):
-                raise _Refused(refusal.THROTTLED, f"usage plan {plan.id}")
+                raise Refused(refusal.THROTTLED, f"usage plan {plan.id}")
             if plan.quota is not None and not self._throttles.count((plan.id, key.id), plan.quota):
-                raise _Refused(refusal.QUOTA_EXCEEDED, f"usage plan {plan.id}")
+                raise Refused(refusal.QUOTA_EXCEEDED, f"usage plan {plan.id}")
         setting = stage.limit(method.resource_path, request.method)
         if setting is not None and not self._throttles.admit((api, name, setting[0]), setting[1]):
-            raise _Refused(refusal.THROTTLED, f"stage setting {setting[0]}")
+            raise Refused(refusal.THROTTLED, f"stage setting {setting[0]}")
         return value
 
     def _function(self, stage: Stage, method: Method, http_method: str) -> str:
         """The function to invoke; refuses where there is none or its policy does not let this API in."""
         if method.integration != "AWS_PROXY" or method.function is None:
             detail = f"integration {method.integration or 'missing'} is not modelled"
-            raise _Refused(refusal.CONFIGURATION_ERROR, detail)
+            raise Refused(refusal.CONFIGURATION_ERROR, detail)
         function = method.function
         if "${stageVariables." in function:
             for name, value in stage.variables.items():
@@ -249,28 +218,28 @@ class ApiGateway:
             f"{stage.api.id}/{stage.name}/{http_method}{method.resource_path}"
         )
         if not self._functions.permits(function, PRINCIPAL, source):
-            raise _Refused(refusal.CONFIGURATION_ERROR, "Invalid permissions on Lambda function")
+            raise Refused(refusal.CONFIGURATION_ERROR, "Invalid permissions on Lambda function")
         return function
 
-    async def _invoke(self, function: str, call: proxy.Call, trip: _Trip) -> InvokeResult:
+    async def _invoke(self, function: str, call: proxy.Call, trip: Trip) -> InvokeResult:
         began_s = time.monotonic()
         try:
             async with asyncio.timeout(call.method.timeout_s):
                 result = await self._functions.invoke(function, proxy.event(call))
         except TimeoutError:
-            raise _Refused(refusal.INTEGRATION_TIMEOUT, "Execution failed due to a timeout error") from None
+            raise Refused(refusal.INTEGRATION_TIMEOUT, "Execution failed due to a timeout error") from None
         finally:
             trip.integration_ms = (time.monotonic() - began_s) * 1000
         trip.integration_request_id = result.request_id
         if result.status != 200:
-            raise _Refused(refusal.INTEGRATION_FAILURE, f"Lambda invocation failed with status: {result.status}")
+            raise Refused(refusal.INTEGRATION_FAILURE, f"Lambda invocation failed with status: {result.status}")
         if result.function_error is not None:
-            raise _Refused(
+            raise Refused(
                 refusal.BAD_INTEGRATION_ANSWER, "Lambda execution failed with status 200 due to customer function error"
             )
         return result
 
-    def _account_for(self, trip: _Trip, response: web.Response, took_ms: float) -> None:
+    def _account_for(self, trip: Trip, response: web.Response, took_ms: float) -> None:
         stage, method = trip.stage, trip.method
         self._access.note(
             Entry(
@@ -307,73 +276,6 @@ class ApiGateway:
             add("Latency", took_ms, dimensions, "Milliseconds")
             if trip.integration_ms is not None:
                 add("IntegrationLatency", trip.integration_ms, dimensions, "Milliseconds")
-
-
-class _Refused(Exception):
-    def __init__(self, answer: Refusal, detail: str = "") -> None:
-        super().__init__(answer.kind)
-        self.refusal = answer
-        self.detail = detail
-
-
-class _Trip:
-    """What is learnt of one request on its way through."""
-
-    __slots__ = (
-        "api_key_id",
-        "error",
-        "error_detail",
-        "extended_id",
-        "host",
-        "http_method",
-        "integration_ms",
-        "integration_request_id",
-        "method",
-        "path",
-        "query",
-        "request_id",
-        "source_ip",
-        "stage",
-        "trace_id",
-    )
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        raw, _, self.query = request.raw_path.partition("?")
-        self.path = unquote(raw) if "%" in raw else raw
-        self.http_method = request.method
-        self.host = request.headers.get("Host", "").rpartition("@")[2].partition(":")[0].lower()
-        self.source_ip = request.remote or ""
-        self.request_id = str(uuid.uuid4())
-        random = os.urandom(21)
-        self.extended_id = base64.b64encode(random[:9]).decode() + "="
-        self.trace_id = request.headers.get("X-Amzn-Trace-Id") or f"Root=1-{int(time.time()):08x}-{random[9:21].hex()}"
-        self.stage: Stage | None = None
-        self.method: Method | None = None
-        self.api_key_id: str | None = None
-        self.integration_ms: float | None = None
-        self.integration_request_id = ""
-        self.error = ""
-        self.error_detail = ""
-
-    def refuse(self, answer: Refusal, detail: str) -> web.Response:
-        """The gateway's own answer."""
-        self.error, self.error_detail = answer.kind, detail
-        headers = {"x-amzn-ErrorType": answer.error_type, "Content-Type": "application/json"}
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
-
-
-def _hosts(served: Served, region: str) -> dict[str, Domain | str]:
-    """What each Host leads to: an API's id, or a domain."""
-    hosts: dict[str, Domain | str] = {
-        f"{api.id}.execute-api.{region}.amazonaws.com": api.id
-        for api in served.apis.values()
-        if not api.execute_api_disabled
-    }
-    for domain in served.domains:
-        hosts[domain.name] = domain
-        if domain.regional_name:
-            hosts[domain.regional_name] = domain
-    return hosts
 
 
 UNDEPLOYED = ("Resource", "Method", "Integration", "Model", "Authorizer", "Validator", "Documentation", "Account")
