@@ -174,7 +174,7 @@ class Cohort:
         except BrokenPipeError:
             raise InDoubt("closed") from None
         except HTTPParseError as e:
-            raise InDoubt("closed" if "closed" in str(e) else "bad_answer") from None
+            raise InDoubt("closed" if "connection closed" in str(e) else "bad_answer") from None
         except OSError as e:
             raise InDoubt(_name_of(e)) from None
 
@@ -195,15 +195,22 @@ class Cohort:
     def _ask(self, sock: Any, method: str, request: bytes) -> Answer:
         try:
             sock.sendall(request)
+            block = sock.recv(BLOCK)
+            if not block:
+                raise InDoubt("closed")
         except BaseException:
             self._pool.release_socket(sock)
             raise
         # from here on the answer hands the connection back to the pool, or closes it
-        answer = HTTPSocketPoolResponse(sock, self._pool, block_size=BLOCK, method=method)
+        answer = HTTPSocketPoolResponse(sock, self._pool, block_size=BLOCK, method=method, pre_buffered=block)
         try:
             while not answer.message_complete:
                 block = sock.recv(BLOCK)
-                answer.feed(block)
+                try:
+                    answer.feed(block)
+                except HTTPParseError:
+                    if block:
+                        raise
                 if not block and not answer.message_complete:
                     raise InDoubt("closed")
         finally:

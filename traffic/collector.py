@@ -6,6 +6,7 @@ Each frame is appended to the spool file as it came, so that records outlive a h
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import selectors
@@ -156,7 +157,8 @@ class Collector:
 
     def _take(self, raw: bytes) -> None:
         frame = frames.decode(raw[frames.LENGTH.size :])
-        os.write(self._spool, raw)
+        if os.write(self._spool, raw) != len(raw):
+            raise OSError(errno.ENOSPC, "the spool took only part of a record")
         with self._lock:
             self._records.add(frame)
             self._heard_ns = time.monotonic_ns()

@@ -69,7 +69,9 @@ class Dispatcher:
         self._recorder = recorder
         self._fire = fire
         self._limit = limit or most_in_flight()
-        self._random = random.Random(load.seed)
+        # apart, because which reads there are depends on timing, and the orders of a seed must not
+        self._for_orders = random.Random(f"{load.seed} orders")
+        self._for_reads = random.Random(f"{load.seed} reads")
         self._names = list(cohorts)
         self._weights = [load.cohorts[n] for n in self._names]
         self._in_flight: set[_Request] = set()
@@ -125,16 +127,18 @@ class Dispatcher:
 
     def _order(self, key: int, intended_ns: int) -> None:
         every = self._load.receipt_every
-        self._launch(_Request(key, self._cohort(), intended_ns, read=False, receipt=bool(every) and key % every == 0))
+        receipt = bool(every) and key % every == 0
+        self._launch(_Request(key, self._cohort(self._for_orders), intended_ns, read=False, receipt=receipt))
 
     def _read(self, intended_ns: int) -> None:
         while self._acknowledged and self._acknowledged[0][0] + SETTLED_NS <= intended_ns:
             self._readable.append(self._acknowledged.popleft()[1])
         if self._readable:
-            self._launch(_Request(self._random.choice(self._readable), self._cohort(), intended_ns, read=True))
+            key = self._for_reads.choice(self._readable)
+            self._launch(_Request(key, self._cohort(self._for_reads), intended_ns, read=True))
 
-    def _cohort(self) -> str:
-        return self._random.choices(self._names, self._weights)[0]
+    def _cohort(self, chance: random.Random) -> str:
+        return chance.choices(self._names, self._weights)[0]
 
     def _launch(self, request: _Request) -> None:
         if len(self._in_flight) >= self._limit:

@@ -92,12 +92,12 @@ class LoadGenerator:
     @property
     def failure(self) -> str | None:
         """Why this load proves nothing from now on (Locust died, records were lost), or None; cheap enough to poll."""
+        if self._failure is None and self._collector is not None:
+            self._failure = self._collector.trouble
         if self._failure is None and self._process is not None and not self._stopping and not self.alive:
             status = self._process.returncode
             how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             self._failure = self._sentence(f"Locust {how} in the middle of the load")
-        if self._failure is None and self._collector is not None:
-            return self._collector.trouble
         return self._failure
 
     def start(self) -> None:

@@ -1,1 +1,1 @@
-"""Tests of the traffic side."""
+"""Tests of traffic/: a real Locust process against a real HTTP service and a real name server, all on loopback."""

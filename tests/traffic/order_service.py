@@ -34,8 +34,8 @@ class Seen:
 class OrderService:
     """Answers POST /orders and GET /orders/{key} on `host`:`port` from a thread of its own.
 
-    `mode`: ok; frozen (reads, never answers); reset (reads, then RST); close (reads, then FIN); silent_500; turned_away
-    (503, stored false); forbidden; not_stored (201 without stored).
+    `mode`: ok; frozen (reads, never answers); reset (reads, then RST); close (reads, then FIN); truncated (half an
+    answer); silent_500; turned_away (503, stored false); forbidden; not_stored (201 without stored).
     """
 
     host: str
@@ -55,6 +55,12 @@ class OrderService:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Close every connection and stop listening."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -106,9 +112,13 @@ class OrderService:
         status, answer = self._answer(mode, method, order)
         text = msgspec.json.encode({"region": self.region, **answer})
         keep = headers.get("connection") != "close"
+        if mode == "truncated":
+            writer.write(b"HTTP/1.1 201 X\r\nContent-Length: 500\r\n\r\n" + text)
+            return False
         writer.write(
             f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nx-region: {self.region}\r\n"
-            f"Content-Length: {len(text)}\r\n{'' if keep else 'Connection: close' + chr(13) + chr(10)}\r\n".encode() + text
+            f"Content-Length: {len(text)}\r\n{'' if keep else 'Connection: close' + chr(13) + chr(10)}\r\n".encode()
+            + text
         )
         await writer.drain()
         return keep

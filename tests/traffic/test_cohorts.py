@@ -1,0 +1,111 @@
+"""What follower, sticky and fresh clients do when DNS moves, and what each failure of a connection is called."""
+
+from __future__ import annotations
+
+import itertools
+
+import dns.rcode
+import polars as pl
+
+from drill.history import NS
+from tests.traffic.conftest import Stage, await_ops
+from traffic.load import Load
+
+WRITE = pl.col("op") == "write"
+EVEN = {"follower": 0.4, "sticky": 0.3, "fresh": 0.3}
+
+
+def test_followers_move_within_the_ttl_and_sticky_clients_stay(stage: Stage) -> None:
+    """DNS moves while the old endpoint lives: follower and fresh are there one TTL later, sticky only once it dies."""
+    with stage.generator(Load(reads_per_s=0, cohorts=EVEN)) as generator:
+        await_ops(generator, 60)
+        stage.names.addresses = (stage.west.host,)
+        moved = stage.now_ns()
+        ops = await_ops(generator, 60, pl.col("began_ns") > moved + 1.2 * NS)
+        after = ops.filter(WRITE, pl.col("began_ns") > moved + 1.1 * NS)
+        regions = {c: set(after.filter(cohort=c)["region"]) for c in EVEN}
+        assert regions == {"follower": {"us-west-2"}, "fresh": {"us-west-2"}, "sticky": {"us-east-1"}}
+
+        stage.east.end()
+        died = stage.now_ns()
+        await_ops(generator, 20, pl.col("cohort") == "sticky", pl.col("region") == "us-west-2")
+    ops = generator.ops()
+    assert set(ops.filter(pl.col("began_ns") > died, pl.col("cohort") != "sticky")["outcome"]) == {"ok"}
+    answers = [(m.event, m.subject, m.detail) for m in generator.marks()]
+    assert answers == [
+        ("client.dns_answer", "api.dr-drill.example", stage.east.host),
+        ("client.dns_answer", "api.dr-drill.example", stage.west.host),
+    ]
+    assert moved <= generator.marks()[1].at_ns <= moved + 1.1 * NS
+
+
+def test_connections_are_kept_except_by_fresh_clients(stage: Stage) -> None:
+    """Follower and sticky send many requests over a connection, fresh one each; DNS is asked once a TTL."""
+    with stage.generator(Load(reads_per_s=0, cohorts=EVEN)) as generator:
+        await_ops(generator, 200)
+    by_connection: dict[int, int] = {}
+    for seen in stage.east.seen:
+        by_connection[seen.connection] = by_connection.get(seen.connection, 0) + 1
+    fresh = generator.ops().filter(WRITE, cohort="fresh").height
+    assert 0 <= stage.east.connections - fresh <= 20
+    assert max(by_connection.values()) > 30
+    times = [at for at, _ in stage.names.asked]
+    assert len(times) <= 4
+    assert all(b - a >= 0.99 for a, b in itertools.pairwise(times))
+
+
+FAILURES = {
+    # what the service does: outcome and error of a write, error of a read
+    "reset": ("unknown", "reset", "reset"),
+    "close": ("unknown", "closed", "closed"),
+    "truncated": ("unknown", "closed", "closed"),
+    "silent_500": ("unknown", "http_500", "http_500"),
+    "not_stored": ("unknown", "unconfirmed", "http_201"),
+    "turned_away": ("fail", "ReadOnlySqlTransaction", "ReadOnlySqlTransaction"),
+    "forbidden": ("fail", "forbidden", "forbidden"),
+}
+
+
+def test_no_request_is_retried_and_each_failure_has_its_name(stage: Stage) -> None:
+    """The service sees every order and read once; a write that may have been done is unknown, a read never is."""
+    periods: dict[str, tuple[int, int]] = {}
+    with stage.generator(Load(reads_per_s=100, receipt_every=3)) as generator:
+        await_ops(generator, 3, pl.col("op") == "read")
+        for mode in FAILURES:
+            stage.east.mode = mode
+            changed = stage.now_ns() + NS // 20
+            await_ops(generator, 8, pl.col("op") == "read", pl.col("began_ns") > changed)
+            await_ops(generator, 8, pl.col("op") == "put_object", pl.col("began_ns") > changed)
+            periods[mode] = (changed, stage.now_ns() - NS // 20)
+    ops = generator.ops()
+    seen = stage.east.seen
+    assert sorted(ops.filter(WRITE)["key"]) == sorted(s.key for s in seen if s.method == "POST")
+    assert sorted(ops.filter(op="read")["key"]) == sorted(s.key for s in seen if s.method == "GET")
+    for mode, (outcome, error, read_error) in FAILURES.items():
+        then = ops.filter(pl.col("began_ns").is_between(*periods[mode]), pl.col("ended_ns") < periods[mode][1])
+        said = set(then.select("op", "outcome", "error").iter_rows())
+        expected = {("write", outcome, error), ("put_object", outcome, error), ("read", "fail", read_error)}
+        assert said == expected, mode
+
+
+def test_refused_is_surely_not_done_and_the_load_goes_on(stage: Stage) -> None:
+    """Nobody listens: every op is a failure, at once, and none was ever seen."""
+    stage.names.addresses = (stage.site.primary.gateway.host,)
+    with stage.generator(Load(reads_per_s=0)) as generator:
+        await_ops(generator, 100)
+    ops = generator.ops()
+    assert set(ops.select("outcome", "error").iter_rows()) == {("fail", "refused")}
+    assert ops["status"].null_count() == ops.height
+    assert stage.east.seen == []
+
+
+def test_without_dns_new_connections_fail_and_kept_ones_serve(stage: Stage) -> None:
+    """SERVFAIL: followers and fresh clients fail as surely not done, sticky clients do not even notice."""
+    with stage.generator(Load(reads_per_s=0, cohorts=EVEN)) as generator:
+        await_ops(generator, 60)
+        stage.names.rcode = dns.rcode.SERVFAIL
+        broken = stage.now_ns()
+        await_ops(generator, 60, pl.col("began_ns") > broken + 1.1 * NS)
+    later = generator.ops().filter(WRITE, pl.col("began_ns") > broken + 1.1 * NS)
+    said = {c: set(later.filter(cohort=c).select("outcome", "error").iter_rows()) for c in EVEN}
+    assert said == {"follower": {("fail", "dns")}, "fresh": {("fail", "dns")}, "sticky": {("ok", None)}}

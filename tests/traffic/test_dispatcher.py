@@ -1,0 +1,70 @@
+"""Open loop: requests start when they are due, however the service behaves, and lateness is visible."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import polars as pl
+
+from drill.history import NS
+from tests.traffic.conftest import Stage, await_ops
+from traffic.load import Load
+
+
+def test_a_frozen_service_is_asked_as_often_as_a_healthy_one(stage: Stage) -> None:
+    """No coordinated omission: every order that was due during the freeze started on time and timed out by itself."""
+    load = Load(reads_per_s=0, request_timeout_s=0.7)
+    with stage.generator(load) as generator:
+        await_ops(generator, 40)
+        stage.east.mode = "frozen"
+        frozen_at = stage.now_ns()
+        stage.let_pass(1.5)
+        thawed_at = stage.now_ns()
+        stage.east.mode = "ok"
+        await_ops(generator, 1, pl.col("began_ns") > thawed_at, pl.col("outcome") == "ok")
+    writes = generator.ops().filter(op="write").sort("intended_ns")
+    gaps = writes["intended_ns"].diff().drop_nulls()
+    assert gaps.min() >= NS // 200 - 1  # type: ignore[operator]
+    assert gaps.max() <= NS // 200 + 1  # type: ignore[operator]
+    within = writes.filter(pl.col("began_ns").is_between(frozen_at + NS // 10, thawed_at - NS // 10))
+    assert within.height >= 255
+    assert set(within["outcome"]) == {"unknown"}
+    assert set(within["error"]) == {"timeout"}
+    took = within.select((pl.col("ended_ns") - pl.col("began_ns")) / NS).to_series()
+    assert 0.69 < took.min() <= took.max() < 1.2  # type: ignore[operator]
+    assert within.select((pl.col("began_ns") - pl.col("intended_ns")).max()).item() < NS // 4
+
+
+def test_a_generator_that_falls_behind_is_visible(stage: Stage) -> None:
+    """A Locust that does not run for a second shows that second, while it lasts and afterwards."""
+    with stage.generator(Load(reads_per_s=0)) as generator:
+        await_ops(generator, 40)
+        assert max(s.value for s in generator.samples()) < 0.5
+        assert generator.pid is not None
+        os.kill(generator.pid, signal.SIGSTOP)
+        stage.let_pass(1.3)
+        meanwhile = [s.value for s in generator.samples() if s.subject == "collector"]
+        os.kill(generator.pid, signal.SIGCONT)
+        resumed = stage.now_ns()
+        await_ops(generator, 40, pl.col("intended_ns") > resumed)
+    lags = [s.value for s in generator.samples() if s.metric == "dispatch_lag_s" and s.subject != "collector"]
+    assert meanwhile
+    assert max(meanwhile) >= 1.0
+    assert max(lags) >= 1.0
+    late = generator.ops().select((pl.col("began_ns") - pl.col("intended_ns")).max()).item()
+    assert late >= NS
+
+
+def test_more_than_the_client_can_carry_is_recorded_not_dropped(stage: Stage) -> None:
+    """Beyond the most requests in flight nothing is sent, and each such order is recorded as surely not done."""
+    stage.east.mode = "frozen"
+    load = Load(orders_per_s=6000, reads_per_s=0, receipt_every=0, cohorts={"follower": 1.0}, request_timeout_s=30)
+    with stage.generator(load) as generator:
+        await_ops(generator, 200, pl.col("error") == "client_overload")
+        generator.stop(3)
+    writes = generator.ops().filter(op="write")
+    over = writes.filter(error="client_overload")
+    assert set(over["outcome"]) == {"fail"}
+    assert not set(over["key"]) & set(stage.east.writes())
+    assert sorted(writes["key"]) == list(range(load.first_key, load.first_key + writes.height))
