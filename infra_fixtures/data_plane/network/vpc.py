@@ -1,0 +1,171 @@
+"""What the EC2, Lambda and RDS APIs say of one region's network, read anew only where a change may have touched it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra_fixtures.data_plane.follow import Change, call, client
+from infra_fixtures.data_plane.network.rules import Network, SecurityGroup, Subnet, acl_of, default_route_of, group_of
+from infra_fixtures.site import Site
+
+DATABASE_VARIABLE = "DB_WRITER_HOST"
+"""Functions with this environment variable are those that the database links serve."""
+
+_TOUCHED_BY = {
+    "SecurityGroup": "groups",
+    "NetworkAcl": "acls",
+    "Route": "routes",
+    "Subnet": "subnets",
+    "InternetGateway": "gateways",
+    "VpcEndpoint": "endpoints",
+    "Tags": "subnets",
+}
+_EC2 = frozenset(_TOUCHED_BY.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where something sits in the VPC: its security groups and subnets."""
+
+    groups: frozenset[str]
+    subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vpc:
+    """A region's network as far as links need it; `functions` or `database` None: not in a VPC, or not there."""
+
+    functions: Placement | None
+    database: Placement | None
+    groups: Mapping[str, SecurityGroup]
+    subnets: Mapping[str, Subnet]
+    endpoints: frozenset[str]
+    """VPCs that have a service endpoint."""
+
+
+class VpcReader:
+    """Keeps the last answer to each question; `mark` says which are stale."""
+
+    def __init__(self, site: Site, region: str) -> None:
+        self._site = site
+        self._region = region
+        self._stale: set[str] = {"functions", "database", *_EC2}
+        self._answers: dict[str, Any] = {}
+
+    def mark(self, changes: Iterable[Change]) -> None:
+        """Note what changes touched; without changes (start, slow poll) everything."""
+        told = list(changes)
+        if not told:
+            self._stale |= {"functions", "database", *_EC2}
+        for change in told:
+            if change.region != self._region or change.action.startswith("_"):
+                continue
+            if change.service == "lambda":
+                self._stale.add("functions")
+            elif change.service == "rds":
+                self._stale.add("database")
+            else:
+                self._stale |= {kind for word, kind in _TOUCHED_BY.items() if word in change.action}
+
+    async def read(self) -> Vpc:
+        """The network now. While no function is in a VPC nothing of EC2 is read: there is nothing to judge."""
+        await self._refresh({"functions": self._functions, "database": self._database})
+        functions: Placement | None = self._answers["functions"]
+        if functions is None:
+            return Vpc(None, None, {}, {}, frozenset())
+        ec2 = client(self._site, "ec2", self._region)
+        await self._refresh(
+            {
+                "groups": lambda: ec2.describe_security_groups()["SecurityGroups"],
+                "acls": lambda: ec2.describe_network_acls()["NetworkAcls"],
+                "routes": lambda: ec2.describe_route_tables()["RouteTables"],
+                "subnets": lambda: ec2.describe_subnets()["Subnets"],
+                "gateways": lambda: ec2.describe_internet_gateways()["InternetGateways"],
+                "endpoints": lambda: ec2.describe_vpc_endpoints()["VpcEndpoints"],
+            }
+        )
+        endpoints = [e for e in self._answers["endpoints"] if e.get("State", "available").lower() == "available"]
+        return Vpc(
+            functions,
+            self._answers["database"],
+            {g["GroupId"]: group_of(g) for g in self._answers["groups"]},
+            self._subnets(),
+            frozenset(e["VpcId"] for e in endpoints),
+        )
+
+    async def _refresh(self, questions: Mapping[str, Callable[[], Any]]) -> None:
+        stale = [kind for kind in questions if kind in self._stale]
+        self._stale -= set(stale)
+        try:
+            answers = await asyncio.gather(*(call(questions[kind]) for kind in stale))
+        except BaseException:
+            self._stale |= set(stale)
+            raise
+        self._answers.update(zip(stale, answers, strict=True))
+
+    def _functions(self) -> Placement | None:
+        """Where the functions sit; those that use the database count, if there are any."""
+        described = client(self._site, "lambda", self._region).list_functions()["Functions"]
+        inside = [f for f in described if (f.get("VpcConfig") or {}).get("SubnetIds")]
+        users = [f for f in inside if DATABASE_VARIABLE in (f.get("Environment") or {}).get("Variables", {})]
+        chosen = users or inside
+        if not chosen:
+            return None
+        return Placement(
+            frozenset(g for f in chosen for g in f["VpcConfig"].get("SecurityGroupIds", [])),
+            tuple(sorted({s for f in chosen for s in f["VpcConfig"]["SubnetIds"]})),
+        )
+
+    def _database(self) -> Placement | None:
+        """The cluster's security groups and the subnets of its group, its instance's own zone first."""
+        rds = client(self._site, "rds", self._region)
+        clusters = rds.describe_db_clusters()["DBClusters"]
+        if not clusters:
+            return None
+        cluster = clusters[0]
+        groups = frozenset(g["VpcSecurityGroupId"] for g in cluster.get("VpcSecurityGroups", []))
+        subnets: list[Mapping[str, Any]] = []
+        if cluster.get("DBSubnetGroup"):
+            wanted = cluster["DBSubnetGroup"]
+            for group in rds.describe_db_subnet_groups()["DBSubnetGroups"]:
+                if group["DBSubnetGroupName"] == wanted:
+                    subnets = group["Subnets"]
+        instances = rds.describe_db_instances()["DBInstances"]
+        zones = {
+            i.get("AvailabilityZone")
+            for i in instances
+            if i.get("DBClusterIdentifier") == cluster["DBClusterIdentifier"]
+        }
+        ranked = sorted(
+            subnets, key=lambda s: (s.get("SubnetAvailabilityZone", {}).get("Name") not in zones, s["SubnetIdentifier"])
+        )
+        return Placement(groups, tuple(s["SubnetIdentifier"] for s in ranked))
+
+    def _subnets(self) -> dict[str, Subnet]:
+        attached = frozenset(
+            g["InternetGatewayId"]
+            for g in self._answers["gateways"]
+            if any(a.get("State", "available") in ("available", "attached") for a in g.get("Attachments", []))
+        )
+        acls = {a["SubnetId"]: n for n in self._answers["acls"] for a in n.get("Associations", []) if a.get("SubnetId")}
+        tables = {
+            a["SubnetId"]: t for t in self._answers["routes"] for a in t.get("Associations", []) if a.get("SubnetId")
+        }
+        main_acls = {n["VpcId"]: n for n in self._answers["acls"] if n.get("IsDefault")}
+        main_tables = {
+            t["VpcId"]: t for t in self._answers["routes"] if any(a.get("Main") for a in t.get("Associations", []))
+        }
+        found = {}
+        for s in self._answers["subnets"]:
+            identity, vpc = s["SubnetId"], s["VpcId"]
+            tags = {t["Key"]: t["Value"] for t in s.get("Tags", [])}
+            acl = acls.get(identity, main_acls.get(vpc, {}))
+            table = tables.get(identity, main_tables.get(vpc, {}))
+            found[identity] = Subnet(
+                identity, s.get("AvailabilityZone", ""), tags.get("Name", ""), Network(s["CidrBlock"]), vpc,
+                acl_of(acl), default_route_of(table, attached),
+            )  # fmt: skip
+        return found
