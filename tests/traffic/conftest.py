@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,14 +35,21 @@ class Stage:
         """The service under its name."""
         return Service(api_key="a-key", dns_host=self.site.dns.host, dns_port=self.site.dns.port)
 
-    def generator(self, load: Load, name: str = "traffic", **more: Callable[..., None]) -> LoadGenerator:
+    def generator(
+        self,
+        load: Load,
+        name: str = "traffic",
+        service: Service | None = None,
+        environment: Mapping[str, str] | None = None,
+        **more: Callable[..., None],
+    ) -> LoadGenerator:
         """A load generator that is not started yet; stopped at the end of the test."""
         made = LoadGenerator(
             load,
-            self.service(),
+            service or self.service(),
             t0_ns=self.t0_ns,
             directory=Path(self.site.work_dir) / name,
-            environment=child_environment(self.site),
+            environment=child_environment(self.site, **(environment or {})),
             **more,
         )
         self.stack.callback(made.stop, 0)

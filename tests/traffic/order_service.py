@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -46,6 +47,7 @@ class OrderService:
     stored: dict[int, int] = field(default_factory=dict)
     connections: int = 0
     delay_s: float = 0.0
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -71,7 +73,7 @@ class OrderService:
         return [s.key for s in list(self.seen) if s.method == "POST"]
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._talk, self.host, self.port, backlog=1024)
+        self._server = await asyncio.start_server(self._talk, self.host, self.port, backlog=1024, ssl=self.tls)
 
     async def _end(self) -> None:
         self._server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 
 import dns.rcode
 import polars as pl
@@ -109,3 +110,16 @@ def test_without_dns_new_connections_fail_and_kept_ones_serve(stage: Stage) -> N
     later = generator.ops().filter(WRITE, pl.col("began_ns") > broken + 1.1 * NS)
     said = {c: set(later.filter(cohort=c).select("outcome", "error").iter_rows()) for c in EVEN}
     assert said == {"follower": {("fail", "dns")}, "fresh": {("fail", "dns")}, "sticky": {("ok", None)}}
+
+
+def test_a_connection_that_never_opens_is_in_doubt_and_named(stage: Stage) -> None:
+    """A black hole: nobody says that it was not done, so it is unknown, and the error tells it from a lost answer."""
+    hole = stage.site.primary.gateway
+    stage.names.addresses = (hole.host,)
+    load = Load(orders_per_s=50, reads_per_s=0, connect_timeout_s=0.3, request_timeout_s=0.3)
+    with socket.socket() as deaf:
+        deaf.bind((hole.host, hole.port))
+        deaf.listen(0)  # the kernel takes one or two, and drops every further attempt
+        with stage.generator(load) as generator:
+            await_ops(generator, 20, pl.col("error") == "connect_timeout")
+    assert set(generator.ops()["outcome"]) == {"unknown"}
