@@ -1,0 +1,90 @@
+"""`python -m drill judge DIR`: judge a stored drill, or every drill of a stored run, from its raw records alone.
+
+Exit status: 0 all MET, 1 something MISSED or UNPROVEN, 2 unusable input (one line on stderr).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from drill.evidence import Judged, Judgement
+from drill.history import UnusableInput
+from drill.objective import Verdict
+from drill.stored import Stored, find_stored
+
+STYLES = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.UNPROVEN: "yellow"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m drill", description=__doc__.partition("\n")[0] if __doc__ else "")
+    commands = parser.add_subparsers(dest="command", required=True)
+    again = commands.add_parser("judge", help="judge stored records again")
+    again.add_argument("directory", type=Path, metavar="DIR", help="a scenario's or a run's directory")
+    again.add_argument("--objectives", type=Path, metavar="FILE", help="default: those the run recorded")
+    again.add_argument("--json", action="store_true", help="print verdict.json (of a run: a list of them)")
+    said = parser.parse_args(arguments)
+    try:
+        stored = find_stored(said.directory)
+        judgements = [(s, s.judge(said.objectives)) for s in stored]
+    except UnusableInput as e:
+        print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
+        return 2
+    if said.json:
+        whole = [j.to_json(**s.context) for s, j in judgements]
+        single = len(whole) == 1 and not (said.directory / "scenarios").is_dir()
+        print(msgspec.json.format(msgspec.json.encode(whole[0] if single else whole), indent=2).decode())
+    else:
+        _show(judgements)
+    return 0 if all(j.verdict is Verdict.MET for _, j in judgements) else 1
+
+
+def _show(judgements: list[tuple[Stored, Judgement]]) -> None:
+    console = Console(highlight=False)
+    for stored, judgement in judgements:
+        style = STYLES[judgement.verdict]
+        context = " ".join(f"{k}={v}" for k, v in stored.context.items() if k != "scenario")
+        table = Table(title=f"{stored.scenario}: [{style}]{judgement.verdict}[/] {context}", title_justify="left")
+        for column, justify in (
+            ("measurement", "left"),
+            ("value", "right"),
+            ("bounds", "right"),
+            ("objective", "right"),
+        ):
+            table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("because")
+        for name, judged in judgement.measurements.items():
+            if judged.verdict is not None or judged.value is not None:
+                table.add_row(name, *_cells(judged))
+        console.print(table)
+        for reason in judgement.reasons:
+            console.print(f"  - {reason}", markup=False)
+
+
+def _cells(judged: Judged) -> tuple[str, ...]:
+    bounds = "" if judged.lower == judged.upper else f"{_number(judged.lower)} .. {_number(judged.upper)}"
+    limit = "" if judged.limit is None else f"<= {_number(judged.limit)}"
+    verdict = "" if judged.verdict is None else f"[{STYLES[judged.verdict]}]{judged.verdict}[/]"
+    unit = judged.unit if judged.unit == "s" else ""
+    return f"{_number(judged.value)} {unit}".strip(), bounds, limit, verdict, judged.because
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "?"
+    if math.isinf(value):
+        return "never"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

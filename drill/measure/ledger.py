@@ -1,0 +1,141 @@
+"""The ledger: what clients were promised, held against what the survivors kept, one store at a time.
+
+Only an acknowledged write can be lost. One that is in doubt may be found or not; one that was refused should not be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from drill.measure.times import Times
+from drill.objective import Objectives
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+STORES = {"aurora": "write", "s3": "put_object"}
+"""Each store and the op that writes to it."""
+GRACE_NS = 100_000_000
+"""An answer sent just before the fault may be read by a busy client a little after it: a write that was sent before the
+fault counts as acknowledged after it only when the answer came later than this."""
+
+
+class KeySet:
+    """A set of int64 keys as a bitmap where they lie close together, else as a sorted column."""
+
+    def __init__(self, keys: Ints) -> None:
+        self._first = int(keys.min()) if keys.size else 0
+        span = int(keys.max()) - self._first + 1 if keys.size else 0
+        self._bitmap: Bools | None = None
+        self._sorted: Ints = np.empty(0, np.int64)
+        if span <= max(16 * keys.size, 1 << 16):
+            self._bitmap = np.zeros(span, np.bool_)
+            self._bitmap[keys - self._first] = True
+            self.size = int(np.count_nonzero(self._bitmap))
+        else:
+            self._sorted = np.unique(keys)
+            self.size = int(self._sorted.size)
+
+    def has(self, keys: Ints) -> Bools:
+        """Which of `keys` are in the set."""
+        if self._bitmap is None:
+            if not self._sorted.size:
+                return np.zeros(keys.size, np.bool_)
+            at = np.searchsorted(self._sorted, keys)
+            at[at == self._sorted.size] = 0
+            found: Bools = self._sorted[at] == keys
+            return found
+        inside: Bools = (keys >= self._first) & (keys < self._first + self._bitmap.size)
+        inside[inside] = self._bitmap[keys[inside] - self._first]
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One store's account. Counts are of distinct keys; times are ns of acknowledgement, sorted."""
+
+    store: str
+    acked: int
+    acked_before: int
+    acked_twice: int
+    late: int
+    read: bool
+    """Whether any survivor of this store was read."""
+    read_ns: int | None
+    """When reading the survivors began."""
+    lost_before_ns: Ints
+    lost_after_ns: Ints
+    lost: int
+    lost_after: int
+    unchecked: int
+    """Missing, but acknowledged only after the survivors had been read: neither lost nor kept."""
+    oldest_kept_ns: int | None
+    """The last acknowledgement before the oldest lost one (before fault.begin, if none is lost) that was kept."""
+    in_doubt: int
+    in_doubt_found: int
+    refused_found: int
+    duplicates: int
+    phantoms: int
+
+
+def ledger(
+    store: str, ops: pl.DataFrame, survivors: pl.DataFrame | None, times: Times, objectives: Objectives
+) -> Ledger:
+    """The account of `store`; without survivors nothing counts as lost and `read` is False."""
+    own = ops.filter(pl.col("op") == STORES[store]).select("key", "intended_ns", "began_ns", "ended_ns", "outcome")
+    acks = own.filter(pl.col("outcome") == "ok")
+    doubts = own.filter(pl.col("outcome") == "unknown")["key"].to_numpy()
+    refusals = own.filter(pl.col("outcome") == "fail")["key"].to_numpy()
+    keys, ended, began = (acks[c].to_numpy() for c in ("key", "ended_ns", "began_ns"))
+    acked = KeySet(keys)
+    begin_ns, effective_ns = times.fault or (2**62, 2**62)
+
+    kept_rows = _rows(store, survivors)
+    kept_keys = kept_rows["key"].to_numpy()
+    kept = KeySet(kept_keys)
+    read_ns = None if kept_rows.is_empty() else int(kept_rows["at_ns"].min())  # type: ignore[arg-type]
+
+    missing = np.zeros(keys.size, np.bool_) if survivors is None else ~kept.has(keys)
+    unchecked = missing & (ended > read_ns) if read_ns is not None else np.zeros(keys.size, np.bool_)
+    lost = missing & ~unchecked
+    after = (began > effective_ns) | (ended > effective_ns + GRACE_NS)
+    lost_before_ns = np.sort(ended[lost & ~after])
+    oldest = int(lost_before_ns[0]) if lost_before_ns.size else begin_ns
+    kept_before = ended[~missing & (ended <= oldest)]
+
+    unresolved = np.unique(doubts[~acked.has(doubts)])
+    refused = np.unique(refusals[~acked.has(refusals)])
+    refused = refused[~KeySet(unresolved).has(refused)]
+    sent = KeySet(own["key"].to_numpy())
+    copies = int(kept_rows["copies"].sum() or 0)
+    return Ledger(
+        store=store,
+        acked=acked.size,
+        acked_before=int(np.count_nonzero(ended <= begin_ns)) if times.fault else 0,
+        acked_twice=keys.size - acked.size,
+        late=int(np.count_nonzero(ended - acks["intended_ns"].to_numpy() > objectives.deadline_ns)),
+        read=read_ns is not None,
+        read_ns=read_ns,
+        lost_before_ns=lost_before_ns,
+        lost_after_ns=np.sort(ended[lost & after]),
+        lost=int(np.unique(keys[lost]).size),
+        lost_after=int(np.unique(keys[lost & after]).size),
+        unchecked=int(np.unique(keys[unchecked]).size),
+        oldest_kept_ns=int(kept_before.max()) if kept_before.size else None,
+        in_doubt=int(unresolved.size),
+        in_doubt_found=int(np.count_nonzero(kept.has(unresolved))),
+        refused_found=int(np.count_nonzero(kept.has(refused))),
+        duplicates=max(0, copies - kept.size),
+        phantoms=int(np.unique(kept_keys[~sent.has(kept_keys)]).size),
+    )
+
+
+def _rows(store: str, survivors: pl.DataFrame | None) -> pl.DataFrame:
+    if survivors is None:
+        return pl.DataFrame(schema={"key": pl.Int64, "copies": pl.Int32, "at_ns": pl.Int64})
+    rows = survivors.filter((pl.col("store") == store) & (pl.col("copies") > 0))
+    return rows.select("key", pl.col("copies").cast(pl.Int64), "at_ns")

@@ -1,0 +1,167 @@
+"""Recovery time: from the fault taking effect to the first good request from which service stays up.
+
+For the whole service, and for each cohort of clients: a service that some clients cannot reach is not back, so the
+figure is the worst of all. For each kind of op (read, write, object) beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from drill.history import NS
+from drill.measure.chance import binomial_tail
+from drill.measure.outage import Outages, find_outages
+from drill.measure.requests import Requests
+from drill.measure.times import Times
+from drill.measurement import Measurement
+from drill.objective import Objectives
+
+CHANCE = 0.01
+KINDS = {"rto_read_s": "read", "rto_write_s": "write", "rto_object_s": "put_object"}
+
+
+@dataclass(frozen=True, slots=True)
+class CohortFigure:
+    """What one cohort of clients met with, counted from the fault to the end of observation."""
+
+    cohort: str
+    requests: int
+    failed: int
+    rto: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Recovery of one set of requests; `outages` index into `requests`, which are those since the fault."""
+
+    requests: Requests
+    outages: Outages
+    rto: Measurement
+
+    @property
+    def felt(self) -> bool:
+        """Whether the fault was felt at all."""
+        return bool(self.outages.found)
+
+
+def recovery_time(
+    requests: Requests,
+    times: Times,
+    objectives: Objectives,
+    *,
+    clock_s: float = 0.0,
+    name: str = "rto_s",
+    who: str = "",
+) -> Recovered:
+    """Recovery of `requests` (the whole drill's), with its bracket; `clock_s` is the uncertainty between clocks."""
+    basis = "requests by intended start" + (f", {who}" if who else "")
+    if times.fault is None or times.end_ns is None:
+        missing = "fault" if times.fault is None else "drill.end"
+        why = f"there is no {missing} mark to count from or to"
+        return Recovered(requests, Outages(()), Measurement.unknown(name, "s", why, basis))
+    begin_ns, effective_ns = times.fault
+    seen = requests.from_fault(begin_ns, times.end_ns)
+    if not len(seen):
+        why = "no request was due between the fault and the end of observation"
+        return Recovered(seen, Outages(()), Measurement.unknown(name, "s", why, basis))
+    outages = find_outages(seen.due_ns, seen.bad, seen.stratum, objectives.allowance, round(objectives.window_s * NS))
+    value, lower, upper, because = _bracket(seen, outages, begin_ns, effective_ns, times.end_ns, objectives)
+    lower, upper = max(0.0, lower - clock_s), upper + clock_s
+    return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis))
+
+
+def worst_of(whole: Measurement, cohorts: tuple[CohortFigure, ...]) -> Measurement:
+    """The headline: recovery of all requests taken together, unless some cohort was provably back only later.
+
+    A cohort's own figure is coarser (it has fewer requests), so it counts only where its whole bracket lies behind.
+    """
+    worst = whole
+    for figure in cohorts:
+        rto = figure.rto
+        if rto.value is None or rto.lower is None or worst.upper is None:
+            continue
+        if rto.lower > worst.upper or (math.isinf(rto.value) and not math.isinf(worst.value or 0.0)):
+            worst = replace(rto, name=whole.name, because=f"cohort {figure.cohort}: {rto.because}")
+    return worst
+
+
+def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s: float) -> tuple[CohortFigure, ...]:
+    """One figure for each cohort of clients."""
+    figures = []
+    for cohort in requests.cohorts:
+        found = recovery_time(requests.of_cohort(cohort), times, objectives, clock_s=clock_s, who=f"cohort {cohort}")
+        counted = found.rto.value is not None
+        figures.append(
+            CohortFigure(
+                cohort,
+                len(found.requests) if counted else 0,
+                int(found.requests.bad.sum()) if counted else 0,
+                found.rto,
+            )
+        )
+    return tuple(figures)
+
+
+def by_kind(ops: pl.DataFrame, times: Times, objectives: Objectives, clock_s: float) -> dict[str, Recovered]:
+    """rto_read_s, rto_write_s and rto_object_s; a kind that nobody asked for is not measured."""
+    found: dict[str, Recovered] = {}
+    kinds = set(ops["op"].unique().to_list())
+    for name, kind in KINDS.items():
+        if kind not in kinds:
+            why = f"no {kind} was asked for"
+            nothing = Requests.of(ops.head(0), objectives, times.begin_ns)
+            found[name] = Recovered(nothing, Outages(()), Measurement.unknown(name, "s", why))
+            continue
+        own = ops if len(kinds) == 1 else ops.filter(pl.col("op") == kind)
+        requests = Requests.of(own, objectives, times.begin_ns)
+        found[name] = recovery_time(requests, times, objectives, clock_s=clock_s, name=name, who=f"{kind} ops alone")
+    return found
+
+
+def _bracket(
+    seen: Requests, outages: Outages, begin_ns: int, effective_ns: int, end_ns: int, objectives: Objectives
+) -> tuple[float, float, float, str]:
+    """(value, lower, upper, because)."""
+    due = seen.due_ns
+    doubt = ""
+    last = outages.last
+    if last is None:
+        value, lower = 0.0, 0.0
+        upper = _longest_without_good(seen, begin_ns, end_ns)
+        because = "no outage that cannot be chance was seen after the fault"
+        held_from = begin_ns
+    else:
+        observed_s = (end_ns - effective_ns) / NS
+        if last.first_good is None:
+            because = f"never recovered in the {observed_s:.1f} s that were observed"
+            return math.inf, max(0.0, observed_s), math.inf, because
+        value = max(0.0, (int(due[last.first_good]) - effective_ns) / NS)
+        lower = max(0.0, (int(due[last.ends_after]) - effective_ns) / NS)
+        upper = math.inf if last.ends_before is None else (int(due[last.ends_before]) - begin_ns) / NS
+        again = len(outages.found)
+        flaps = f", the last of {again} outages" if again > 1 else ""
+        because = f"good again {value:.3f} s after the fault and up from then on{flaps}"
+        held_from = int(due[last.first_good])
+        after = seen.bad[last.first_good :]
+        failed, n = int(after.sum()), int(after.size)
+        if failed > objectives.allowance * n and binomial_tail(failed, n, objectives.allowance) < CHANCE:
+            because = f"never held: {failed} of the {n} requests after the last outage failed"
+            return math.inf, lower, math.inf, because
+        held_s = (int(due[-1]) - held_from) / NS
+        if held_s < objectives.settle_s:
+            doubt = f"held for only {held_s:.1f} s of the {objectives.settle_s:g} s it must"
+    if outages.suspect is not None:
+        doubt = f"the last requests failed again from {(int(due[outages.suspect]) - effective_ns) / NS:.3f} s on"
+    if doubt:
+        return value, lower, math.inf, f"{because}, but {doubt}"
+    return value, lower, max(value, upper), because
+
+
+def _longest_without_good(seen: Requests, begin_ns: int, end_ns: int) -> float:
+    """Seconds: an outage shorter than this could have gone unseen."""
+    good = seen.due_ns[(~seen.bad) & (seen.due_ns >= begin_ns)]
+    return int(np.diff(np.concatenate(([begin_ns], good, [end_ns]))).max()) / NS

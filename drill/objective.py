@@ -1,0 +1,171 @@
+"""Good enough? The objectives of a drill, fixed beforehand in objectives.toml, and the verdict of each.
+
+Three verdicts, the worst wins: MISSED > UNPROVEN > MET. What cannot be proved is never a pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drill.history import UnusableInput
+from drill.measurement import Measurement
+
+LAYERS = ("default", "target", "scenario")
+
+
+class Verdict(enum.StrEnum):
+    """MET, MISSED, or UNPROVEN where the records cannot tell."""
+
+    MET = "MET"
+    UNPROVEN = "UNPROVEN"
+    MISSED = "MISSED"
+
+    @classmethod
+    def worst(cls, verdicts: Iterable[Verdict]) -> Verdict:
+        """MISSED if any is, else UNPROVEN if any is or there is none at all, else MET."""
+        found = set(verdicts)
+        if cls.MISSED in found:
+            return cls.MISSED
+        return cls.UNPROVEN if cls.UNPROVEN in found or not found else cls.MET
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A measurement of that name must not exceed `limit`."""
+
+    name: str
+    limit: float
+
+    def judge(self, measurement: Measurement) -> Verdict:
+        """MET if the whole bracket holds, MISSED if none of it does or it never happened, else UNPROVEN."""
+        value = measurement.value
+        if value is None or math.isnan(value):
+            return Verdict.UNPROVEN
+        if math.isinf(value):
+            return Verdict.MISSED
+        lower = value if measurement.lower is None else measurement.lower
+        upper = value if measurement.upper is None else measurement.upper
+        if max(value, upper) <= self.limit and not math.isnan(lower):
+            return Verdict.MET
+        return Verdict.MISSED if min(value, lower) > self.limit and not math.isnan(upper) else Verdict.UNPROVEN
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What one drill is held to.
+
+    rto_s: service must be back that many seconds after the fault, as a whole, for each cohort and each kind of op.
+    rpo_s: the oldest lost write may have been acknowledged at most so long before the fault.
+    lost_writes: how many acknowledged writes may be lost (not set: counted, not judged).
+    lost_after_fault: how many writes acknowledged *after* the fault may be lost (split brain).
+    lag_p99_s, s3_lag_p99_s: steady replication lag of the database and (not set: not judged) of the object store.
+    availability: the share of good ops that makes service up; deadline_s: a good op is answered within it of its
+    intended start; window_s: the sliding window the share is taken over; settle_s: how long recovery must have held.
+    """
+
+    rto_s: float = 300.0
+    rpo_s: float = 5.0
+    lost_writes: float | None = None
+    lost_after_fault: float = 0.0
+    lag_p99_s: float = 5.0
+    s3_lag_p99_s: float | None = None
+    availability: float = 0.99
+    deadline_s: float = 3.0
+    settle_s: float = 60.0
+    window_s: float = 10.0
+
+    @property
+    def allowance(self) -> float:
+        """The share of ops that may fail while service counts as up."""
+        return max(0.0, 1.0 - self.availability)
+
+    @property
+    def deadline_ns(self) -> int:
+        """`deadline_s` in nanoseconds."""
+        return round(self.deadline_s * 1e9)
+
+
+KEYS = tuple(f.name for f in dataclasses.fields(Objectives))
+
+
+def load_objectives(path: Path, target: str, scenario: str) -> Objectives:
+    """The objectives of `scenario` on `target`: [default], [target.<t>], [scenario.<name>], later ones override.
+
+    Raises UnusableInput for a file that is missing, malformed, or says something that no drill can be held to.
+    """
+    return resolve_objectives(objective_tables(path), target, scenario, source=str(path))
+
+
+def objective_tables(path: Path) -> dict[str, Any]:
+    """The file's tables as they stand, all of them checked; raises UnusableInput."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise UnusableInput(
+            f"there is no objectives file {path}: give one with --objectives, such as objectives.toml"
+        ) from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise UnusableInput(f"the objectives file {path} cannot be read ({e}): give a readable text file") from e
+    except tomllib.TOMLDecodeError as e:
+        raise UnusableInput(f"{path} is not TOML ({e}): mend that line") from e
+    resolve_objectives(tables, "", "", source=str(path))
+    return tables
+
+
+def resolve_objectives(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> Objectives:
+    """The same from tables already read (run.json keeps them); `source` is what an error names."""
+    if not isinstance(tables, Mapping):
+        raise UnusableInput(f"{source}: objectives must be tables such as [default]")
+    for name, found in tables.items():
+        if name not in LAYERS:
+            raise UnusableInput(f"{source}: unknown table [{name}]; {_nearest(name, LAYERS)}")
+        if not isinstance(found, Mapping):
+            raise UnusableInput(
+                f"{source}: {name} must be a table, written [{name}{'' if name == 'default' else '.NAME'}]"
+            )
+    found_values: dict[str, Any] = _checked(tables.get("default", {}), "default", source)
+    for layer, wanted in (("target", target), ("scenario", scenario)):
+        for name, table in tables.get(layer, {}).items():
+            values = _checked(table, f"{layer}.{name}", source)
+            if name == wanted:
+                found_values |= values
+    return Objectives(**found_values)
+
+
+def _checked(table: Any, name: str, source: str) -> dict[str, Any]:
+    if not isinstance(table, Mapping):
+        raise UnusableInput(f"{source}: [{name}] must be a table; a key of it goes under that heading")
+    for key, value in table.items():
+        where = f"{source} [{name}]: {key}"
+        if key not in KEYS:
+            raise UnusableInput(f"{source} [{name}]: unknown key {key}; {_nearest(key, KEYS)}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnusableInput(f"{where} is {value!r}, which is no number: give a number such as {_sample(key)}")
+        if not math.isfinite(value) or value < 0:
+            raise UnusableInput(
+                f"{where} is {value}: give a finite number that is not negative, such as {_sample(key)}"
+            )
+        if key == "availability" and not 0 < value <= 1:
+            raise UnusableInput(f"{where} is {value}: give the share of good ops, above 0 and at most 1, such as 0.99")
+        if key in ("deadline_s", "window_s") and value == 0:
+            raise UnusableInput(f"{where} is 0: give seconds above 0, such as {_sample(key)}")
+    return {key: float(value) for key, value in table.items()}
+
+
+def _sample(key: str) -> float:
+    default = getattr(Objectives(), key)
+    return 0.0 if default is None else float(default)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = tuple(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
