@@ -20,6 +20,8 @@ from drill.history import UnusableInput
 from drill.objective import Verdict
 from drill.stored import Stored, find_stored
 
+WIDTH = 160
+"""Columns of the table where there is no terminal to ask."""
 STYLES = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.UNPROVEN: "yellow"}
 
 
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(judgements: list[tuple[Stored, Judgement]]) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
     for stored, judgement in judgements:
         style = STYLES[judgement.verdict]
         context = " ".join(f"{k}={v}" for k, v in stored.context.items() if k != "scenario")

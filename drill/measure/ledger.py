@@ -107,9 +107,10 @@ def ledger(
     oldest = int(lost_before_ns[0]) if lost_before_ns.size else begin_ns
     kept_before = ended[~missing & (ended <= oldest)]
 
-    unresolved = np.unique(doubts[~acked.has(doubts)])
-    refused = np.unique(refusals[~acked.has(refusals)])
-    refused = refused[~KeySet(unresolved).has(refused)]
+    doubtful_found = doubts[~acked.has(doubts) & kept.has(doubts)]
+    unresolved = KeySet(doubts[~acked.has(doubts)])
+    refused = refusals[~acked.has(refusals)]
+    refused = refused[~unresolved.has(refused)]
     sent = KeySet(own["key"].to_numpy())
     copies = int(kept_rows["copies"].sum() or 0)
     return Ledger(
@@ -122,15 +123,15 @@ def ledger(
         read_ns=read_ns,
         lost_before_ns=lost_before_ns,
         lost_after_ns=np.sort(ended[lost & after]),
-        lost=int(np.unique(keys[lost]).size),
-        lost_after=int(np.unique(keys[lost & after]).size),
-        unchecked=int(np.unique(keys[unchecked]).size),
+        lost=KeySet(keys[lost]).size,
+        lost_after=KeySet(keys[lost & after]).size,
+        unchecked=KeySet(keys[unchecked]).size,
         oldest_kept_ns=int(kept_before.max()) if kept_before.size else None,
-        in_doubt=int(unresolved.size),
-        in_doubt_found=int(np.count_nonzero(kept.has(unresolved))),
-        refused_found=int(np.count_nonzero(kept.has(refused))),
+        in_doubt=unresolved.size,
+        in_doubt_found=KeySet(doubtful_found).size,
+        refused_found=KeySet(refused[kept.has(refused)]).size,
         duplicates=max(0, copies - kept.size),
-        phantoms=int(np.unique(kept_keys[~sent.has(kept_keys)]).size),
+        phantoms=KeySet(kept_keys[~sent.has(kept_keys)]).size,
     )
 
 

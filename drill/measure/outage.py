@@ -29,8 +29,9 @@ MILDEST = 3.0
 """The mildest outage looked for fails this many times the allowance; together with BACKGROUND that makes a lasting
 share of about 1.2 times the allowance an outage."""
 LEAST_EVIDENCE = math.log(100)
-NEARLY = math.log(100)
-"""An end is in the bracket if it is at most 100 times less likely than the likeliest."""
+NEARLY = math.log(1000)
+"""An end is in the bracket if it is at most 1,000 times less likely than the likeliest: a chance failure of the very
+first request after the outage is 1 in 300."""
 TELLING = 0.2
 """A good request tells of the end if it speaks for it at least this much as loudly as the clearest one."""
 LUCK = 0.03

@@ -110,6 +110,8 @@ def by_kind(ops: pl.DataFrame, times: Times, objectives: Objectives, clock_s: fl
     """rto_read_s, rto_write_s and rto_object_s; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}
     kinds = set(ops["op"].unique().to_list())
+    if times.begin_ns is not None:  # what was over before the fault says nothing of recovery
+        ops = ops.filter((pl.col("intended_ns") >= times.begin_ns) | (pl.col("ended_ns") >= times.begin_ns))
     for name, kind in KINDS.items():
         if kind not in kinds:
             why = f"no {kind} was asked for"
