@@ -1,0 +1,65 @@
+"""What a run stood on and what it did not prove: said by every report, derived from the record, never left out."""
+
+from __future__ import annotations
+
+from reports.record import Run
+from reports.wording import title
+
+LEVELS = {
+    "REAL": "the thing itself",
+    "EMULATOR": "another's emulator of it",
+    "MODEL": "our own model of it",
+}
+
+
+def fidelity(run: Run) -> list[tuple[str, str, str]]:
+    """(component, level, note) for each component; run.json says `"aurora": "MODEL"` or `"MODEL: what it is made of"`."""
+    said = run.facts.get("fidelity")
+    found: list[tuple[str, str, str]] = []
+    for component, words in (said if isinstance(said, dict) else {}).items():
+        level, _, note = str(words).partition(":")
+        level = level.strip().upper()
+        found.append((str(component), level if level in LEVELS else "UNKNOWN", note.strip()))
+    return sorted(found)
+
+
+def fidelity_statement(run: Run) -> str:
+    """One sentence: which components were REAL, which an EMULATOR, which a MODEL."""
+    groups: dict[str, list[str]] = {}
+    for component, level, _ in fidelity(run):
+        groups.setdefault(level, []).append(component)
+    if not groups:
+        return "The record does not say what the components were: take none of them for real."
+    order = ("REAL", "EMULATOR", "MODEL", "UNKNOWN")
+    return "; ".join(f"{level}: {', '.join(groups[level])}" for level in order if level in groups) + "."
+
+
+def not_proven(run: Run) -> list[str]:
+    """What a reader must not conclude from this run, one sentence each."""
+    found: list[str] = []
+    if run.pace != 1:
+        found.append(
+            f"Route 53, TTL and CloudWatch timers ran {run.pace:g} times faster than AWS's own: "
+            "no time here is an AWS figure."
+        )
+    kinds = fidelity(run)
+    for level in ("MODEL", "EMULATOR", "UNKNOWN"):
+        names = [f"{c} ({n})" if n else c for c, found_level, n in kinds if found_level == level]
+        if names:
+            what = LEVELS.get(level, "something the record does not name")
+            found.append(f"How AWS's own {_and(names)} would have behaved: here it was {what}.")
+    if not kinds:
+        found.append("How AWS's own components would have behaved: the record does not say what stood in their place.")
+    extra = run.facts.get("not_proven")
+    found += [str(x) for x in extra] if isinstance(extra, list) else []
+    unproven = [title(s.name) for s in run.scenarios if s.verdict == "UNPROVEN"]
+    if unproven:
+        found.append(f"Anything of {_and(unproven)}: the evidence does not suffice for a verdict.")
+    if run.target != "aws" and run.target != "attach":
+        found.append("That the deployed system is configured as this topology is: it was built by the harness itself.")
+    found.append("Any failure other than the ones injected, and any load other than the one driven.")
+    return found
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

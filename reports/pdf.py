@@ -1,0 +1,113 @@
+"""report.pdf: what an auditor files. A cover with the verdicts, then each scenario with figures, pictures and marks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import typst
+
+from drill.history import NS, History
+from reports.honesty import fidelity, not_proven
+from reports.record import Figure, Run, Scenario
+from reports.summary import figure_rows
+from reports.wording import bracket, limit, seconds, title, value
+
+TEMPLATE = Path(__file__).with_name("report.typ")
+MOST_MARKS = 60
+
+
+def write_pdf(run: Run) -> Path:
+    """Write report.pdf into the run's directory and return its path; pictures drawn beside the records are embedded.
+
+    The same records give the same bytes: the fonts are matplotlib's own and the date is the run's.
+    """
+    path = run.directory / "report.pdf"
+    with tempfile.TemporaryDirectory(prefix="drill-pdf-") as work:
+        home = Path(work)
+        shutil.copy(TEMPLATE, home / "report.typ")
+        (home / "data.json").write_text(json.dumps(_data(run, home)), encoding="utf-8")
+        typst.compile(
+            str(home / "report.typ"),
+            output=str(path),
+            root=str(home),
+            font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")],
+            ignore_system_fonts=True,
+            timestamp=int(max(run.started_at, dt.datetime.fromtimestamp(0, dt.UTC)).timestamp()),
+        )
+    return path
+
+
+def _data(run: Run, home: Path) -> dict[str, Any]:
+    facts = run.facts
+    commit = str(facts.get("commit") or "unknown")[:12] + (" with uncommitted changes" if facts.get("dirty") else "")
+    shown = {
+        "Run": run.run_id,
+        "Started (UTC)": run.started or "unknown",
+        "Target": run.target,
+        "Pace": f"{run.pace:g}",
+        "Commit": commit,
+        "Seed": str(facts.get("seed", "unknown")),
+        "Topology": str(facts.get("topology_digest", "unknown"))[:23],
+        "Python": str(facts.get("python", "unknown")),
+    }
+    met = sum(s.verdict == "MET" for s in run.scenarios)
+    return {
+        "run_id": run.run_id,
+        "target": run.target,
+        "pace": f"{run.pace:g}",
+        "paced": "AWS's own timers" if run.pace == 1 else "not AWS's own timers",
+        "headline": f"{met} of {len(run.scenarios)} scenarios met",
+        "verdict": run.verdict,
+        "facts": list(shown.items()),
+        "fidelity": fidelity(run) or [("unknown", "UNKNOWN", "the record does not say")],
+        "not_proven": not_proven(run),
+        "scenarios": [_scenario(s, home) for s in run.scenarios],
+    }
+
+
+def _scenario(scenario: Scenario, home: Path) -> dict[str, Any]:
+    history = scenario.history()
+    marks = _marks(history)
+    return {
+        "id": f"scenario-{scenario.directory.name}",
+        "title": title(scenario.name),
+        "verdict": scenario.verdict,
+        "reason": scenario.reason or "no reason was recorded",
+        "reasons": list(scenario.reasons),
+        "rto": _cell(scenario.figure("rto_s")),
+        "rpo": _cell(scenario.figure("rpo_s")),
+        "lost": _cell(scenario.figure("lost_writes")),
+        "lag": _cell(scenario.figure("lag_p99_s")),
+        "down": seconds(scenario.figure("downtime_s").value),
+        "figures": figure_rows(scenario),
+        "marks": marks[:MOST_MARKS],
+        "more_marks": max(len(marks) - MOST_MARKS, 0),
+        "timeline": _picture(scenario, "timeline", home),
+        "waterfall": _picture(scenario, "waterfall", home),
+    }
+
+
+def _cell(figure: Figure) -> tuple[str, str, str]:
+    return value(figure), bracket(figure), limit(figure)
+
+
+def _marks(history: History) -> list[tuple[str, str, str, str]]:
+    fault = history.first_mark("fault.effective") or history.first_mark("fault.begin")
+    zero = fault.at_ns if fault else 0
+    ordered = sorted(history.marks or (), key=lambda m: m.at_ns)
+    return [(f"{(m.at_ns - zero) / NS:+.3f} s", m.event, m.subject, m.detail[:120]) for m in ordered]
+
+
+def _picture(scenario: Scenario, name: str, home: Path) -> str | None:
+    drawn = scenario.directory / f"{name}.svg"
+    if not drawn.exists():
+        return None
+    copy = f"{scenario.directory.name}-{name}.svg"
+    shutil.copy(drawn, home / copy)
+    return copy

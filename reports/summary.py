@@ -1,0 +1,80 @@
+"""summary.md: the run on one page, for a pull request, a wiki or a chat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.honesty import fidelity, not_proven
+from reports.record import Figure, Run, Scenario
+from reports.wording import SHORT, bracket, count, label, limit, seconds, title, value
+
+
+def summary(run: Run) -> str:
+    """The whole page as Markdown; pictures are linked where they have been drawn."""
+    parts = [
+        f"# DR drill {run.run_id}: {run.verdict}",
+        f"Target **{run.target}**, pace **{run.pace:g}**, started {run.started or 'unknown'}, "
+        f"commit `{str(run.facts.get('commit') or 'unknown')[:12]}`{' with uncommitted changes' if run.facts.get('dirty') else ''}.",
+        _table(run),
+        *(_scenario(s, run.directory) for s in run.scenarios),
+        "## Fidelity",
+        "\n".join(f"- {c}: **{level}**{f', {note}' if note else ''}" for c, level, note in fidelity(run))
+        or "The record does not say what the components were.",
+        "## What this run did not prove",
+        "\n".join(f"- {sentence}" for sentence in not_proven(run)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_summary(run: Run) -> Path:
+    """Write summary.md into the run's directory and return its path."""
+    path = run.directory / "summary.md"
+    path.write_text(summary(run), encoding="utf-8")
+    return path
+
+
+def figure_rows(scenario: Scenario) -> list[tuple[str, str, str, str, str, str]]:
+    """(label, value, bounds, limit, verdict, because) of every figure, in the record's order."""
+    return [(label(n), value(f), bracket(f), limit(f), f.verdict or "", f.because) for n, f in scenario.figures.items()]
+
+
+def _table(run: Run) -> str:
+    rows = [
+        "| scenario | verdict | RTO | RPO | lost writes | lag p99 | time down | acknowledged |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for s in run.scenarios:
+        cells = [
+            f"`{s.name}`",
+            SHORT[s.verdict],
+            _cell(s.figure("rto_s")),
+            _cell(s.figure("rpo_s")),
+            _cell(s.figure("lost_writes")),
+            _cell(s.figure("lag_p99_s")),
+            seconds(s.figure("downtime_s").value),
+            count(s.figure("acked_writes").value),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _cell(figure: Figure) -> str:
+    return " ".join(x for x in (f"**{value(figure)}**", bracket(figure), limit(figure)) if x)
+
+
+def _scenario(scenario: Scenario, home: Path) -> str:
+    lines = [f"## {title(scenario.name)}: {scenario.verdict}"]
+    lines += [f"{_escape(reason)}." for reason in (scenario.reasons or (scenario.reason,)) if reason]
+    for picture in ("timeline", "waterfall"):
+        drawn = scenario.directory / f"{picture}.png"
+        if drawn.exists():
+            lines.append(f"![{picture} of {scenario.name}]({drawn.relative_to(home).as_posix()})")
+    rows = [f"| {' | '.join(_escape(c) for c in row)} |" for row in figure_rows(scenario)]
+    if rows:
+        head = "| figure | value | bounds | objective | verdict | because |\n|---|---|---|---|---|---|"
+        lines.append("\n".join([head, *rows]))
+    return "\n\n".join(lines)
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").rstrip(".")

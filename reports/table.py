@@ -1,0 +1,121 @@
+"""The verdict table a game day ends with: what was measured against what was wanted, and what was not proven.
+
+It must read without colour and at 80 columns: a verdict is a word, bounds and limits stand beneath their figure.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from reports.honesty import fidelity_statement, not_proven
+from reports.record import Figure, Run, Scenario
+from reports.wording import SHORT, bracket, count, limit, seconds, value
+
+COLOURS = {"MET": "green", "MISSED": "bold red", "UNPROVEN": "bold yellow"}
+BREAK = 16
+
+
+def verdict_table(run: Run, width: int) -> RenderableType:
+    """The table, the decisive reasons, the fidelity and what this run did not prove, for a terminal `width` wide."""
+    table = _table(run, broken=False)
+    if Console(width=10_000).measure(table).maximum > width:
+        table = _table(run, broken=True)
+    head = Text.assemble(
+        ("Verdicts ", "bold"), f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ", _tally(run)
+    )
+    return Group(_Hanging(head), Text(), table, *_reasons(run), *_honesty(run))
+
+
+def print_verdicts(run: Run, console: Console) -> None:
+    """Print the table to `console` at its width."""
+    console.print()
+    console.print(verdict_table(run, console.width), highlight=False)
+
+
+def _table(run: Run, *, broken: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0), header_style="bold", show_edge=False)
+    table.add_column("Scenario", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    for name in ("RTO", "RPO", "Lost", "Lag p99", "Down", "Acked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for scenario in run.scenarios:
+        table.add_row(
+            _broken(scenario.name) if broken else scenario.name,
+            Text(scenario.verdict, style=COLOURS.get(scenario.verdict, "")),
+            _figure(scenario.figure("rto_s")),
+            _figure(scenario.figure("rpo_s")),
+            _lost(scenario),
+            _figure(scenario.figure("lag_p99_s"), bounds=False),
+            seconds(scenario.figure("downtime_s").value),
+            count(scenario.figure("acked_writes").value),
+        )
+    return table
+
+
+def _figure(figure: Figure, *, bounds: bool = True) -> str:
+    lines = [value(figure), bracket(figure) if bounds else "", limit(figure)]
+    return "\n".join(x for x in lines if x)
+
+
+def _lost(scenario: Scenario) -> str:
+    """Lost writes; those acknowledged after the fault are another defect (split brain) and never hidden in the sum."""
+    lost, after = scenario.figure("lost_writes"), scenario.figure("lost_after_fault")
+    lines = [count(lost.value), limit(lost)]
+    if after.value:
+        lines.insert(1, f"+{count(after.value)} split")
+    return "\n".join(x for x in lines if x)
+
+
+def _broken(name: str) -> str:
+    """The identifier broken after an underscore, never in a word, so that it can be read in a narrow column."""
+    lines, line = [], ""
+    for part in name.replace("_", "_\0").split("\0"):
+        if line and len(line) + len(part) > BREAK:
+            lines.append(line)
+            line = ""
+        line += part
+    return "\n".join([*lines, line])
+
+
+def _tally(run: Run) -> Text:
+    found = Text()
+    for verdict in ("MET", "MISSED", "UNPROVEN"):
+        times = sum(s.verdict == verdict for s in run.scenarios)
+        if times:
+            found.append(", " if found else "")
+            found.append(f"{times} {verdict}", style=COLOURS[verdict])
+    return found or Text("no scenario was run")
+
+
+def _reasons(run: Run) -> list[RenderableType]:
+    told = [s for s in run.scenarios if s.verdict != "MET"]
+    found: list[RenderableType] = []
+    for s in told:
+        line = Text.assemble(
+            (SHORT[s.verdict], COLOURS[s.verdict]), f" {s.name}: {s.reason or 'no reason was recorded'}"
+        )
+        found.append(_Hanging(line))
+    return [Text(), *found, Text()] if found else [Text()]
+
+
+def _honesty(run: Run) -> list[RenderableType]:
+    found: list[RenderableType] = [
+        _Hanging(Text.assemble(("Fidelity ", "bold"), fidelity_statement(run))),
+        Text(),
+        Text("What this run did not prove", style="bold"),
+    ]
+    return [*found, *(_Hanging(Text(f"- {sentence}")) for sentence in not_proven(run))]
+
+
+class _Hanging:
+    """A line wrapped with its further lines set in by two."""
+
+    def __init__(self, line: Text) -> None:
+        self.line = line
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for i, line in enumerate(self.line.wrap(console, options.max_width - 2)):
+            line.rstrip()
+            yield line if i == 0 else Text("  ") + line
