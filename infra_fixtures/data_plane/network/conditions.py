@@ -43,7 +43,8 @@ class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ConditionsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one may ask of a link: what is not named stays as it is; the short forms stand for both directions.
 
-    `cut` is a black hole both ways; `reset` resets every open connection once.
+    `cut` is a black hole both ways; `reset` resets every open connection once; `active` gives the endpoint a role or
+    takes it.
     """
 
     cut: bool | None = None
@@ -53,6 +54,7 @@ class ConditionsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     up: Way | None = None
     down: Way | None = None
     refuse: bool | None = None
+    active: bool | None = None
     reset: bool = False
 
     def applied_to(self, present: Conditions) -> Conditions:

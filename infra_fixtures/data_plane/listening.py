@@ -1,0 +1,22 @@
+"""A control API's listener: up on entry, gone on exit without waiting for idle connections."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from infra_fixtures.site import Address
+
+
+@contextlib.asynccontextmanager
+async def listening(application: web.Application, address: Address) -> AsyncIterator[None]:
+    """Serve an application on an address; OSError where it is taken."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, address.host, address.port, shutdown_timeout=0.1).start()
+        yield
+    finally:
+        await runner.cleanup()
