@@ -66,10 +66,12 @@ class ApiGateway:
 
     async def start(self) -> None:
         """Serve; APIs come with the first reconcile()."""
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None, keepalive_timeout=75.0))
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None, keepalive_timeout=75.0), shutdown_timeout=0.1
+        )
         await self._runner.setup()
         at = self._site.region(self._region).gateway
-        await web.TCPSite(self._runner, at.host, at.port, backlog=1024, shutdown_timeout=0.1).start()
+        await web.TCPSite(self._runner, at.host, at.port, backlog=1024).start()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._access.run()), loop.create_task(self._metrics.publish())]
 

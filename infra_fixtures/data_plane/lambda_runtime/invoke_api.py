@@ -43,9 +43,9 @@ class Invoker(Protocol):
 
 async def serve(address: Address, invoker: Invoker) -> web.ServerRunner:
     """Serve the Invoke API on `address`; the runner's cleanup() ends it."""
-    runner = web.ServerRunner(web.Server(_handler(invoker), access_log=None))
+    runner = web.ServerRunner(web.Server(_handler(invoker), access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, address.host, address.port, shutdown_timeout=0.1).start()
+    await web.TCPSite(runner, address.host, address.port).start()
     return runner
 
 

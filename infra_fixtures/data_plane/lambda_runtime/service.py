@@ -6,7 +6,6 @@ Served are $LATEST, the versions that aliases point at, and versions with provis
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Sequence
@@ -247,13 +246,14 @@ class LambdaService:
     async def _look(self, name: str, parts: frozenset[int]) -> None:
         """Read those parts of one function and apply them, the limit first: it is what drills change."""
         client = self._client
-        known = self._functions.get(name)
-        if known is None:
-            parts = EVERYTHING
+        function = self._functions.get(name)
         try:
+            if function is None:
+                parts = EVERYTHING
+                await follow.call(client.get_function_configuration, FunctionName=name)
+                function = Function(name, self._arn(name, LATEST))
             if CONCURRENCY in parts:
                 self._account.reserve(name, await follow.call(read.read_reserved, client, name))
-            function = known or Function(name, self._arn(name, LATEST))
             if ALIASES in parts:
                 function.take_aliases(await follow.call(read.read_aliases, client, name))
             if PROVISIONED in parts:
@@ -277,7 +277,8 @@ class LambdaService:
         for version in wanted:
             if version in function.pools and not (again and version == LATEST):
                 continue  # a published version never changes
-            said = await follow.call(client.get_function, FunctionName=function.name, Qualifier=version)
+            qualifier = {} if version == LATEST else {"Qualifier": version}
+            said = await follow.call(client.get_function, FunctionName=function.name, **qualifier)
             definition = FunctionDefinition.of(said["Configuration"])
             pool = function.pools.get(version)
             if pool is not None and pool.definition == definition:
@@ -305,12 +306,6 @@ class LambdaService:
 
 
 def _function_of(resource: str) -> str | None:
-    """The function a change's resource names (a name, an ARN or a request path); None where it names none."""
-    with contextlib.suppress(ValueError):
-        segments = [s for s in resource.split("/") if s]
-        if "functions" in segments:
-            resource = segments[segments.index("functions") + 1]
-        elif len(segments) != 1:
-            return None
-        return split_name(resource)[0] or None
-    return None
+    """The function a change's resource names (its first part is a name or an ARN); None where it names none."""
+    first = resource.strip("/").partition("/")[0]
+    return split_name(first)[0] or None

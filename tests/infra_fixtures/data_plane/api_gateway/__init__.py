@@ -1,0 +1,1 @@
+"""Tests of the API Gateway, with a real control plane and real functions behind it."""

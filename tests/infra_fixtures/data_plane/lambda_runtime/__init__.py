@@ -1,0 +1,1 @@
+"""Tests of the Lambda service, with a real control plane and real workers."""

@@ -1,0 +1,52 @@
+"""Event invocations: accepted at once, tried again as Lambda does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from drill.wait import await_until
+from infra_fixtures.site import Site
+from tests.infra_fixtures.data_plane.deploying import deploy
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import following, run
+
+NAME = "worker"
+
+
+@pytest.fixture(scope="module")
+def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+    """A control plane with one function, whose minutes last 50 ms for the service under test."""
+    deploy(aws_client, NAME)
+    return msgspec.structs.replace(control_plane, pace=1200.0)
+
+
+def test_a_failing_event_runs_three_times(site: Site, tmp_path: Path) -> None:
+    """An event whose function raises is run once and tried again twice, and no more."""
+    note = tmp_path / "runs"
+
+    async def scenario() -> None:
+        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+            event = json.dumps({"append": str(note), "fail": 1}).encode()
+            result = await service.invoke(NAME, event, asynchronous=True)
+            assert (result.status, result.payload) == (202, b"")
+
+            async def runs() -> bool:
+                return note.exists() and len(note.read_text()) == 3
+
+            await await_until(runs, what="two retries", timeout_s=5)
+            good = tmp_path / "good"
+            await service.invoke(NAME, json.dumps({"append": str(good)}).encode(), asynchronous=True)
+
+            async def ran() -> bool:
+                return good.exists()
+
+            await await_until(ran, what="the event to run", timeout_s=5)
+        assert len(note.read_text()) == 3
+        assert good.read_text() == "x"
+
+    run(scenario())

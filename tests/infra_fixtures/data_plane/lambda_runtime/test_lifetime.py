@@ -1,0 +1,92 @@
+"""Workers live no longer than they should."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.wait import wait_until
+from infra_fixtures.site import Site, child_environment
+from tests.infra_fixtures.data_plane.deploying import deploy
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+
+NAME = "orders"
+
+REGION_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from infra_fixtures.data_plane.lambda_runtime import LambdaService
+from infra_fixtures.site import Site
+
+async def main():
+    service = LambdaService(Site.load(Path(sys.argv[1])), "us-east-1")
+    await service.start()
+    await service.reconcile([])
+    await asyncio.gather(service.invoke("orders", b"{}"), service.invoke("orders", b'{"sleep": 0.2}'))
+    asyncio.create_task(service.invoke("orders", b'{"sleep": 60}'))
+    await asyncio.sleep(0.05)
+    print(*service.pids("orders"), flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+    """A control plane with one function."""
+    deploy(aws_client, NAME, Timeout=120)
+    return control_plane
+
+
+def test_workers_die_with_a_killed_region_process(site: Site) -> None:
+    """SIGKILL of the process that runs the service leaves no worker, idle or busy."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", REGION_PROCESS, str(site.path)],
+        env=child_environment(site, PYTHONPATH=str(Path(__file__).parents[4])),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(_alive(pid) for pid in workers)
+        process.send_signal(signal.SIGKILL)
+        wait_until(lambda: not any(_alive(pid) for pid in workers), what="the workers' end", timeout_s=2)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_stop_is_prompt_and_leaves_no_worker(site: Site) -> None:
+    """stop() ends an idle and a busy worker within half a second."""
+
+    async def scenario() -> None:
+        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+            await ask(service, NAME)
+            workers.extend(service.pids(NAME))
+            stop_s.append(time.monotonic())
+        stop_s.append(time.monotonic())
+
+    workers: list[int] = []
+    stop_s: list[float] = []
+    run(scenario())
+    assert workers
+    assert not any(_alive(pid) for pid in workers)
+    assert stop_s[1] - stop_s[0] < 0.5
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
