@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -56,14 +56,6 @@ class Retries:
     most_age_s: float = 6 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """What bounds a function: `reserved` None shares the account's unreserved limit; `provisioned` by qualifier."""
-
-    reserved: int | None = None
-    provisioned: Mapping[str, int] = field(default_factory=dict)
-
-
 @functools.lru_cache(maxsize=4096)
 def split_name(function: str, qualifier: str | None = None) -> tuple[str, str]:
     """(name, qualifier) of what callers call a function: a name, name:qualifier, a partial or a full ARN."""
@@ -108,11 +100,14 @@ def read_retries(client: Any, name: str) -> Retries:
     return Retries()
 
 
-def read_policy(client: Any, name: str) -> tuple[Mapping[str, Any], ...]:
-    """The statements of the function's resource policy."""
-    with contextlib.suppress(ClientError):
-        return tuple(json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"])
-    return ()
+def read_policy(client: Any, name: str, aliases: Iterable[str] = ()) -> tuple[Mapping[str, Any], ...]:
+    """The statements of the function's resource policy and of its aliases' (AWS keeps them apart, here they are one)."""
+    found: list[Mapping[str, Any]] = []
+    for qualifier in ({}, *({"Qualifier": a} for a in aliases)):
+        with contextlib.suppress(ClientError):
+            said = json.loads(client.get_policy(FunctionName=name, **qualifier)["Policy"])["Statement"]
+            found.extend(s for s in said if s not in found)
+    return tuple(found)
 
 
 def permits(statements: tuple[Mapping[str, Any], ...], principal: str, source_arn: str) -> bool:

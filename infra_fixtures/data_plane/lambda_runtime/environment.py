@@ -7,9 +7,11 @@ includes, that is boto3 and what it needs; anything else a function imports must
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
+from infra_fixtures.data_plane.process_tree import TREE_VARIABLE
 from infra_fixtures.site import RUN_ID_VARIABLE, Site
 
 RUNTIME_PACKAGES = (
@@ -55,6 +57,7 @@ def environment(
 ) -> dict[str, str]:
     """The whole environment of a worker: built from nothing, so that nothing of the host leaks in.
 
+    The run id and the process tree's name are there so that the run's supervisor and watchdog find every worker.
     A function may override no reserved variable; AWS refuses such a configuration, here the service's value wins.
     """
     runtime = f"AWS_Lambda_{definition.runtime}"
@@ -85,4 +88,5 @@ def environment(
         "LAMBDA_TASK_ROOT": str(task_root),
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         RUN_ID_VARIABLE: site.run_id,
+        **({TREE_VARIABLE: os.environ[TREE_VARIABLE]} if TREE_VARIABLE in os.environ else {}),
     }

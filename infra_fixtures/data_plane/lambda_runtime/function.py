@@ -30,6 +30,11 @@ class Function:
         """The versions that need a pool: $LATEST, what aliases point at, what has provisioned concurrency."""
         return {LATEST, *self._aliases.values(), *(self._aliases.get(q, q) for q in self._provisioned)}
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The version each alias points at."""
+        return self._aliases
+
     def take_aliases(self, aliases: Mapping[str, str]) -> None:
         """Point the aliases."""
         self._aliases = aliases

@@ -6,7 +6,6 @@ Error texts and shapes: AWS Lambda developer guide, "Invoke" API reference and "
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from dataclasses import dataclass
 
@@ -41,14 +40,14 @@ class InvokeResult:
 class Invocation:
     """One invocation under way; `future` gets its InvokeResult even when nobody waits for it any more."""
 
-    __slots__ = ("began_s", "client_context", "future", "lines", "payload", "queued_s", "request_id", "timer")
+    __slots__ = ("began_s", "client_context", "future", "lines", "payload", "reported", "request_id", "timer")
 
     def __init__(self, payload: bytes, loop: asyncio.AbstractEventLoop, client_context: str | None = None) -> None:
         self.request_id = str(uuid.uuid4())
         self.payload = payload
         self.client_context = client_context
         self.future: asyncio.Future[InvokeResult] = loop.create_future()
-        self.queued_s = time.monotonic()
+        self.reported = True
         self.began_s = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.lines: list[str] = []

@@ -1,6 +1,9 @@
 """Where workers' output goes: CloudWatch Logs, in batches and in the background, and a file in the work directory.
 
-An invocation only appends to a list; what it costs to ship a line is paid later, off its path.
+An invocation only appends to a list; what it costs to ship a line is paid later, off its path. The file has every
+line. CloudWatch gets all that functions print and all of a failed invocation, but START, END and REPORT of successful
+ones only for SHIPPED_REPORTS_A_S invocations a second: the control plane keeps each event in memory for good, and at
+hundreds of orders a second its garbage collector would be felt in the drill.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ SHIP_EVERY_S = 5.0
 MOST_EVENTS_A_CALL = 5_000
 MOST_BYTES_A_CALL = 900_000
 """PutLogEvents takes at most 10,000 events and 1,048,576 bytes, 26 bytes an event included."""
+SHIPPED_REPORTS_A_S = 20
 MOST_HELD_EVENTS = 50_000
 """What one stream holds while CloudWatch is not to be had; older lines are then only in the file."""
 
@@ -43,11 +47,12 @@ class LogStream:
         self.to_ship: list[tuple[int, str]] = []
         self._shipper = shipper
 
-    def line(self, text: str) -> None:
-        """Note one log event, now."""
+    def line(self, text: str, *, ship: bool = True) -> None:
+        """Note one log event, now; without `ship` only the file gets it."""
         event = (time.time_ns() // 1_000_000, text)
         self.to_file.append(event)
-        self.to_ship.append(event)
+        if ship:
+            self.to_ship.append(event)
         self._shipper.touched.add(self)
 
 
@@ -59,6 +64,16 @@ class LogShipper:
         self._logs = JsonService(site, region, scope="logs", target="Logs_20140328", version="1.1")
         self._unshipped: set[LogStream] = set()
         self.touched: set[LogStream] = set()
+        self._second = 0
+        self._reports = 0
+
+    def may_ship_report(self) -> bool:
+        """Whether another successful invocation's START, END and REPORT may be shipped this second."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._reports = second, 0
+        self._reports += 1
+        return self._reports <= SHIPPED_REPORTS_A_S
 
     def stream(self, definition: FunctionDefinition) -> LogStream:
         """A fresh stream for one worker of a function."""

@@ -49,7 +49,7 @@ PARTS_OF_ACTION = {
     "PutFunctionEventInvokeConfig": frozenset({RETRIES}),
     "UpdateFunctionEventInvokeConfig": frozenset({RETRIES}),
     "DeleteFunctionEventInvokeConfig": frozenset({RETRIES}),
-    "CreateAlias": frozenset({ALIASES}),
+    "CreateAlias": frozenset({ALIASES, POLICY}),
     "UpdateAlias": frozenset({ALIASES}),
     "DeleteAlias": frozenset({ALIASES}),
     "AddPermission": frozenset({POLICY}),
@@ -261,7 +261,7 @@ class LambdaService:
             if RETRIES in parts:
                 function.retries = await follow.call(read.read_retries, client, name)
             if POLICY in parts:
-                function.take_policy(await follow.call(read.read_policy, client, name))
+                function.take_policy(await follow.call(read.read_policy, client, name, tuple(function.aliases)))
             if parts & {CONFIGURATION, ALIASES, PROVISIONED}:
                 await self._take_versions(client, function, again=CONFIGURATION in parts)
                 function.provision()

@@ -127,7 +127,8 @@ class Worker:
         work.timer = self._loop.call_later(timeout_s, self._timed_out, work)
         self.state = State.BUSY
         self._invocation = work
-        self._note(work, f"START RequestId: {work.request_id} Version: {self.definition.version}")
+        work.reported = self._launch.shipper.may_ship_report()
+        self._note(work, f"START RequestId: {work.request_id} Version: {self.definition.version}", ship=work.reported)
         context = f"Lambda-Runtime-Client-Context: {work.client_context}\r\n" if work.client_context else ""
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -204,11 +205,13 @@ class Worker:
         init = ""
         if self._init_ms is not None:
             init, self._init_ms = f"\tInit Duration: {self._init_ms:.2f} ms", None
-        self._note(work, f"END RequestId: {work.request_id}")
+        ship = failed or work.reported
+        self._note(work, f"END RequestId: {work.request_id}", ship=ship)
         self._note(
             work,
             f"REPORT RequestId: {work.request_id}\tDuration: {ms:.2f} ms\tBilled Duration: {int(ms) + 1} ms"
             f"\tMemory Size: {self.definition.memory_mb} MB{init}{why}",
+            ship=ship,
         )
         self._owner.finished(self, work, payload, failed=failed, took_s=took_s)
 
@@ -265,9 +268,9 @@ class Worker:
 
     # what it says
 
-    def _note(self, work: Invocation, text: str) -> None:
+    def _note(self, work: Invocation, text: str, *, ship: bool = True) -> None:
         work.lines.append(text)
-        self._log.line(text)
+        self._log.line(text, ship=ship)
 
     def _read_output(self, work: Invocation | None = None) -> None:
         """Take what the process printed; on the way out of an invocation this gathers its last lines."""

@@ -132,3 +132,31 @@ def test_no_op_invocations_are_cheap(site: Site) -> None:
         assert used_s < 0.5, f"1,000 invocations cost this process {used_s:.3f} s of CPU"
 
     run(scenario())
+
+
+def test_provisioned_concurrency_starts_workers_ahead(site: Site, aws_client: Callable[..., Any]) -> None:
+    """Workers of an alias come up without an invocation, and serve its version; $LATEST has none of them."""
+    api = aws_client("lambda")
+    version = api.publish_version(FunctionName=NAME)["Version"]
+    api.create_alias(FunctionName=NAME, Name="live", FunctionVersion=version)
+
+    async def scenario() -> None:
+        async with following(site, settled=lambda s: s.find(NAME, "live") is None) as service:
+            assert service.workers(NAME, "live") == 0
+            await call(
+                api.put_provisioned_concurrency_config,
+                FunctionName=NAME,
+                Qualifier="live",
+                ProvisionedConcurrentExecutions=3,
+            )
+
+            async def up() -> bool:
+                return service.workers(NAME, "live") == 3
+
+            await await_until(up, what="three workers", timeout_s=5)
+            result, said = await ask(service, f"{NAME}:live", environment=1)
+            assert result.executed_version == version
+            assert said["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
+            assert service.workers(NAME) == 0
+
+    run(scenario())
