@@ -15,7 +15,7 @@ from infra_fixtures.site import Site
 from tests.infra_fixtures.data_plane.deploying import deploy
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import following, run
 
-NAME = "worker"
+NAME = "event-worker"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from infra_fixtures.site import RUN_ID_VARIABLE, Site
 from tests.infra_fixtures.data_plane.deploying import HANDLER, deploy
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
 
-NAME = "orders"
+NAME = "plain"
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from infra_fixtures.site import Site
 from tests.infra_fixtures.data_plane.deploying import deploy
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import following, run
 
-NAME = "orders"
+NAME = "invoked"
 
 
 @pytest.fixture(scope="module")

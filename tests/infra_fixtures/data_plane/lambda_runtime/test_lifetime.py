@@ -18,7 +18,7 @@ from infra_fixtures.site import Site, child_environment
 from tests.infra_fixtures.data_plane.deploying import deploy
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
 
-NAME = "orders"
+NAME = "lived"
 
 REGION_PROCESS = """
 import asyncio, sys
@@ -30,10 +30,10 @@ async def main():
     service = LambdaService(Site.load(Path(sys.argv[1])), "us-east-1")
     await service.start()
     await service.reconcile([])
-    await asyncio.gather(service.invoke("orders", b"{}"), service.invoke("orders", b'{"sleep": 0.2}'))
-    asyncio.create_task(service.invoke("orders", b'{"sleep": 60}'))
+    await asyncio.gather(service.invoke("lived", b"{}"), service.invoke("lived", b'{"sleep": 0.2}'))
+    asyncio.create_task(service.invoke("lived", b'{"sleep": 60}'))
     await asyncio.sleep(0.05)
-    print(*service.pids("orders"), flush=True)
+    print(*service.pids("lived"), flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())

@@ -16,7 +16,7 @@ from infra_fixtures.site import Site
 from tests.infra_fixtures.data_plane.deploying import HANDLER, deploy, zipped
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
 
-NAME = "orders"
+NAME = "scaled"
 
 
 @pytest.fixture(scope="module")
