@@ -32,7 +32,7 @@ async def serve(site: Site) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    moto = Moto(site.account_id)
+    moto = Moto(site)
     front = Front(site, moto, ChangeStream())
     front.admin = AdminApi(front)
     await front.start()

@@ -51,7 +51,7 @@ class Admin:
             "PUT", f"route53/health_checks/{health_check_id}", {"observations": [dict(o) for o in observations]}
         )
 
-    async def observe_cluster(self, region: str, cluster_id: str, **fields: Any) -> None:
+    async def observe_cluster(self, region: str, cluster_id: str, /, **fields: Any) -> None:
         """Say how a cluster's data plane stands: status, endpoint, reader_endpoint, port, instance_status."""
         await self._ask("PUT", f"rds/{region}/clusters/{cluster_id}", fields)
 

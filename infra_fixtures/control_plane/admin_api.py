@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -35,6 +36,11 @@ class AdminApi:
         self._add("GET", "ready", self._ready)
         self._add("GET", "changes", self._changes)
         self._add("PUT", "regions/([^/]+)", self._region)
+        self._add("PUT", "route53/health_checks/([^/]+)", self._health_check)
+        self._add("PUT", "rds/global/([^/]+)", self._global_cluster)
+        self._add("PUT", "rds/([^/]+)/clusters/([^/]+)", self._cluster)
+        self._add("GET", "rds/([^/]+)/clusters/([^/]+)/credentials", self._credentials)
+        self._add("GET", "lambda/([^/]+)/functions/([^/]+)/code/([0-9a-f]+)", self._code)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -81,9 +87,92 @@ class AdminApi:
             self._front.changes.emit(region, "region", "_RegionUp" if asked.up else "_RegionDown", region)
         return _json({"up": asked.up, "changed": changed})
 
+    async def _health_check(self, request: web.BaseRequest, check: str) -> web.StreamResponse:
+        asked = msgspec.json.decode(await request.content.read(), type=_HealthCheck)
+        observations = [
+            {
+                "Region": o.region,
+                "IPAddress": o.ip,
+                "StatusReport": {"Status": o.status, "CheckedTime": o.checked_at},
+            }
+            for o in asked.observations
+        ]
+        return await self._observed(
+            "route53", "_HealthCheckObserved", "", check, "route53_health", "observe", check, observations
+        )
+
+    async def _cluster(self, request: web.BaseRequest, region: str, cluster: str) -> web.StreamResponse:
+        asked = msgspec.json.decode(await request.content.read(), type=_Cluster)
+        fields = msgspec.structs.asdict(asked)
+        return await self._observed(
+            "rds", "_ClusterObserved", region, cluster, "rds_clusters", "observe", region, cluster, fields
+        )
+
+    async def _global_cluster(self, request: web.BaseRequest, cluster: str) -> web.StreamResponse:
+        asked = msgspec.json.decode(await request.content.read(), type=_GlobalCluster)
+        return await self._observed(
+            "rds",
+            "_GlobalClusterObserved",
+            "",
+            cluster,
+            "rds_global",
+            "complete",
+            cluster,
+            asked.writer_arn,
+            asked.status,
+        )
+
+    async def _credentials(self, request: web.BaseRequest, region: str, cluster: str) -> web.StreamResponse:
+        return _json(await self._ask("rds", "rds_clusters", "credentials", region, cluster))
+
+    async def _code(self, request: web.BaseRequest, region: str, function: str, digest: str) -> web.StreamResponse:
+        code: bytes = await self._ask("awslambda", "lambda_code", "code_of", region, function, digest)
+        return web.Response(body=code, content_type="application/zip")
+
+    async def _observed(
+        self, service: str, action: str, region: str, resource: str, overlay: str, function: str, *args: Any
+    ) -> web.StreamResponse:
+        """Hand an observation to its overlay and tell followers where it is news."""
+        changed = bool(await self._ask(service, overlay, function, *args))
+        if changed:
+            self._front.changes.emit(region, service, action, resource)
+        return _json({"changed": changed})
+
+    async def _ask(self, service: str, overlay: str, function: str, *args: Any) -> Any:
+        account = self._front.site.account_id
+        try:
+            return await self._front.moto.overlay(service, overlay, function, account, *args)
+        except LookupError as e:
+            named = ", ".join(str(a) for a in args if isinstance(a, str))
+            raise Refused(404, str(e) if type(e) is LookupError else f"{service} has nothing called {named}") from e
+
 
 class _Region(msgspec.Struct, forbid_unknown_fields=True):
     up: bool
+
+
+class _Observation(msgspec.Struct, forbid_unknown_fields=True):
+    region: str
+    ip: str
+    status: str
+    checked_at: datetime
+
+
+class _HealthCheck(msgspec.Struct, forbid_unknown_fields=True):
+    observations: list[_Observation]
+
+
+class _Cluster(msgspec.Struct, forbid_unknown_fields=True):
+    status: str | None = None
+    endpoint: str | None = None
+    reader_endpoint: str | None = None
+    port: int | None = None
+    instance_status: str | None = None
+
+
+class _GlobalCluster(msgspec.Struct, forbid_unknown_fields=True):
+    writer_arn: str
+    status: str = "available"
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -129,7 +129,7 @@ class _Listener:
     def __init__(self, address: Address, handler: Handler) -> None:
         self._address = address
         self._web = web.Server(
-            handler,  # type: ignore[arg-type]
+            handler,
             auto_decompress=False,
             access_log=None,
             keepalive_timeout=600,

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -20,27 +20,35 @@ from urllib.parse import unquote_to_bytes
 from multidict import CIMultiDict
 
 from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call
+from infra_fixtures.site import Site
 
 log = logging.getLogger(__name__)
 
 THREADS = 8
+_OVERLAY_PACKAGE = "infra_fixtures.control_plane.overlays"
 
-OVERLAYS: dict[str, Sequence[str]] = {}
+OVERLAYS: dict[str, Sequence[str]] = {
+    "rds": ("rds_clusters", "rds_global"),
+    "route53": ("route53_health", "route53_records"),
+    "awslambda": ("lambda_code", "lambda_capacity"),
+    "kms": ("kms_keys",),
+}
 """By moto's name of a service, the overlay modules that mend it."""
 
 
 class Moto:
     """The AWS API as moto has it, with our overlays."""
 
-    def __init__(self, account_id: str) -> None:
-        os.environ["MOTO_ACCOUNT_ID"] = account_id
+    def __init__(self, site: Site) -> None:
+        os.environ["MOTO_ACCOUNT_ID"] = site.account_id
         # Off by default in moto's favour of speed; cross-origin headers are of no use to SDKs.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        self._site = site
         self._locks: dict[str, threading.Lock] = {}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
-        self._create = create_backend_app
+        self._create: Callable[[Any], Any] = create_backend_app
         self._apps: dict[str, Any] = {}
         self._guard = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="moto")
@@ -49,9 +57,14 @@ class Moto:
         """Answer a call in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._serve, call)
 
-    async def run(self, function: Any, *args: Any) -> Any:
-        """Run a function that touches moto's state in one of its threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+    async def overlay(self, service: str, overlay: str, function: str, *args: Any) -> Any:
+        """Call a function of an overlay module in a thread, once its service is there."""
+
+        def run() -> Any:
+            self.app(service)
+            return getattr(importlib.import_module(f"{_OVERLAY_PACKAGE}.{overlay}"), function)(*args)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     def app(self, service: str) -> Any:
         """The WSGI application of one of moto's services, its overlays applied; imported on first use."""
@@ -63,7 +76,7 @@ class Moto:
         with lock:
             if service not in self._apps:
                 for overlay in OVERLAYS.get(service, ()):
-                    importlib.import_module(f"infra_fixtures.control_plane.overlays.{overlay}").apply()
+                    importlib.import_module(f"{_OVERLAY_PACKAGE}.{overlay}").apply(self._site)
                 self._apps[service] = self._create(service)
         return self._apps[service]
 
