@@ -1,0 +1,106 @@
+"""What the embedded AWS API holds: start-up, the front's own share of a call, S3 puts a second, delivery of a change."""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from benchmarks.measuring.figure import Failed, Figure
+from benchmarks.measuring.place import private_aws
+from infra_fixtures.data_plane.follow import Change
+from infra_fixtures.site import Address, Site
+
+ROUNDS = 5
+CALLS = 200
+CLIENTS = 4
+BODY = b"x" * 300
+SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20261124/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def measure() -> Iterator[Figure]:
+    """Seconds to ready, microseconds of the front, puts a second, milliseconds from an answer to its change."""
+    began = time.monotonic()
+    with private_aws() as site:
+        yield Figure("ready after", time.monotonic() - began, "s")
+        aws = _connected(site.primary.aws)
+        _call(aws, "PUT", "/receipts")
+        _puts(aws, "warm")
+        internal = _connected(site.internal)
+        alone = [_median_us(internal, "GET", "/_drill/ready") for _ in range(ROUNDS)]
+        yield Figure.of("round trip through the front alone", alone, "us")
+        yield Figure.of("S3 puts, 1 client", [_puts(aws, str(n)) for n in range(ROUNDS)], "/s")
+        yield Figure.of(f"S3 puts, {CLIENTS} clients", [_puts_of_many(site, n) for n in range(ROUNDS)], "/s")
+        delays = _delivery_ms(site, aws)
+        yield Figure.of("a change after its call's answer", delays, "ms", "negative: told before")
+
+
+def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
+    listening = _connected(site.internal)
+    listening.request("GET", "/_drill/changes")
+    stream = listening.getresponse()
+    stream.readline()
+    delays, heard = [], []
+
+    def listen() -> None:
+        for _ in range(CALLS):
+            change = msgspec.json.decode(stream.readline(), type=Change)
+            heard.append((change.action, time.monotonic_ns()))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    returned = []
+    for n in range(CALLS):
+        _call(aws, "PUT", f"/receipts/told/{n}", BODY)
+        returned.append(time.monotonic_ns())
+    thread.join()
+    for answered, (action, at) in zip(returned, heard, strict=True):
+        if action != "PutObject":
+            raise Failed(f"a PutObject was told as {action}")
+        delays.append((at - answered) / 1e6)
+    return delays
+
+
+def _puts_of_many(site: Site, round_: int) -> float:
+    def work(client: int) -> None:
+        _puts(_connected(site.primary.aws), f"{round_}/{client}")
+
+    threads = [threading.Thread(target=work, args=(c,)) for c in range(CLIENTS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return CLIENTS * CALLS / (time.perf_counter() - began)
+
+
+def _puts(connection: http.client.HTTPConnection, prefix: str) -> float:
+    began = time.perf_counter()
+    for n in range(CALLS):
+        _call(connection, "PUT", f"/receipts/{prefix}/{n}", BODY)
+    return CALLS / (time.perf_counter() - began)
+
+
+def _median_us(connection: http.client.HTTPConnection, method: str, path: str) -> float:
+    times = []
+    for _ in range(CALLS):
+        began = time.perf_counter_ns()
+        _call(connection, method, path)
+        times.append(time.perf_counter_ns() - began)
+    return statistics.median(times) / 1000
+
+
+def _call(connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b"") -> None:
+    connection.request(method, path, body=body, headers={"Authorization": SIGNED})
+    response = connection.getresponse()
+    response.read()
+    if response.status != 200:
+        raise Failed(f"{method} {path} was answered with {response.status}")
+
+
+def _connected(to: Address) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(to.host, to.port, timeout=30)
