@@ -53,9 +53,11 @@ class Objective:
             return Verdict.MISSED
         lower = value if measurement.lower is None else measurement.lower
         upper = value if measurement.upper is None else measurement.upper
-        if max(value, upper) <= self.limit and not math.isnan(lower):
+        if math.isnan(lower) or math.isnan(upper):
+            return Verdict.UNPROVEN
+        if max(value, upper) <= self.limit:
             return Verdict.MET
-        return Verdict.MISSED if min(value, lower) > self.limit and not math.isnan(upper) else Verdict.UNPROVEN
+        return Verdict.MISSED if min(value, lower) > self.limit else Verdict.UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)

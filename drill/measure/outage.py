@@ -54,7 +54,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """All outages by their start; `suspect` is the first of some failures at the very end, too few to judge, or None."""
+    """All outages by their start; `suspect` is the first of several failures at the very end, too few to judge, or None."""
 
     found: tuple[Outage, ...]
     suspect: int | None = None
@@ -84,7 +84,7 @@ def find_outages(due_ns: Ints, bad: Bools, stratum: npt.NDArray[np.int32], allow
     for q in _levels(allowance):
         spans, tail = _segments(bad[left], p, q)
         spans = [(a, b) for a, b in spans if short.within(int(left[a]), int(left[b]))]
-        if tail is not None and short.within(int(left[tail]), int(left[-1])):
+        if tail is not None and int(bad[left[tail:]].sum()) > 1 and short.within(int(left[tail]), int(left[-1])):
             suspect = int(left[tail]) if suspect is None else min(suspect, int(left[tail]))
         keep = np.ones(left.size, np.bool_)
         for i, (a, b) in enumerate(spans):

@@ -135,7 +135,6 @@ def _bracket(
         value, lower = 0.0, 0.0
         upper = _longest_without_good(seen, begin_ns, end_ns)
         because = "no outage that cannot be chance was seen after the fault"
-        held_from = begin_ns
     else:
         observed_s = (end_ns - effective_ns) / NS
         if last.first_good is None:
@@ -147,13 +146,15 @@ def _bracket(
         again = len(outages.found)
         flaps = f", the last of {again} outages" if again > 1 else ""
         because = f"good again {value:.3f} s after the fault and up from then on{flaps}"
-        held_from = int(due[last.first_good])
         after = seen.bad[last.first_good :]
         failed, n = int(after.sum()), int(after.size)
         if failed > objectives.allowance * n and binomial_tail(failed, n, objectives.allowance) < CHANCE:
             because = f"never held: {failed} of the {n} requests after the last outage failed"
             return math.inf, lower, math.inf, because
-        held_s = (int(due[-1]) - held_from) / NS
+        held_s = (int(due[-1]) - int(due[last.first_good])) / NS
+        if held_s < objectives.settle_s and last.ends_before is None:
+            because = f"never recovered: the good requests of its last {held_s:.1f} s may be luck"
+            return math.inf, lower, math.inf, because
         if held_s < objectives.settle_s:
             doubt = f"held for only {held_s:.1f} s of the {objectives.settle_s:g} s it must"
     if outages.suspect is not None:

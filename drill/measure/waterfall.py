@@ -38,14 +38,15 @@ def waterfall(
     end_ns = times.end_ns
     marks = sorted(marks or (), key=lambda m: (m.at_ns, m.event, m.detail))
     first_bad = int(whole.requests.due_ns[whole.outages.found[0].first_bad]) if whole.felt else None
+    moved, wrote = _elsewhere(ops, begin_ns)
     at = {
         "first failed request": first_bad,
         "health check unhealthy": _first(marks, "health_check.unhealthy", begin_ns),
         "dns answer flips": _flip(marks, begin_ns),
-        "first client on the standby": _elsewhere(ops, times, None),
+        "first client on the standby": moved,
         "promotion begins": _first(marks, "promotion.begin", begin_ns),
         "promotion ends": _first(marks, "promotion.end", begin_ns),
-        "first acknowledged write": _elsewhere(ops, times, "write"),
+        "first acknowledged write": wrote,
     }
     back_s = rto.value
     reached = {name: max(0.0, (ns - zero) / NS) for name, ns in at.items() if ns is not None and ns <= end_ns}
@@ -98,20 +99,15 @@ def _flip(marks: list[Mark], from_ns: int) -> int | None:
     return next((m.at_ns for m in answers if m.at_ns >= from_ns and m.detail != before), None)
 
 
-def _elsewhere(ops: pl.DataFrame, times: Times, op: str | None) -> int | None:
-    """When the first op was due that another region served than the one that served before the fault.
-
-    A write counts wherever it is acknowledged if the region never changes, from the first op that failed on.
-    """
-    assert times.fault is not None
-    begin_ns, _ = times.fault
-    ok = ops.lazy().filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())
-    before = ok.filter(pl.col("ended_ns") < begin_ns).group_by("region").len().sort(["len", "region"]).collect()
+def _elsewhere(ops: pl.DataFrame, begin_ns: int) -> tuple[int | None, int | None]:
+    """When the first op, and the first write, was due that another region served than the one before the fault."""
+    served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())
+    before = served.filter(pl.col("ended_ns") < begin_ns)["region"].value_counts().sort(["count", "region"])
     if before.is_empty():
-        return None
-    home = before["region"][-1]
-    moved = ok.filter((pl.col("intended_ns") >= begin_ns) & (pl.col("region") != home))
-    if op is not None:
-        moved = moved.filter(pl.col("op") == op)
-    first = moved.select(pl.col("intended_ns").min()).collect().item()
-    return None if first is None else int(first)
+        return None, None
+    moved = served.filter((pl.col("intended_ns") >= begin_ns) & (pl.col("region") != before["region"][-1]))
+    return _earliest(moved), _earliest(moved.filter(pl.col("op") == "write"))
+
+
+def _earliest(ops: pl.DataFrame) -> int | None:
+    return None if ops.is_empty() else int(ops["intended_ns"].to_numpy().min())

@@ -1,0 +1,213 @@
+"""Histories that look like a pass and are none: each must come out MISSED or UNPROVEN, and say why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from drill.evidence import judge
+from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample
+from drill.objective import Verdict
+from tests.drill.scripted import LIMITS, Script, altered, history, samples_of, without
+
+MET, MISSED, UNPROVEN = Verdict.MET, Verdict.MISSED, Verdict.UNPROVEN
+
+
+def changed(where: pl.Expr, **columns: pl.Expr) -> History:
+    """The plain history with some columns of some ops changed."""
+    whole = history()
+    assert whole.ops is not None
+    ops = whole.ops.with_columns(**{c: pl.when(where).then(e).otherwise(pl.col(c)) for c, e in columns.items()})
+    return altered(whole, ops=ops.cast(OPS_SCHEMA))
+
+
+def only(where: pl.Expr, cohorts: tuple[str, ...] = ("follower",)) -> History:
+    """The plain history with some of its ops only."""
+    whole = history(cohorts=cohorts)
+    assert whole.ops is not None
+    return altered(whole, ops=whole.ops.filter(where))
+
+
+def kept(where: pl.Expr, times: int = 1) -> History:
+    """The plain history with some of its survivors only, each recorded so many times."""
+    whole = history()
+    assert whole.survivors is not None
+    return altered(whole, survivors=pl.concat([whole.survivors.filter(where)] * times))
+
+
+def marked(*marks: Mark, instead_of: str = "") -> History:
+    """The plain history with further marks, those of one event replaced."""
+    bare = without(history(), instead_of)
+    return altered(bare, marks=(*(bare.marks or ()), *marks))
+
+
+def sampled(*samples: Sample) -> History:
+    """The plain history with further samples."""
+    return altered(history(), samples=History.of(samples=[*samples_of(Script()), *samples]).samples)
+
+
+EMPTY = History(
+    pl.DataFrame(schema=OPS_SCHEMA), (), pl.DataFrame(schema=SAMPLES_SCHEMA), pl.DataFrame(schema=SURVIVORS_SCHEMA)
+)
+DUE, ENDED, OP = pl.col("intended_ns"), pl.col("ended_ns"), pl.col("op")
+EARLY = DUE < 8 * NS
+
+HISTORIES: dict[str, tuple[Callable[[], History], Verdict, str]] = {
+    "nothing at all": (History, UNPROVEN, "ops.parquet is missing"),
+    "all of it empty": (lambda: EMPTY, UNPROVEN, "no fault"),
+    "no fault mark": (lambda: without(history(), "fault.begin", "fault.effective"), UNPROVEN, "there is no fault"),
+    "a fault that never took effect": (lambda: without(history(), "fault.effective"), UNPROVEN, "fault.effective"),
+    "a fault that nobody felt": (lambda: history(down_s=0.0), UNPROVEN, "nobody felt"),
+    "load that stopped just before the fault": (lambda: only(DUE < 7.9 * NS), UNPROVEN, "the load stopped"),
+    "load that stopped just before the end": (lambda: only(DUE < 17 * NS), UNPROVEN, "the load stopped"),
+    "load that paused while service came back": (
+        lambda: only((DUE < 8.2 * NS) | (DUE > 15 * NS)),
+        UNPROVEN,
+        "the load stopped",
+    ),
+    "one cohort's load stopped": (
+        lambda: only((pl.col("cohort") == "follower") | (DUE < 7 * NS), ("follower", "sticky")),
+        UNPROVEN,
+        "cohort sticky stopped",
+    ),
+    "no baseline mark": (lambda: without(history(), "drill.baseline"), UNPROVEN, "no steady state"),
+    "a baseline of four requests": (
+        lambda: marked(Mark(int(7.93 * NS), "drill.baseline"), instead_of="drill.baseline"),
+        UNPROVEN,
+        "no steady state",
+    ),
+    "a baseline that was down already": (
+        lambda: changed(DUE.is_between(7 * NS, 8 * NS), outcome=pl.lit("fail")),
+        UNPROVEN,
+        "no steady state",
+    ),
+    "survivors missing": (lambda: altered(history(), survivors=None), UNPROVEN, "survivors.parquet is missing"),
+    "survivors empty": (
+        lambda: altered(history(), survivors=pl.DataFrame(schema=SURVIVORS_SCHEMA)),
+        MISSED,
+        "no key of aurora survived",
+    ),
+    "one store unread": (lambda: kept(pl.col("store") == "aurora"), MISSED, "no key of s3 survived"),
+    "survivors read before the fault": (
+        lambda: altered(history(), survivors=pl.DataFrame([("aurora", 1000, 1, NS)], SURVIVORS_SCHEMA, orient="row")),
+        MISSED,
+        "read before the fault",
+    ),
+    "survivors reported unread": (lambda: marked(Mark(21 * NS, "survivors.unread", "us-west-2")), UNPROVEN, "not read"),
+    "samples missing": (lambda: altered(history(), samples=None), UNPROVEN, "samples.parquet is missing"),
+    "marks missing": (lambda: altered(history(), marks=None), UNPROVEN, "marks.jsonl is missing"),
+    "ops missing": (lambda: altered(history(), ops=None), UNPROVEN, "ops.parquet is missing"),
+    "a generator five seconds behind": (
+        lambda: changed(DUE > 9 * NS, began_ns=DUE + 5 * NS, ended_ns=DUE + 5 * NS + 1000),
+        MISSED,
+        "fell behind",
+    ),
+    "a generator that says it was behind": (
+        lambda: sampled(Sample(9 * NS, "dispatch_lag_s", "locust-0", 5.0)),
+        UNPROVEN,
+        "fell behind",
+    ),
+    "a generator that could not send": (
+        lambda: changed(DUE.is_between(9 * NS, 9.1 * NS), outcome=pl.lit("fail"), error=pl.lit("client_overload")),
+        UNPROVEN,
+        "could not send",
+    ),
+    "never recovered": (lambda: history(down_s=12.0), MISSED, "never recovered"),
+    "recovered, then down again at the end": (lambda: history(flaps=((18.0, 20.0),)), MISSED, "never recovered"),
+    "recovered, then two failures at the end": (
+        lambda: history(strays=(998, 999)),
+        UNPROVEN,
+        "failed again",
+    ),
+    "all writes in doubt": (
+        lambda: changed(OP != "read", outcome=pl.lit("unknown")),
+        MISSED,
+        "nothing was acknowledged",
+    ),
+    "writes in doubt until the fault": (
+        lambda: changed((OP != "read") & EARLY, outcome=pl.lit("unknown")),
+        UNPROVEN,
+        "nothing was acknowledged",
+    ),
+    "acknowledged after the fault and lost": (lambda: kept(pl.col("key") < 1990), MISSED, "lost_after_fault"),
+    "a clock that went backwards in an op": (
+        lambda: changed(pl.col("key") == 1100, ended_ns=DUE - NS),
+        UNPROVEN,
+        "clock went backwards",
+    ),
+    "ops that began before they were due": (
+        lambda: changed(pl.col("key") == 1100, began_ns=DUE - NS),
+        UNPROVEN,
+        "clock went backwards",
+    ),
+    "a fault that took effect before it began": (
+        lambda: marked(Mark(7 * NS, "fault.effective"), instead_of="fault.effective"),
+        UNPROVEN,
+        "clock went backwards",
+    ),
+    "a key acknowledged twice": (
+        lambda: changed((OP == "write") & (pl.col("key") == 1001), key=pl.lit(1000)),
+        UNPROVEN,
+        "acknowledged already",
+    ),
+    "a key found twice": (lambda: kept(pl.lit(True), times=2), MISSED, "duplicates"),
+    "NaN among the heartbeats": (
+        lambda: sampled(Sample(NS, "replication_lag_s", "aurora", math.nan)),
+        UNPROVEN,
+        "not a number",
+    ),
+    "NaN in the dispatch lag": (
+        lambda: sampled(Sample(NS, "dispatch_lag_s", "locust-0", math.nan)),
+        UNPROVEN,
+        "not a number",
+    ),
+    "a region that nobody knows": (
+        lambda: changed(pl.col("key") == 1900, region=pl.lit("eu-nowhere-9")),
+        UNPROVEN,
+        "eu-nowhere-9",
+    ),
+    "an outcome that nobody knows": (
+        lambda: changed(pl.col("key") == 1900, outcome=pl.lit("maybe")),
+        UNPROVEN,
+        "an outcome",
+    ),
+    "ops without a time": (lambda: changed(pl.col("key") == 1900, ended_ns=pl.lit(None)), UNPROVEN, "have no ended_ns"),
+    "a probe that died": (lambda: marked(Mark(9 * NS, "probe.died", "dns_answer", "OSError")), UNPROVEN, "dns_answer"),
+    "an observation that never ended": (
+        lambda: without(history(), "drill.end", "fault.healed"),
+        UNPROVEN,
+        "did not end",
+    ),
+}
+
+
+def test_the_plain_history_passes() -> None:
+    """Without any of the defects below, the same history is MET: they alone make the difference."""
+    found = judge(history(), LIMITS)
+    assert found.verdict is MET
+    assert found.reasons == ()
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_does_not_pass(name: str) -> None:
+    """The verdict is as bad as it must be, and the sentence names the defect."""
+    build, verdict, said = HISTORIES[name]
+    found = judge(build(), LIMITS)
+    assert found.verdict is verdict, found.sentence()
+    assert said in found.sentence()
+
+
+def test_a_measure_that_crashes_is_unproven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of a checker is told as such and is never a pass."""
+
+    def broken(*_: object) -> float:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("drill.measure.lag", broken)
+    found = judge(history(), LIMITS)
+    assert found.verdict is UNPROVEN
+    assert "the measure of lag crashed (ZeroDivisionError: a defect)" in found.sentence()
+    assert found.measurements["lag_p99_s"].value is None

@@ -1,0 +1,157 @@
+"""Recovery time and its bracket, for the whole, each cohort, each kind; the same while the drill runs."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+import pytest
+
+from drill.evidence import judge
+from drill.history import NS, History, Mark
+from drill.measure import measure, recovery
+from drill.objective import Verdict
+from tests.drill.scripted import LIMITS, Script, altered, history, ops_of
+
+
+def test_the_truth_is_measured_and_bracketed() -> None:
+    """Down for 4 s at 200/s: measured to the request, the bracket a few milliseconds wide."""
+    rto = measure(history(rate=200.0), LIMITS)["rto_s"]
+    assert rto.value == pytest.approx(4.0, abs=1.5 / 200)
+    assert rto.lower is not None
+    assert rto.upper is not None
+    assert rto.lower <= 4.0 <= rto.upper
+    assert rto.upper - rto.lower < 0.15
+
+
+def test_never_recovered_is_infinite_and_missed() -> None:
+    """Down to the end: infinity, because nothing was good again, and MISSED."""
+    found = judge(history(down_s=12.0), LIMITS)
+    assert found.measurements["rto_s"].value == math.inf
+    assert found.verdict is Verdict.MISSED
+
+
+def test_what_recovers_only_once_healed_has_not_recovered() -> None:
+    """Observation ends when the fault is taken away, even if drill.end comes later."""
+    whole = history(down_s=6.0, end_s=20.0)
+    marks = (m for m in whole.marks or () if m.event != "fault.healed")
+    healed = altered(whole, marks=(*marks, Mark(13 * NS, "fault.healed", "us-east-1")))
+    assert judge(healed, LIMITS).measurements["rto_s"].value == math.inf
+
+
+def test_a_flap_restarts_the_clock() -> None:
+    """Back after 3 s, down again for a second: recovery counts from the end of the second outage."""
+    rto = measure(history(down_s=3.0, flaps=((13.0, 14.0),)), LIMITS)["rto_s"]
+    assert rto.value == pytest.approx(6.0, abs=0.03)
+    assert "the last of 2 outages" in rto.because
+
+
+def test_recovered_but_not_settled_is_unproven() -> None:
+    """Back one second before the end, where three must be seen."""
+    found = judge(history(down_s=11.0), LIMITS)
+    assert found.verdict is Verdict.UNPROVEN
+    assert "held for only" in found.sentence()
+
+
+def test_back_but_worse_than_the_objective_is_not_back() -> None:
+    """After the outage one request in 40 fails for good: never recovered."""
+    strays = tuple(range(620, 1000, 40))
+    assert judge(history(strays=strays, end_s=20.0), LIMITS).measurements["rto_s"].value == math.inf
+
+
+def test_slow_answers_are_down_but_told_from_silence() -> None:
+    """Answers later than the deadline: not up, yet degraded rather than down."""
+    found = measure(history(slow_s=2.0), LIMITS)
+    assert found["rto_s"].value == pytest.approx(4.0, abs=0.03)
+    assert found["downtime_s"].value == pytest.approx(4.0, abs=0.05)
+    assert found["degraded_s"].value == pytest.approx(4.0, abs=0.05)
+    assert measure(history(), LIMITS)["degraded_s"].value == 0.0
+
+
+def test_a_cohort_that_is_back_later_decides() -> None:
+    """Sticky clients fail two seconds longer: theirs is the recovery time, and the table shows both."""
+    script = Script(cohorts=("follower", "follower", "follower", "sticky"))
+    ops = ops_of(script)
+    late = (pl.col("cohort") == "sticky") & pl.col("intended_ns").is_between(12 * NS, 14 * NS)
+    ops = ops.with_columns(outcome=pl.when(late).then(pl.lit("fail")).otherwise("outcome"))
+    found = judge(altered(history(script), ops=ops), LIMITS)
+    by_cohort = {c.cohort: c.rto.value for c in found.cohorts}
+    assert by_cohort["follower"] == pytest.approx(4.0, abs=0.1)
+    assert by_cohort["sticky"] == pytest.approx(6.0, abs=0.25)
+    assert found.measurements["rto_s"].value == pytest.approx(6.0, abs=0.25)
+
+
+def test_a_cohort_too_small_to_show_in_the_whole_still_decides() -> None:
+    """One request in 200 is sticky and never served again: 99.5 % are good, and yet it is MISSED."""
+    script = Script(rate=200.0, end_s=40.0)
+    ops = ops_of(script).with_columns(
+        cohort=pl.when(pl.col("key") % 200 == 1).then(pl.lit("sticky")).otherwise("cohort")
+    )
+    lost = (pl.col("cohort") == "sticky") & (pl.col("intended_ns") >= 12 * NS)
+    ops = ops.with_columns(outcome=pl.when(lost).then(pl.lit("fail")).otherwise("outcome"))
+    found = judge(altered(history(script), ops=ops), LIMITS)
+    assert found.measurements["rto_s"].value == math.inf
+    assert found.verdict is Verdict.MISSED
+
+
+def test_reads_and_writes_recover_apart() -> None:
+    """Writes fail two seconds longer than reads: each kind has its own recovery time."""
+    ops = ops_of(Script())
+    late = (pl.col("op") != "read") & pl.col("intended_ns").is_between(12 * NS, 14 * NS)
+    ops = ops.with_columns(outcome=pl.when(late).then(pl.lit("fail")).otherwise("outcome"))
+    found = measure(altered(history(), ops=ops), LIMITS)
+    assert found["rto_read_s"].value == pytest.approx(4.0, abs=0.1)
+    assert found["rto_write_s"].value == pytest.approx(6.0, abs=0.1)
+    assert found["rto_object_s"].value == pytest.approx(6.0, abs=0.5)
+
+
+def test_a_kind_nobody_asked_for_is_not_held_against_the_drill() -> None:
+    """Without receipts there is no rto_object_s, and the verdict does not suffer."""
+    whole = history()
+    assert whole.ops is not None
+    found = judge(altered(whole, ops=whole.ops.filter(pl.col("op") != "put_object"), survivors=_rows(whole)), LIMITS)
+    assert found.measurements["rto_object_s"].value is None
+    assert found.measurements["rto_object_s"].verdict is None
+    assert found.verdict is Verdict.MET
+
+
+def test_a_planned_fault_that_nobody_felt_is_zero_with_a_bound() -> None:
+    """No outage: 0 s, bounded by the longest time without a good request; MET only where it need not bite."""
+    whole = history(down_s=0.0)
+    assert judge(whole, LIMITS).verdict is Verdict.UNPROVEN
+    assert "felt" in judge(whole, LIMITS).sentence()
+    planned = judge(whole, LIMITS, must_bite=False)
+    assert planned.verdict is Verdict.MET
+    rto = planned.measurements["rto_s"]
+    assert rto.value == 0.0
+    assert rto.upper == pytest.approx(1 / 50)
+
+
+def test_the_mark_says_whether_it_must_bite() -> None:
+    """drill.expects decides where the caller does not say, so stored records give the same verdict."""
+    whole = history(down_s=0.0)
+    marks = (m for m in whole.marks or () if m.event != "drill.expects")
+    planned = altered(whole, marks=(*marks, Mark(0, "drill.expects", "scripted", "no-bite")))
+    assert judge(planned, LIMITS).verdict is Verdict.MET
+
+
+def test_online_and_offline_agree() -> None:
+    """Once recovered, the running drill sees the same instant that the judge will; before, it sees the outage."""
+    ops = ops_of(Script(rate=200.0))
+    fault = 8 * NS
+    before = recovery(ops, LIMITS, None, 7 * NS)
+    assert (before.felt, before.share_good) == (False, 1.0)
+    assert recovery(ops.head(0), LIMITS, None, 7 * NS).share_good is None
+    during = recovery(ops.filter(pl.col("ended_ns") <= 11 * NS), LIMITS, fault, 11 * NS)
+    assert (during.felt, during.down, during.recovered_at_ns, during.share_good) == (True, True, None, 0.0)
+    after = recovery(ops.filter(pl.col("ended_ns") <= 18 * NS), LIMITS, fault, 18 * NS)
+    assert (after.felt, after.down) == (True, False)
+    assert after.held_s == pytest.approx(5.0, abs=0.02)
+    offline = measure(history(rate=200.0), LIMITS)["rto_s"].value
+    assert after.recovered_at_ns is not None
+    assert (after.recovered_at_ns - fault) / NS == offline
+
+
+def _rows(whole: History) -> pl.DataFrame:
+    assert whole.survivors is not None
+    return whole.survivors.filter(pl.col("store") == "aurora")
