@@ -50,6 +50,7 @@ class Pair:
         await node.remove()
         await node.initialise()
         await node.start(standby=False)
+        await node.create_blank()
         self.meant_down.discard(region)
         self.follows[region] = None
         self._events.record("node.created", region, "writer")

@@ -1,4 +1,9 @@
-"""How the PostgreSQL nodes are set, each value with its reason; given on the command line, so that a clone brings none."""
+"""How the PostgreSQL nodes are set, each value with its reason.
+
+What both nodes share stands in the database's own configuration file, where pg_rewind's crash recovery finds it too
+(with the default wal_keep_size that recovery recycles the very log pg_rewind then looks for). What is a node's own is
+given on the command line, so that a clone or a rewind brings none of it.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +24,6 @@ SETTINGS = {
     "huge_pages": "off",
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
-    # what was acknowledged is on disk, as on Aurora: without fsync a crash would lose what Aurora keeps
-    "fsync": "on",
     "synchronous_commit": "on",
     "wal_level": "replica",
     "max_wal_senders": "10",
@@ -48,11 +51,22 @@ SETTINGS = {
     "log_timezone": "UTC",
 }
 
+FSYNC_FILE = "fsync.conf"
+"""Beside the data directory, a node's own: a writer's commits wait for the disk (`fsync = on`), as a figure of commit
+latency would be worth nothing otherwise. A standby's do not, nor does starting, which would first sync every file of the
+database (1 s). A killed process loses nothing by it: what it wrote is the kernel's."""
+
 HBA = """\
 local all all reject
 host replication {admin} 127.0.0.0/8 scram-sha-256
 host all all 127.0.0.0/8 scram-sha-256
 """
+
+
+def configuration() -> str:
+    """The lines to add to a new database's postgresql.conf."""
+    lines = [f"{name} = '{value}'\n" for name, value in SETTINGS.items()]
+    return "".join([*lines, f"include_if_exists = '../{FSYNC_FILE}'\n"])
 
 
 def command_line(listen: Address, upstream: Address, region: str, passfile: Path) -> list[str]:
@@ -65,4 +79,4 @@ def command_line(listen: Address, upstream: Address, region: str, passfile: Path
             " sslmode=disable connect_timeout=10"
         ),
     }
-    return [word for name, value in {**SETTINGS, **own}.items() for word in ("-c", f"{name}={value}")]
+    return [word for name, value in own.items() for word in ("-c", f"{name}={value}")]

@@ -100,7 +100,7 @@ def _global(described: list[Mapping[str, Any]]) -> tuple[GlobalCluster, set[str]
 
 
 def _transfer(state: Mapping[str, Any]) -> Transfer | None:
-    if not state.get("ToDbClusterArn") or state.get("Status") == "cancelling":
+    if not (state.get("ToDbClusterArn") and state.get("FromDbClusterArn")) or state.get("Status") == "cancelling":
         return None
     source, target = state["FromDbClusterArn"], state["ToDbClusterArn"]
     return Transfer(region_of(source), region_of(target), target, source, bool(state.get("IsDataLossAllowed")))
