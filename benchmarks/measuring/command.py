@@ -37,7 +37,9 @@ class Report:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when every benchmark ran or was skipped, 1 when one failed, 2 for unusable options."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what this harness costs and holds.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure what this harness costs and holds."
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these benchmarks only")
     parser.add_argument("--list", action="store_true", help="name them, with what each measures, and run nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
