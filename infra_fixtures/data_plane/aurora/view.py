@@ -57,13 +57,13 @@ async def look(site: Site) -> View:
     """Read it; botocore's errors pass through."""
     regions = [r.name for r in site.regions]
     answers = await asyncio.gather(
-        call(client(site, "rds", regions[0]).describe_global_clusters),
         *(call(client(site, "rds", name).describe_db_clusters) for name in regions),
         *(call(client(site, "rds", name).describe_db_instances) for name in regions),
     )
-    joined = _global(answers[0]["GlobalClusters"])
+    # read last: a cluster that was already there is then already known as a member, and not taken for one of its own
+    joined = _global((await call(client(site, "rds", regions[0]).describe_global_clusters))["GlobalClusters"])
     clusters: dict[str, Cluster] = {}
-    for name, described, instances in zip(regions, answers[1:3], answers[3:5], strict=True):
+    for name, described, instances in zip(regions, answers[:2], answers[2:], strict=True):
         found = [_cluster(name, c, instances["DBInstances"]) for c in described["DBClusters"]]
         member_arns = set() if joined is None else joined[1]
         found.sort(key=lambda c: c.arn not in member_arns)

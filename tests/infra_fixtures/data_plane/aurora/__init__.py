@@ -1,0 +1,1 @@
+"""Tests of the Aurora data plane, on real PostgreSQL."""
