@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from reports.record import Run
-from reports.wording import title
 
 LEVELS = {
     "REAL": "the thing itself",
@@ -36,6 +35,17 @@ def fidelity_statement(run: Run) -> str:
 
 def not_proven(run: Run) -> list[str]:
     """What a reader must not conclude from this run, one sentence each."""
+    said = run.facts.get("not_proven")
+    found = [_sentence(str(x)) for x in said] if isinstance(said, list) and said else _derived(run)
+    unproven = [s.name for s in run.scenarios if s.verdict == "UNPROVEN"]
+    if unproven:
+        found.append(f"Anything of {_and(unproven)}: the evidence does not suffice for a verdict.")
+    found.append("Any failure other than the ones injected, and any load other than the one driven.")
+    return found
+
+
+def _derived(run: Run) -> list[str]:
+    """What follows from pace, fidelity and target alone, where the target has not said it in its own words."""
     found: list[str] = []
     if run.pace != 1:
         found.append(
@@ -50,15 +60,13 @@ def not_proven(run: Run) -> list[str]:
             found.append(f"How AWS's own {_and(names)} would have behaved: here it was {what}.")
     if not kinds:
         found.append("How AWS's own components would have behaved: the record does not say what stood in their place.")
-    extra = run.facts.get("not_proven")
-    found += [str(x) for x in extra] if isinstance(extra, list) else []
-    unproven = [title(s.name) for s in run.scenarios if s.verdict == "UNPROVEN"]
-    if unproven:
-        found.append(f"Anything of {_and(unproven)}: the evidence does not suffice for a verdict.")
     if run.target != "aws" and run.target != "attach":
         found.append("That the deployed system is configured as this topology is: it was built by the harness itself.")
-    found.append("Any failure other than the ones injected, and any load other than the one driven.")
     return found
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:].rstrip(".") + "."
 
 
 def _and(names: list[str]) -> str:

@@ -21,7 +21,7 @@ class Pictures:
 def draw(scenario: Scenario, run: Run) -> Pictures:
     """Write timeline and waterfall (PNG and SVG) into the scenario's directory."""
     rto = scenario.figure("rto_s")
-    deadline = run.limits(scenario.directory.name).get("deadline_s")
+    objectives = run.objectives(scenario.directory.name)
     where = f"{scenario.target}, pace {scenario.pace:g}"
     history = scenario.history()
     fault = history.first_mark("fault.effective") or history.first_mark("fault.begin")
@@ -35,7 +35,7 @@ def draw(scenario: Scenario, run: Run) -> Pictures:
         title=title(scenario.name),
         subtitle=f"{where}: {figures}",
         verdict=scenario.verdict,
-        deadline_s=float(deadline) if isinstance(deadline, int | float) else None,
+        deadline_s=objectives.deadline_s if objectives else None,
         recovered_s=rto.value,
         regions=served,
     )

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from drill.history import History, UnusableInput
+from drill.objective import Objectives, resolve_objectives
 
 WORST_FIRST = ("MISSED", "UNPROVEN", "MET")
 
@@ -32,11 +33,21 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """One bar of the waterfall in seconds since the fault; None where its mark is missing."""
+    """One bar of the waterfall in seconds since the fault; `to_s` is None where it is missing, `note` says why."""
 
     phase: str
     from_s: float | None = None
     to_s: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """How one kind of client fared."""
+
+    requests: int
+    failed: int
+    rto: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Scenario:
     figures: dict[str, Figure] = field(default_factory=dict)
     waterfall: tuple[Phase, ...] = ()
     reasons: tuple[str, ...] = ()
+    cohorts: dict[str, Cohort] = field(default_factory=dict)
 
     def figure(self, name: str) -> Figure:
         """The figure of that name; one that was never judged is all unknown."""
@@ -109,19 +121,12 @@ class Run:
         """The worst of all scenarios; UNPROVEN where there is none."""
         return worst(s.verdict for s in self.scenarios)
 
-    def limits(self, scenario: str) -> dict[str, Any]:
-        """The objectives of one scenario: default, then target, then the scenario's own."""
-        tables = self.facts.get("objectives")
-        if not isinstance(tables, dict):
-            return {}
-        found: dict[str, Any] = {k: v for k, v in tables.items() if not isinstance(v, dict)}
-        for path in (("default",), ("target", self.target), (scenario,), ("scenario", scenario)):
-            table: Any = tables
-            for step in path:
-                table = table.get(step) if isinstance(table, dict) else None
-            if isinstance(table, dict):
-                found |= table
-        return found
+    def objectives(self, scenario: str) -> Objectives | None:
+        """What one scenario was held to; None where run.json does not say."""
+        try:
+            return resolve_objectives(self.facts["objectives"], self.target, scenario, source="run.json")
+        except (KeyError, UnusableInput):
+            return None
 
 
 def worst(verdicts: Any) -> str:
@@ -165,7 +170,8 @@ def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
         figures = {name: _figure(found) for name, found in measured.items()}
         waterfall = msgspec.convert(said.get("waterfall") or [], tuple[Phase, ...])
         reasons = msgspec.convert(said.get("reasons") or [], tuple[str, ...])
-    except msgspec.ValidationError as e:
+        cohorts = {name: _cohort(found) for name, found in (said.get("cohorts") or {}).items()}
+    except (msgspec.ValidationError, AttributeError) as e:
         raise UnusableInput(f"{path} is not the verdict.json this drill writes ({e}): judge the scenario again") from e
     return Scenario(
         name=str(said.get("scenario", directory.name)),
@@ -176,6 +182,7 @@ def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
         figures=figures,
         waterfall=waterfall,
         reasons=reasons,
+        cohorts=cohorts,
     )
 
 
@@ -198,6 +205,10 @@ def _figure(found: Any) -> Figure:
         if found["value"] is None and found.get("verdict") == "MISSED" and not _is_number(found["upper"]):
             found["value"] = math.inf
     return msgspec.convert(found, Figure)
+
+
+def _cohort(found: Any) -> Cohort:
+    return Cohort(int(found.get("requests") or 0), int(found.get("failed") or 0), _figure(found.get("rto_s") or {}))
 
 
 def _infinite(value: Any) -> Any:

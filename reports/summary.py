@@ -13,8 +13,7 @@ def summary(run: Run) -> str:
     """The whole page as Markdown; pictures are linked where they have been drawn."""
     parts = [
         f"# DR drill {run.run_id}: {run.verdict}",
-        f"Target **{run.target}**, pace **{run.pace:g}**, started {run.started or 'unknown'}, "
-        f"commit `{str(run.facts.get('commit') or 'unknown')[:12]}`{' with uncommitted changes' if run.facts.get('dirty') else ''}.",
+        f"Target **{run.target}**, pace **{run.pace:g}**, started {run.started or 'unknown'}, commit {_commit(run)}.",
         _table(run),
         *(_scenario(s, run.directory) for s in run.scenarios),
         "## Fidelity",
@@ -35,14 +34,19 @@ def write_summary(run: Run) -> Path:
 
 def figure_rows(scenario: Scenario) -> list[tuple[str, str, str, str, str, str]]:
     """(label, value, bounds, limit, verdict, because) of every figure, in the record's order."""
-    return [(label(n), value(f), bracket(f), limit(f), f.verdict or "", f.because) for n, f in scenario.figures.items()]
+    told = [(label(n), f) for n, f in scenario.figures.items()]
+    told += [(f"RTO of {name} clients", c.rto) for name, c in scenario.cohorts.items()]
+    return [(name, value(f), bracket(f), limit(f), f.verdict or "", f.because) for name, f in told]
+
+
+def _commit(run: Run) -> str:
+    said = f"`{str(run.facts.get('commit') or 'unknown')[:12]}`"
+    return said + (" with uncommitted changes" if run.facts.get("dirty") else "")
 
 
 def _table(run: Run) -> str:
-    rows = [
-        "| scenario | verdict | RTO | RPO | lost writes | lag p99 | time down | acknowledged |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ("scenario", "verdict", "RTO", "RPO", "lost writes", "lag p99", "time down", "acknowledged")
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for s in run.scenarios:
         cells = [
             f"`{s.name}`",

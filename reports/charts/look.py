@@ -6,6 +6,7 @@ also differ in lightness, so the pictures hold in grey.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "failover-drill",
     "svg.fonttype": "path",
 }
+
+
+def style() -> AbstractContextManager[None]:
+    """What is drawn within it looks so."""
+    return matplotlib.rc_context(RC)  # type: ignore[arg-type]
 
 
 def heading(figure: Figure, title: str, subtitle: str, *, verdict: str | None = None) -> None:

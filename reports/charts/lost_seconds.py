@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,7 +36,7 @@ def waterfall(
     shown_limit = limit if limit is not None and limit <= reach * 2 else None
     end = max(reach, shown_limit or 0) * 1.12
     rows = max(len(phases), 1)
-    with plt.rc_context(look.RC):
+    with look.style():
         height = 0.62 + 0.36 * rows + 0.72
         figure = plt.figure(figsize=(10, height))
         axes = figure.add_axes((0.215, 0.47 / height, 0.765, (0.36 * rows + 0.22) / height))
@@ -48,7 +49,7 @@ def waterfall(
         for row, phase in enumerate(phases):
             if phase.from_s is None or phase.to_s is None or not np.isfinite(phase.to_s):
                 axes.barh(row, end, height=0.62, color="none", edgecolor=look.GRID, hatch="////", lw=0)
-                said = "missing: no mark of it was recorded"
+                said = f"missing: {phase.note or 'no mark of it'}"
                 axes.text(end * 0.01, row, f" {said} ", va="center", fontsize=8.2, style="italic",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
                 continue
@@ -56,24 +57,13 @@ def waterfall(
             axes.barh(row, max(took, end * 0.0012), left=phase.from_s, height=0.62, color=look.PRIMARY)
             _say(axes, row, phase.from_s, phase.to_s, end, value)
         if not phases:
-            axes.set_yticks([])
-            axes.text(0.5, 0.5, "no phase was recorded", transform=axes.transAxes, ha="center", style="italic", color=look.FAINT)  # fmt: skip
+            _absent(axes, "no phase was recorded")
         if value is not None:
             if rto.lower is not None and rto.upper is not None and np.isfinite(rto.upper):
                 axes.axvspan(rto.lower, rto.upper, color=look.STANDBY, alpha=0.55, lw=0, zorder=0)
-            axes.axvline(value, color=look.INK, lw=1.2)
-            axes.text(
-                value,
-                -0.5,
-                f" RTO {seconds(value)}",
-                fontsize=8.5,
-                fontweight="bold",
-                ha=_side(value, end),
-                va="bottom",
-            )
+            _line(axes, value, end, f" RTO {seconds(value)} ", color=look.INK, fontweight="bold")
         if shown_limit is not None:
-            axes.axvline(shown_limit, color=look.FAILED, lw=1.2, ls=(0, (4, 3)))
-            axes.text(shown_limit, -0.5, f" limit {seconds(limit)} ", fontsize=8.5, color=look.FAILED, ha=_side(shown_limit, end), va="bottom")  # fmt: skip
+            _line(axes, shown_limit, end, f" limit {seconds(limit)} ", color=look.FAILED, ls=(0, (4, 3)))
         beyond = f" (limit {seconds(limit)}, beyond the picture)" if limit is not None and shown_limit is None else ""
         axes.set_xlabel("seconds since the fault took effect" + beyond)
         look.heading(figure, title, subtitle, verdict=verdict)
@@ -94,5 +84,12 @@ def _say(axes: Axes, row: int, begin: float, to: float, end: float, line: float 
         axes.text(to + end * 0.008, row, text, va="center", fontsize=8.5)
 
 
-def _side(at: float, end: float) -> str:
-    return "right" if at > end * 0.86 else "left"
+def _line(axes: Axes, at: float, end: float, words: str, *, color: str, ls: Any = "-", **text: Any) -> None:
+    axes.axvline(at, color=color, lw=1.2, ls=ls)
+    side = "right" if at > end * 0.86 else "left"
+    axes.text(at, -0.5, words, fontsize=8.5, color=color, ha=side, va="bottom", **text)
+
+
+def _absent(axes: Axes, sentence: str) -> None:
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", style="italic", color=look.FAINT)

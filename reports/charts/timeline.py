@@ -44,7 +44,7 @@ def timeline(
     start, end = _extent(history, buckets, zero)
     labels = pack(gather(history.marks or (), zero, end - start), start, end, CHARACTERS)
     rows = 1 + max((x.row for x in labels), default=-1)
-    with plt.rc_context(look.RC):
+    with look.style():
         head, lanes = 0.78, rows * LANE_IN + 0.08
         heights = [lanes, 2.5, 1.05, 1.05]
         figure = plt.figure(figsize=(10, head + sum(heights) + 0.52))
@@ -52,14 +52,14 @@ def timeline(
             4, 1, height_ratios=heights, hspace=0.0, left=0.085, right=0.985,
             top=1 - head / figure.get_figheight(), bottom=0.48 / figure.get_figheight(),
         )  # fmt: skip
-        words, rate, slow, lag = (figure.add_subplot(cell) for cell in grid)
+        words, rate, slow, lag = (figure.add_subplot(grid[row]) for row in range(4))
         for axes in (rate, slow, lag):
             axes.set_xlim(start, end)
             if fault:
                 until = healed.at_ns / NS - zero if healed else end
                 axes.axvspan(0, until, color=look.FAULT, lw=0, zorder=0)
         _labels(words, [rate, slow, lag], labels, rows, (start, end))
-        _rates(rate, buckets, zero, regions, recovered_s if fault else None)
+        _rates(figure, rate, buckets, zero, regions, recovered_s if fault else None)
         _latency(slow, buckets, zero, deadline_s)
         _lag(lag, history.samples, zero)
         for axes in (rate, slow):
@@ -82,7 +82,9 @@ def _extent(history: History, buckets: Buckets | None, zero: float) -> tuple[flo
     return min(times), max(max(times), min(times) + 0.5)
 
 
-def _rates(axes: Axes, buckets: Buckets | None, zero: float, regions: tuple[str, ...], recovered: float | None) -> None:
+def _rates(
+    figure: Figure, axes: Axes, buckets: Buckets | None, zero: float, regions: tuple[str, ...], recovered: float | None
+) -> None:
     axes.set_ylabel("requests / s")
     if buckets is None:
         return _absent(axes, "no request was recorded")
@@ -113,14 +115,14 @@ def _rates(axes: Axes, buckets: Buckets | None, zero: float, regions: tuple[str,
         low, high = axes.get_xlim()
         fits = recovered > 0.16 * (high - low)
         axes.text(
-            recovered / 2 if fits else recovered, height, f" RTO {seconds(recovered)} ", ha="center" if fits else "left", va="center", fontsize=8.5,
+            recovered / 2 if fits else recovered, height, f" RTO {seconds(recovered)} ",
+            ha="center" if fits else "left", va="center", fontsize=8.5,
             fontweight="bold", bbox={"facecolor": look.FAULT, "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
     handles, names = axes.get_legend_handles_labels()
-    figure = axes.figure
-    figure.legend(  # type: ignore[union-attr]
+    figure.legend(
         handles, names, loc="upper right", ncols=len(names), handlelength=1.1, handleheight=0.9, columnspacing=1.4,
-        bbox_to_anchor=(0.991, 1 - 0.42 / figure.get_figheight()), borderaxespad=0,  # type: ignore[union-attr]
+        bbox_to_anchor=(0.991, 1 - 0.42 / figure.get_figheight()), borderaxespad=0,
     )  # fmt: skip
     return None
 

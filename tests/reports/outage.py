@@ -39,7 +39,7 @@ class Script:
 GAMEDAY = (
     Script("primary_region_lost", down_s=8.42, seed=1),
     Script("database_primary_lost", down_s=5.1, seed=2),
-    Script("replication_cut_then_region_lost", "MISSED", down_s=8.9, lost=604, seed=3, reason="604 acknowledged writes are gone, the objective allows 0"),
+    Script("replication_cut_then_region_lost", "MISSED", down_s=8.9, lost=604, seed=3, reason="lost_writes 604 exceeds 0"),
     Script("planned_switchover", down_s=1.3, seed=4),
     Script("lambda_throttled", down_s=7.7, seed=5, missing_phase="promotion"),
     Script("nothing_broken", "UNPROVEN", down_s=0, fault=False, seed=6, reason="there is no fault mark: nothing was broken"),
@@ -145,16 +145,17 @@ def verdict(script: Script) -> dict[str, Any]:
     acked = int(script.rate * 0.7 * (script.baseline_s + script.after_s))
     lag = 2.9 if lost else 0.011
     rto = {"value": d, "lower": d - 0.02, "upper": d + 0.03, "unit": "s", "objective": script.rto_limit_s}
+    lost_s = lost / script.rate
     figures: dict[str, dict[str, Any]] = {
         "rto_s": {**rto, "verdict": "MET", "because": f"good again after {d} s and stayed so"},
-        "rpo_s": {"value": lost / script.rate, "lower": 0, "upper": lost / script.rate + 0.05, "unit": "s", "objective": 5.0, "verdict": "MET", "because": "age of the oldest lost write"},
-        "lost_writes": {"value": lost, "lower": lost, "upper": lost, "unit": "writes", "objective": 0, "verdict": "MISSED" if lost else "MET", "because": f"{lost} acknowledged writes are in no surviving store"},
-        "lost_after_fault": {"value": 0, "lower": 0, "upper": 0, "unit": "writes", "objective": 0, "verdict": "MET", "because": "no write acknowledged after the fault is missing"},
-        "acked_writes": {"value": acked, "lower": acked, "upper": acked, "unit": "writes", "objective": None, "verdict": None, "because": "acknowledged to a client"},
-        "in_doubt_writes": {"value": 7, "lower": 7, "upper": 7, "unit": "writes", "objective": None, "verdict": None, "because": "no answer said whether they happened"},
-        "downtime_s": {"value": d, "lower": d - 0.02, "upper": d + 0.03, "unit": "s", "objective": None, "verdict": None, "because": "all windows below the objective"},
-        "lag_p99_s": {"value": lag, "lower": lag, "upper": lag, "unit": "s", "objective": 5.0, "verdict": "MET", "because": "heartbeats"},
-    }  # fmt: skip
+        "rpo_s": _judged(lost_s, "s", 5.0, "MET", "age of the oldest lost write", upper=lost_s + 0.05),
+        "lost_writes": _judged(lost, "writes", 0, "MISSED" if lost else "MET", f"{lost} are in no surviving store"),
+        "lost_after_fault": _judged(0, "writes", 0, "MET", "no write acknowledged after the fault is missing"),
+        "acked_writes": _judged(acked, "writes", None, None, "acknowledged to a client"),
+        "in_doubt_writes": _judged(7, "writes", None, None, "no answer said whether they happened"),
+        "downtime_s": _judged(d, "s", None, None, "all windows below the objective", upper=d + 0.03),
+        "lag_p99_s": _judged(lag, "s", 5.0, "MET", "heartbeats"),
+    }
     if not script.fault:
         for name in ("rto_s", "rpo_s", "downtime_s"):
             figures[name] |= {
@@ -164,14 +165,20 @@ def verdict(script: Script) -> dict[str, Any]:
                 "verdict": "UNPROVEN",
                 "because": script.reason,
             }
-    steps = [("detect", 0.36), ("dns answer flips", 0.37), ("clients follow", 0.46), ("promotion", 0.83), ("first acknowledged write", 0.97), ("sustained", 1.0)]  # fmt: skip
-    waterfall, since = [], 0.0
-    for phase, share in steps if script.fault else []:
-        gone = phase == script.missing_phase
-        waterfall.append(
-            {"phase": phase, "from_s": None if gone else since, "to_s": None if gone else round(share * d, 3)}
-        )
-        since = since if gone else round(share * d, 3)
+    steps = {
+        "health check unhealthy": 0.36,
+        "dns answer flips": 0.37,
+        "first client on the standby": 0.46,
+        "promotion": 0.83,
+        "first acknowledged write": 0.97,
+        "sustained": 1.0,
+    }
+    waterfall: list[dict[str, Any]] = []
+    since = 0.0
+    for phase, share in steps.items() if script.fault else ():
+        to = None if phase == script.missing_phase else round(share * d, 3)
+        waterfall.append({"phase": phase, "from_s": since, "to_s": to, "note": "no mark of it" if to is None else ""})
+        since = since if to is None else to
     return {
         "scenario": script.name,
         "verdict": script.verdict,
@@ -180,8 +187,15 @@ def verdict(script: Script) -> dict[str, Any]:
         "measurements": figures,
         "waterfall": waterfall,
         "reasons": [script.reason] if script.reason else [],
-        "cohorts": {},
+        "cohorts": {"follower": {"requests": 4000, "failed": 1300, "rto_s": figures["rto_s"]}},
     }
+
+
+def _judged(
+    value: float, unit: str, objective: float | None, verdict: str | None, because: str, *, upper: float | None = None
+) -> dict[str, Any]:
+    bounds = {"value": value, "lower": value if upper is None else max(value - 0.02, 0), "upper": upper or value}
+    return {**bounds, "unit": unit, "objective": objective, "verdict": verdict, "because": because}
 
 
 def facts(run_id: str = "20261124T040000Z-abc123", started: str = "2026-11-24T04:00:00Z") -> dict[str, Any]:
@@ -207,7 +221,9 @@ def facts(run_id: str = "20261124T040000Z-abc123", started: str = "2026-11-24T04
             "s3 replication": "MODEL",
             "client": "REAL",
         },
-        "objectives": {"default": {"rto_s": 15.0, "rpo_s": 5.0, "deadline_s": 1.0, "availability": 0.99}},
+        "objectives": {
+            "default": {"rto_s": 15.0, "rpo_s": 5.0, "deadline_s": 1.0, "availability": 0.99, "lost_writes": 0}
+        },
         "topology_digest": "sha256:5d41402abc4b2a76b9719d911017c592",
     }
 

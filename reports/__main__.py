@@ -1,0 +1,114 @@
+"""`python -m reports build|verify|trend DIR`: reports from records, the manifest's check, figures over all runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from drill.history import UnusableInput
+from reports.build import Tampered, build
+from reports.manifest import PUBLIC_KEY, verify
+from reports.record import load_runs
+from reports.signature import fingerprint, public_key, signing_key
+from reports.table import print_verdicts
+from reports.trend import series_of, trend_table
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; 0 done, 1 a difference or a regression was found, 2 unusable input (one sentence on stderr)."""
+    asked = _parser().parse_args(words)
+    try:
+        return int(asked.command(asked))
+    except UnusableInput as e:
+        print(str(e).replace("\n", " "), file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read the output has had enough of it.
+        sys.stderr.close()
+        return 0
+
+
+def _build(asked: argparse.Namespace) -> int:
+    key = signing_key(asked.key)
+    try:
+        built = build(asked.dir, key, resign=asked.resign)
+    except Tampered as e:
+        for problem in e.problems:
+            print(problem)
+        print(
+            "the records are not what was signed: nothing was built (--resign signs them as they are now)",
+            file=sys.stderr,
+        )
+        return 1
+    print_verdicts(built.run, Console())
+    for note in built.notes:
+        print(note)
+    print(f"built in {asked.dir}, signed by {fingerprint(key)}")
+    return 0
+
+
+def _verify(asked: argparse.Namespace) -> int:
+    trusted = None
+    if asked.public_key is not None:
+        try:
+            trusted = public_key(asked.public_key.read_bytes(), str(asked.public_key))
+        except OSError as e:
+            raise UnusableInput(f"the public key {asked.public_key} cannot be read ({e.strerror})") from e
+    problems = verify(asked.dir, trusted)
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} difference(s): {asked.dir} is not what was signed", file=sys.stderr)
+        return 1
+    key = trusted or public_key((asked.dir / PUBLIC_KEY).read_bytes(), PUBLIC_KEY)
+    whose = "the given key" if trusted else "the key in the run; give --public-key to know whose it is"
+    print(f"{asked.dir}: every file is as signed by {fingerprint(key)} ({whose})")
+    return 0
+
+
+def _trend(asked: argparse.Namespace) -> int:
+    # Drawing takes a second to load; the other commands need not wait for it.
+    from reports.charts.over_runs import trend
+
+    series = series_of(load_runs(asked.dir))
+    if not series:
+        raise UnusableInput(f"{asked.dir} holds no judged run: give the directory that holds the runs (reports/runs)")
+    console = Console()
+    console.print(trend_table(series), highlight=False)
+    try:
+        picture, _ = trend(series, asked.picture or asked.dir / "trend")
+    except OSError as e:
+        raise UnusableInput(f"the picture cannot be written ({e}): give --picture a path you may write") from e
+    regressions = [r for s in series for r in s.regressions]
+    for sentence in regressions:
+        console.print(f"regressed  {sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
+    return 1 if regressions else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="build|verify|trend")
+    one = commands.add_parser(
+        "build", help="pictures, summary.md, report.pdf and a signed manifest, from a run's records"
+    )
+    one.add_argument("dir", type=Path, metavar="DIR", help="a run, such as reports/runs/latest")
+    one.add_argument("--key", type=Path, help="Ed25519 private key (PEM); else DRILL_SIGNING_KEY(_FILE), else your own")
+    one.add_argument("--resign", action="store_true", help="sign records that differ from the manifest there is")
+    one.set_defaults(command=_build)
+    one = commands.add_parser("verify", help="name every file that was changed, added or removed since signing")
+    one.add_argument("dir", type=Path, metavar="DIR", help="a run, such as reports/runs/latest")
+    one.add_argument("--public-key", type=Path, help="the key (PEM) the signature must be of")
+    one.set_defaults(command=_verify)
+    one = commands.add_parser("trend", help="RTO, RPO and lag of every scenario over all runs; 1 where one regressed")
+    one.add_argument("dir", type=Path, metavar="DIR", help="the directory that holds the runs, such as reports/runs")
+    one.add_argument("--picture", type=Path, help="where trend.png and .svg go (default DIR/trend.png)")
+    one.set_defaults(command=_trend)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""What Allure is told of a drill: labels, parameters, a step a phase, pictures and records, and the run's environment.
+
+Results go to the run's `allure-results/`; a report is made of them by `build_html`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import allure as _allure
+
+from reports.record import load_run, load_scenario
+from reports.summary import figure_rows
+from reports.wording import title
+
+PACKAGE = "allure@3.18.0"
+ALLURE: Any = _allure
+"""Allure's API has no types."""
+NOT_STEPS = frozenset({"standing up", "publishing", "tearing down"})
+"""Phases outside the test's body, or in which its attachments are made: Allure files what happens in a step under it."""
+
+CATEGORIES = (
+    {"name": "Missed objective", "matchedStatuses": ["failed"]},
+    {"name": "Unproven: the evidence does not suffice", "matchedStatuses": ["broken"], "messageRegex": r"(?s).*\bUnproven\b.*"},
+    {"name": "Harness fault", "matchedStatuses": ["broken"], "messageRegex": r"(?s)(?!.*\bUnproven\b).*"},
+)  # fmt: skip
+
+
+class Unfinished(Exception):
+    """A phase that the drill did not come out of."""
+
+
+def label_scenario(
+    scenario: str, target: str, pace: float, load: Mapping[str, Any] | None = None, *, severity: str = "critical"
+) -> None:
+    """Label the running test; called outside of Allure it does nothing."""
+    ALLURE.dynamic.epic("Disaster recovery")
+    ALLURE.dynamic.feature(title(scenario))
+    ALLURE.dynamic.title(f"{title(scenario)} on {target} at pace {pace:g}")
+    ALLURE.dynamic.severity(severity)
+    ALLURE.dynamic.tag(target, f"pace-{pace:g}", scenario)
+    ALLURE.dynamic.parameter("target", target)
+    ALLURE.dynamic.parameter("pace", f"{pace:g}")
+    for name, value in (load or {}).items():
+        ALLURE.dynamic.parameter(name, str(value))
+
+
+class PhaseSteps:
+    """An observer of a drill that makes each phase a step of the running test."""
+
+    def __init__(self) -> None:
+        self._open: Any = None
+        self._name = ""
+
+    def phase(self, name: str) -> None:
+        """End the step before and begin this one."""
+        self._end(None)
+        if name not in NOT_STEPS:
+            self._name, self._open = name, ALLURE.step(title(name))
+            self._open.__enter__()
+
+    def update(self, **figures: float | str | None) -> None:
+        """Figures of the moment are for the terminal."""
+
+    def mark(self, event: str, detail: str) -> None:
+        """Marks are attached whole at the end; they also come from threads in which Allure knows no test."""
+
+    def close(self) -> None:
+        """End what is open as broken: the drill did not come out of that phase. Without an open step, nothing."""
+        self._end(Unfinished(f"the drill ended while {self._name}"))
+
+    def _end(self, error: Exception | None) -> None:
+        step, self._open = self._open, None
+        if step is not None:
+            step.__exit__(type(error) if error else None, error, None)
+
+
+def attach_scenario(directory: Path) -> None:
+    """Attach pictures, verdict, marks and the figures as a table to the running test, those that are there."""
+    scenario = load_scenario(directory)
+    ALLURE.dynamic.description(f"**{scenario.verdict}** {scenario.reason}")
+    for name in ("timeline", "waterfall"):
+        if (directory / f"{name}.png").exists():
+            ALLURE.attach.file(str(directory / f"{name}.png"), title(name), ALLURE.attachment_type.PNG)
+    rows = [("Figure", "Value", "Bounds", "Objective", "Verdict", "Because"), *figure_rows(scenario)]
+    ALLURE.attach("\n".join(",".join(_csv(c) for c in row) for row in rows), "Figures", ALLURE.attachment_type.CSV)
+    for name, kind in (("verdict.json", ALLURE.attachment_type.JSON), ("marks.jsonl", ALLURE.attachment_type.TEXT)):
+        if (directory / name).exists():
+            ALLURE.attach.file(str(directory / name), name, kind)
+
+
+def write_environment(run_directory: Path, results: Path | None = None) -> None:
+    """Write environment.properties, executor.json and categories.json into the run's allure-results (or `results`)."""
+    run = load_run(run_directory)
+    results = results or run_directory / "allure-results"
+    results.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "Run": run.run_id,
+        "Target": run.target,
+        "Pace": f"{run.pace:g}",
+        "Started": run.started,
+        "Commit": f"{run.facts.get('commit')}{' (dirty)' if run.facts.get('dirty') else ''}",
+        "Seed": run.facts.get("seed"),
+        "Topology": run.facts.get("topology_digest"),
+        "Python": run.facts.get("python"),
+        "Platform": run.facts.get("platform"),
+    }
+    for kind in ("fidelity", "versions"):
+        found = run.facts.get(kind)
+        facts |= {f"{kind}.{k}": v for k, v in (found if isinstance(found, dict) else {}).items()}
+    lines = [f"{_property_key(k)} = {_property(str(v))}\n" for k, v in facts.items()]
+    (results / "environment.properties").write_text("".join(lines), encoding="utf-8")
+    (results / "executor.json").write_text(json.dumps(_executor(run.run_id), indent=2), encoding="utf-8")
+    (results / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
+
+
+def build_html(results: Path, out: Path) -> str | None:
+    """Make `out` of `results` with Allure 3 where Node has it installed; else (or on failure) a sentence saying why not.
+
+    Nothing is downloaded: `npm install allure@<version>` is the user's decision. Allure's analytics are off.
+    """
+    npx = shutil.which("npx")
+    if npx is None:
+        return f"no allure-report was made: Node's npx is not on PATH, install Node and `npm install -g {PACKAGE}`"
+    environment = {**os.environ, "ALLURE_NO_ANALYTICS": "true"}
+    command = [npx, "--no-install", PACKAGE, "generate", str(results.resolve()), "--output", str(out.resolve())]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return f"no allure-report was made: {e}"
+    if done.returncode == 0 and (out / "index.html").exists():
+        return None
+    if "canceled" in done.stderr or "not found" in done.stderr:
+        return f"no allure-report was made: {PACKAGE} is not installed, run `npm install {PACKAGE}`"
+    last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+    return f"no allure-report was made: allure ended with {done.returncode} ({last})"
+
+
+def _executor(run_id: str) -> dict[str, Any]:
+    """Who ran it; GitHub names itself in the environment (docs.github.com, "Variables reference")."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        server, repository = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+        url = f"{server}/{repository}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}"
+        name = f"{os.environ.get('GITHUB_WORKFLOW', '')} #{os.environ.get('GITHUB_RUN_NUMBER', '')}"
+        return {"name": "GitHub Actions", "type": "github", "buildName": name, "buildUrl": url, "reportName": run_id}
+    return {"name": "local", "type": "local", "buildName": run_id, "reportName": f"DR drill {run_id}"}
+
+
+def _property_key(key: str) -> str:
+    return "".join(f"\\{c}" if c in " :=\\" else c for c in key)
+
+
+def _property(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", " ")
+
+
+def _csv(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\n') else cell
