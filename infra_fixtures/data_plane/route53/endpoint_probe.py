@@ -1,0 +1,132 @@
+"""One look at an endpoint, as one Route 53 health checker takes it.
+
+A TCP connection within 4 s (10 s for TCP checks), a status 2xx or 3xx within 2 s of it, and for string matching the
+string in the first 5,120 bytes of a body that arrives within 2 s more. Certificates are not validated, redirects not
+followed. At pace N these limits are N times shorter, but never under half a second: a busy machine is not an outage.
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import aiohttp
+
+from infra_fixtures.data_plane.route53.health import Endpoint
+
+CONNECT_S = 4.0
+TCP_CONNECT_S = 10.0
+RESPONSE_S = 2.0
+BODY_S = 2.0
+SHORTEST_S = 0.5
+SEARCHED_BYTES = 5120
+DEFAULT_PORTS = {False: 80, True: 443}
+
+NO_CONNECTION = "Failure: The health checker could not establish a connection within the timeout limit."
+NO_RESPONSE = "Failure: The endpoint did not respond within the timeout limit."
+NO_BODY = "Failure: The response body did not arrive within the timeout limit."
+
+Resolve = Callable[[str], str | None]
+
+
+class EndpointProbe:
+    """Looks at endpoints; `resolve` finds the address of a domain name. Use it as an async context manager."""
+
+    def __init__(self, pace: float, resolve: Resolve) -> None:
+        self._pace = pace
+        self._resolve = resolve
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> EndpointProbe:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(self._connected)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=False),
+            timeout=aiohttp.ClientTimeout(total=None, ceil_threshold=3600),
+            trace_configs=[trace],
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def look(self, endpoint: Endpoint, check_id: str) -> str:
+        """What a checker reports: "Success: ..." or "Failure: ..."; never raises."""
+        address = endpoint.ip or self._resolve(endpoint.host or "")
+        if address is None:
+            return f"Failure: DNS resolution failed: no IPv4 address for {endpoint.host}"
+        try:
+            if endpoint.type == "TCP":
+                return await self._tcp(endpoint, address)
+            return await self._http(endpoint, address, check_id)
+        except (aiohttp.ClientError, OSError, ValueError) as e:
+            cause = getattr(e, "os_error", None) or e
+            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            return f"Failure: {reason}. Resolved IP: {address}"
+
+    async def _tcp(self, endpoint: Endpoint, address: str) -> str:
+        try:
+            async with asyncio.timeout(self._limit(TCP_CONNECT_S)):
+                _, writer = await asyncio.open_connection(address, endpoint.port)
+        except TimeoutError:
+            return NO_CONNECTION
+        writer.transport.abort()
+        return "Success: TCP connection established"
+
+    async def _http(self, endpoint: Endpoint, address: str, check_id: str) -> str:
+        assert self._session is not None, "EndpointProbe is an async context manager"
+        stage = SimpleNamespace(limit=asyncio.timeout(self._limit(CONNECT_S)), overdue=NO_CONNECTION)
+        host = endpoint.host or address
+        named = host if endpoint.port == DEFAULT_PORTS[endpoint.tls] else f"{host}:{endpoint.port}"
+        try:
+            async with (
+                stage.limit,
+                self._session.get(
+                    f"{'https' if endpoint.tls else 'http'}://{address}:{endpoint.port}{endpoint.path}",
+                    headers={
+                        "Host": named,
+                        "User-Agent": f"Amazon-Route53-Health-Check-Service (ref {check_id})",
+                        "Accept": "*/*",
+                    },
+                    allow_redirects=False,
+                    server_hostname=endpoint.host if endpoint.tls and endpoint.sni else None,
+                    trace_request_ctx=stage,
+                ) as response,
+            ):
+                said = f"HTTP Status Code {response.status}, {response.reason or ''}".rstrip(", ")
+                if not 200 <= response.status < 400:
+                    return f"Failure: {said}. Resolved IP: {address}"
+                if endpoint.search is None:
+                    return f"Success: {said}"
+                self._next_stage(stage, BODY_S, NO_BODY)
+                if endpoint.search.encode() in await _beginning(response.content):
+                    return f"Success: {said}. Search string found"
+                return f"Failure: {said}. Search string not found in the first {SEARCHED_BYTES} bytes of the body"
+        except TimeoutError:
+            return str(stage.overdue)
+
+    async def _connected(
+        self, session: aiohttp.ClientSession, context: SimpleNamespace, _: aiohttp.TraceConnectionCreateEndParams
+    ) -> None:
+        self._next_stage(context.trace_request_ctx, RESPONSE_S, NO_RESPONSE)
+
+    def _next_stage(self, stage: SimpleNamespace, seconds: float, overdue: str) -> None:
+        stage.overdue = overdue
+        stage.limit.reschedule(asyncio.get_running_loop().time() + self._limit(seconds))
+
+    def _limit(self, seconds: float) -> float:
+        return max(seconds / self._pace, min(seconds, SHORTEST_S))
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    read = b""
+    while len(read) < SEARCHED_BYTES:
+        more = await content.read(SEARCHED_BYTES - len(read))
+        if not more:
+            break
+        read += more
+    return read

@@ -1,0 +1,1 @@
+"""Tests of the Route 53 data plane."""
