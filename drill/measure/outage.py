@@ -34,6 +34,8 @@ NEARLY = math.log(1000)
 first request after the outage is 1 in 300."""
 TELLING = 0.2
 """A good request tells of the end if it speaks for it at least this much as loudly as the clearest one."""
+SIGMAS = 3.0
+"""A kind of request has a failure rate of its own in an outage if it lies this far off the common one."""
 LUCK = 0.03
 """Lucky successes expected in an outage, worth one request of experience."""
 
@@ -106,7 +108,7 @@ def _levels(allowance: float) -> list[float]:
     """Failure rates of the outages looked for, sharpest first, each about a quarter of the one before."""
     mildest = min(MILDEST * allowance, (1.0 + allowance) / 2)
     q, levels = SHARPEST, []
-    while q > mildest:
+    while q > 1.5 * mildest:
         levels.append(q)
         q = 0.5 if q == SHARPEST else q / 4
     return [*levels, mildest]
@@ -190,9 +192,9 @@ def _refined(
     gain = _gains(failed, kind, p, last)
     end = int(np.argmax(np.cumsum(gain)))
     gain = _gains(failed, kind, p, end)
-    likelihood = np.cumsum(gain)
-    end = int(np.argmax(likelihood))
-    near = np.flatnonzero(likelihood >= likelihood[end] - NEARLY)
+    end = int(np.argmax(np.cumsum(gain)))
+    cautious = np.cumsum(_gains(failed, kind, p, end, cautious=True))
+    near = np.flatnonzero(cautious >= cautious[end] - NEARLY)
     telling = np.flatnonzero(gain[end + 1 :] <= TELLING * gain.min()) if gain.min() < 0 else np.empty(0, np.int64)
     good = end + 1 + int(telling[0]) if telling.size else None
     behind = max(int(near[-1]) + 1, good or 0)
@@ -208,14 +210,21 @@ def _refined(
     )
 
 
-def _gains(failed: Bools, kind: npt.NDArray[np.int32], p: float, end: int) -> Floats:
-    """What each request says for "still down" against "up again", as a log-likelihood ratio."""
+def _gains(failed: Bools, kind: npt.NDArray[np.int32], p: float, end: int, *, cautious: bool = False) -> Floats:
+    """What each request says for "still down" against "up again", as a log-likelihood ratio.
+
+    With `cautious`, luck that n requests cannot exclude (the rule of three: 3 / n at 95 %) is allowed for, up to LUCK.
+    """
     head_failed, head_kind = failed[: end + 1], kind[: end + 1]
     q_all = (int(head_failed.sum()) + 1.0) / (head_failed.size + 1.0 + LUCK)
     kinds = int(kind.max()) + 1
     seen = np.bincount(head_kind, minlength=kinds)
     lost = np.bincount(head_kind, weights=head_failed, minlength=kinds)
-    q = np.clip((lost + q_all) / (seen + 1.0), p, 1 - 1e-4)
+    apart = (lost - seen * q_all) ** 2 > SIGMAS**2 * seen * q_all * (1 - q_all)
+    apart |= q_all < 0.5  # what spares most requests spares some kinds wholly
+    q = np.clip(np.where(apart, (lost + q_all) / (seen + 1.0), q_all), p, 1 - 1e-4)
+    if cautious:
+        q = np.maximum(np.minimum(q, 1 - np.minimum(LUCK, 3.0 / (seen + 1.0))), p)
     said: Floats = np.where(failed, np.log(q / p)[kind], (np.log1p(-q) - math.log1p(-p))[kind])
     return said
 
