@@ -6,6 +6,7 @@ import argparse
 import difflib
 import importlib
 import os
+import pkgutil
 import platform
 import sys
 import time
@@ -17,9 +18,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+import benchmarks
 from benchmarks.measuring.figure import Failed, Figure, Skipped
+from drill.history import UnusableInput
 
-FOLDER = Path(__file__).resolve().parent.parent
 WIDTH = 150
 """Columns of the table where there is no terminal to ask."""
 
@@ -36,7 +38,10 @@ class Report:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when every benchmark ran or was skipped, 1 when one failed, 2 for unusable options."""
+    """Run the command line; 0 when every benchmark ran or was skipped, 1 when one failed, 2 for unusable options.
+
+    Ctrl-C ends the benchmark under way and shows what was measured until then; 130.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure what this harness costs and holds."
     )
@@ -61,7 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
-    reports = [_run(name, console) for name in chosen]
+    reports: list[Report] = []
+    interrupted = False
+    try:
+        for name in chosen:
+            reports.append(_run(name, console))
+    except KeyboardInterrupt:
+        interrupted = True
     console.print(_table(reports))
     for report in reports:
         if report.skipped or report.failed:
@@ -69,12 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"{report.benchmark} {what}: {why}", markup=False)
     if said.json is not None:
         said.json.write_bytes(msgspec.json.format(msgspec.json.encode(_as_json(reports)), indent=2) + b"\n")
+    if interrupted:
+        print("interrupted: what had not ended is missing above", file=sys.stderr)
+        return 130
     return 1 if any(r.failed for r in reports) else 0
 
 
 def discovered() -> list[str]:
     """The benchmarks there are: every module of the folder."""
-    return sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
+    found = pkgutil.iter_modules(benchmarks.__path__)
+    return sorted(m.name for m in found if not m.ispkg and not m.name.startswith("_"))
 
 
 def _run(name: str, console: Console) -> Report:
@@ -88,7 +103,7 @@ def _run(name: str, console: Console) -> Report:
             console.print(f"  {figure.name}: {_value(figure)} {_spread(figure)}", markup=False)
     except Skipped as e:
         report.skipped = str(e)
-    except Failed as e:
+    except (Failed, UnusableInput) as e:
         report.failed = str(e)
     except Exception as e:  # the others still run
         report.failed = f"{type(e).__name__}: {e}"
