@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,7 +24,7 @@ def beside(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=work, args=(there, *arguments), daemon=True)
+    process = context.Process(target=_work, args=(work, there, *arguments), daemon=True)
     process.start()
     there.close()
     try:
@@ -38,6 +39,11 @@ def beside(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
         if process.is_alive():
             process.kill()
             process.join()
+
+
+def _work(work: Callable[..., None], there: Connection, *arguments: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the benchmark, which ends this process in its turn
+    work(there, *arguments)
 
 
 def hear(connection: Connection, *, what: str, limit_s: float = LIMIT_S) -> Any:

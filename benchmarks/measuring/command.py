@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = False
     try:
         for name in chosen:
-            reports.append(_run(name, console))
+            reports.append(_run(name, console))  # noqa: PERF401 what an interrupt ends keeps those before it
     except KeyboardInterrupt:
         interrupted = True
     console.print(_table(reports))
