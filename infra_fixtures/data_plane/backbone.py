@@ -38,7 +38,7 @@ from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS as DATABASE
 from infra_fixtures.data_plane.aurora.node import NodeFailure
-from infra_fixtures.data_plane.follow import follow
+from infra_fixtures.data_plane.follow import Backlog, follow
 from infra_fixtures.data_plane.listening import listening
 from infra_fixtures.data_plane.network.conditions import read_request
 from infra_fixtures.data_plane.network.control import link_state
@@ -60,6 +60,7 @@ class Backbone:
         self._site = site
         self._stop = asyncio.Event()
         self._started = False
+        self._backlog = Backlog()
 
     def stop(self) -> None:
         """End `serve`."""
@@ -87,7 +88,9 @@ class Backbone:
             route53 = await parts.enter_async_context(Route53(site))
             self._replicator = await parts.enter_async_context(S3Replicator(site))
             policies = [NetworkPolicy(site, name, {"edge": link}) for name, link in self._regions.edges.items()]
-            following = asyncio.create_task(follow(site, route53, self._aurora, self._replicator, *policies))
+            following = asyncio.create_task(
+                follow(site, route53, self._aurora, self._replicator, *policies, backlog=self._backlog)
+            )
             self._started = True
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -119,8 +122,7 @@ class Backbone:
     async def _ready(self, request: web.Request) -> web.Response:
         if not self._started:
             return _json({"awaited": ["the backbone's own parts"]}, 503)
-        awaited = [f"the process of {r}" for r in self._regions.edges if r not in self._regions.serving]
-        awaited += await self._aurora.awaited()
+        awaited = [*self._backlog.behind, *await self._regions.awaited(), *await self._aurora.awaited()]
         return _json({"awaited": awaited}, 503 if awaited else 200)
 
     async def _state(self, request: web.Request) -> web.Response:
@@ -158,7 +160,9 @@ class Backbone:
             case "freeze":
                 return _stamps(self._supervisor.freeze(region))
             case "thaw":
-                return _stamps(self._supervisor.thaw(region))
+                span = self._supervisor.thaw(region)
+                await self._aurora.thawed(region)
+                return _stamps(span)
         raise web.HTTPNotFound(text=f"a region cannot {action}: it can kill, stop, freeze, thaw or restore")
 
     async def _restore(self, request: web.Request) -> web.Response:

@@ -79,9 +79,29 @@ async def call(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
-async def follow(site: Site, *followers: Follower, slow_poll_s: float = SLOW_POLL_S) -> None:
+class Backlog:
+    """Who has not yet caught up with the changes it was told of: what readiness waits for."""
+
+    def __init__(self) -> None:
+        self._behind: dict[str, int] = {}
+
+    @property
+    def behind(self) -> list[str]:
+        """Names of the followers that still have something to read; the slow poll does not count."""
+        return [name for name, count in self._behind.items() if count]
+
+    def add(self, follower: Follower, count: int) -> None:
+        """A follower has got something to do (1) or is done (-1)."""
+        name = type(follower).__name__
+        self._behind[name] = self._behind.get(name, 0) + count
+
+
+async def follow(
+    site: Site, *followers: Follower, slow_poll_s: float = SLOW_POLL_S, backlog: Backlog | None = None
+) -> None:
     """Keep followers reconciled until cancelled; one that raises is logged and tried again at the next."""
-    desks = [_Desk(f) for f in followers]
+    backlog = Backlog() if backlog is None else backlog
+    desks = [_Desk(f, backlog) for f in followers]
     async with asyncio.TaskGroup() as group:
         group.create_task(_listen(site, desks))
         for desk in desks:
@@ -91,17 +111,32 @@ async def follow(site: Site, *followers: Follower, slow_poll_s: float = SLOW_POL
 class _Desk:
     """One follower's in-tray: changes that arrive while it works are handed over together afterwards."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, backlog: Backlog) -> None:
         self.follower = follower
         self._tray: list[Change] = []
         self._nudge = asyncio.Event()
+        self._backlog = backlog
+        self._behind = False
+        self._fall_behind()  # until the first look at everything
 
     def put(self, change: Change | None) -> None:
         if change is None:
+            self._fall_behind()
             self._nudge.set()
         elif change.service in self.follower.services:
             self._tray.append(change)
+            self._fall_behind()
             self._nudge.set()
+
+    def _fall_behind(self) -> None:
+        if not self._behind:
+            self._behind = True
+            self._backlog.add(self.follower, 1)
+
+    def _catch_up(self) -> None:
+        if self._behind:
+            self._behind = False
+            self._backlog.add(self.follower, -1)
 
     async def work(self, slow_poll_s: float) -> None:
         while True:
@@ -109,6 +144,8 @@ class _Desk:
             changes, self._tray = self._tray, []
             try:
                 await self.follower.reconcile(changes)
+                if not self._nudge.is_set():
+                    self._catch_up()
             except Exception:  # a follower that fails must go on following
                 log.exception("%s could not reconcile", type(self.follower).__name__)
             try:

@@ -1,4 +1,4 @@
-"""A control API's listener: up on entry, gone on exit without waiting for idle connections."""
+"""Where control APIs listen, and their listener: up on entry, gone on exit without waiting for idle connections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from infra_fixtures.site import Address
+from infra_fixtures.site import AWS_PORT, Address, RegionSite
+
+
+def control_address(region: RegionSite) -> Address:
+    """Where a region's process answers the backbone; Runtime APIs share the host on ports from the ephemeral range."""
+    return Address(region.runtime_host, AWS_PORT)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 API Gateway, Lambda, alarms and rules of the region, and the links inside its VPC. The backbone starts it and it dies
 with its region. Its control API (JSON) listens on the region's `runtime_host`:
 
-GET /ready            200 once all serve
+GET /ready            200 when all serve what the API says; else 503 {"awaited": [...]}
 GET /state            links and their connections
 PUT /links/{link}     conditions of a link (see network.conditions); {"active": bool} for whether its endpoint has a role
 """
@@ -23,22 +23,17 @@ from drill.history import UnusableInput
 from infra_fixtures.data_plane.api_gateway import ApiGateway
 from infra_fixtures.data_plane.cloudwatch import CloudWatch
 from infra_fixtures.data_plane.eventbridge import EventBridge
-from infra_fixtures.data_plane.follow import follow
+from infra_fixtures.data_plane.follow import Backlog, follow
 from infra_fixtures.data_plane.lambda_runtime import LambdaService
-from infra_fixtures.data_plane.listening import listening
+from infra_fixtures.data_plane.listening import control_address, listening
 from infra_fixtures.data_plane.network.conditions import read_request
 from infra_fixtures.data_plane.network.control import apply_to_link, link_state
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.data_plane.process_limits import prepare_process
-from infra_fixtures.site import AWS_PORT, Address, RegionSite, Site
+from infra_fixtures.site import RegionSite, Site
 
 log = logging.getLogger(__name__)
-
-
-def control_address(region: RegionSite) -> Address:
-    """Where a region's process answers the backbone; Runtime APIs share the host on ports from the ephemeral range."""
-    return Address(region.runtime_host, AWS_PORT)
 
 
 def inner_links(region: RegionSite) -> dict[str, Link]:
@@ -59,7 +54,8 @@ class RegionProcess:
         self._site = site
         self._region = region
         self._links = inner_links(site.region(region))
-        self._ready = False
+        self._composed = False
+        self._backlog = Backlog()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop`."""
@@ -74,9 +70,11 @@ class RegionProcess:
             watch = await parts.enter_async_context(CloudWatch(site, region, functions.invoke))
             rules = await parts.enter_async_context(EventBridge(site, region, functions.invoke))
             policy = NetworkPolicy(site, region, self._links)
-            following = asyncio.create_task(follow(site, functions, gateway, watch, rules, policy))
+            following = asyncio.create_task(
+                follow(site, functions, gateway, watch, rules, policy, backlog=self._backlog)
+            )
             try:
-                self._ready = True
+                self._composed = True
                 stopping = asyncio.create_task(stop.wait())
                 await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
@@ -92,7 +90,8 @@ class RegionProcess:
         return application
 
     async def _get_ready(self, request: web.Request) -> web.Response:
-        return web.json_response({"ready": self._ready}, status=200 if self._ready else 503)
+        awaited = self._backlog.behind if self._composed else ["its parts"]
+        return web.json_response({"awaited": awaited}, status=503 if awaited else 200)
 
     async def _get_state(self, request: web.Request) -> web.Response:
         return web.json_response({name: link_state(link) for name, link in self._links.items()})

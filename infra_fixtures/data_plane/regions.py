@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import aiohttp
 
 from drill.wait import await_until
+from infra_fixtures.data_plane.listening import control_address
 from infra_fixtures.data_plane.network.conditions import Conditions, ConditionsRequest, Way
 from infra_fixtures.data_plane.network.link import Link
-from infra_fixtures.data_plane.region import control_address
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
 from infra_fixtures.site import Site
 
@@ -43,7 +43,7 @@ class RegionApi(Protocol):
 
 
 class Regions:
-    """Both regions; `serving` are those whose process answers."""
+    """Both regions; `serving` are those whose process has come up and lives."""
 
     def __init__(self, site: Site, supervisor: Supervisor, api: RegionApi, session: aiohttp.ClientSession) -> None:
         self._site = site
@@ -163,12 +163,21 @@ class Regions:
         await self._push_until_taken(region)
         self.serving.add(region)
 
-    async def _answers(self, region: str) -> bool:
+    async def awaited(self) -> list[str]:
+        """What is missing for both regions' processes to serve what the API says."""
+        answers = await asyncio.gather(*(self._awaited_of(region) for region in self.edges))
+        return [word for answer in answers for word in answer]
+
+    async def _awaited_of(self, region: str) -> list[str]:
+        """What a region's process waits for; itself, where it does not answer."""
         try:
             async with asyncio.timeout(PUSH_LIMIT_S), self._session.get(self._control(region) + "/ready") as response:
-                return response.status == 200
+                return [f"{region}: {word}" for word in (await response.json())["awaited"]]
         except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
+            return [f"the process of {region}"]
+
+    async def _answers(self, region: str) -> bool:
+        return not await self._awaited_of(region)
 
     async def _serves(self, region: str) -> bool:
         return region in self.serving

@@ -78,6 +78,7 @@ class Supervisor:
         self._regions = {r.name: self._tree.child(r.name) for r in site.regions}
         self._processes: dict[tuple[str, str], Process] = {}
         self._watchers: list[DeathWatch] = []
+        self._frozen: set[str] = set()
 
     def on_death(self, watcher: DeathWatch) -> None:
         """Call `watcher` from the event loop whenever a process has ended, whoever ended it."""
@@ -86,6 +87,10 @@ class Supervisor:
     def process(self, region: str, name: str) -> Process | None:
         """The process of that name, the last one started; None where none was."""
         return self._processes.get((region, name))
+
+    def frozen(self, region: str) -> bool:
+        """Whether a whole region is frozen: what is started in it stands still as well."""
+        return region in self._frozen
 
     def processes(self) -> list[Process]:
         """Every process started and not replaced since."""
@@ -179,6 +184,8 @@ class Supervisor:
         tree = self._tree_of(region, name)
         began = time.monotonic_ns()
         tree.thaw()
+        if name is None:
+            self._frozen.discard(region)
         for process in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, process.stop_signal)
@@ -195,6 +202,8 @@ class Supervisor:
         """Stop the processes where they stand; the kernel still accepts connections for them."""
         began = time.monotonic_ns()
         self._tree_of(region, name).freeze()
+        if name is None:
+            self._frozen.add(region)
         instant = Span(began, time.monotonic_ns())
         self._events.record("frozen", _subject(region, name))
         return instant
@@ -203,6 +212,8 @@ class Supervisor:
         """Let frozen processes go on."""
         began = time.monotonic_ns()
         self._tree_of(region, name).thaw()
+        if name is None:
+            self._frozen.discard(region)
         instant = Span(began, time.monotonic_ns())
         self._events.record("thawed", _subject(region, name))
         return instant

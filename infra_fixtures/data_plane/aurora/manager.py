@@ -54,6 +54,7 @@ class AuroraManager:
         pg_uid: int | None,
     ) -> None:
         self._site = site
+        self._supervisor = supervisor
         self._admin = admin
         self.events = EventLog(Path(site.work_dir) / "aurora.events.jsonl")
         nodes = {r.name: Node(site, r, supervisor, pg_bin, pg_uid) for r in site.regions}
@@ -103,6 +104,13 @@ class AuroraManager:
             how = await self.pair.rejoin(region)
             await self._observe(region, "available")
         return how
+
+    async def thawed(self, region: str) -> None:
+        """A region goes on after it was frozen: if its writer was fenced meanwhile, it follows the new one now."""
+        async with self._turn:
+            if region in self._owned and region in self.pair.meant_down and not self.pair.nodes[region].running:
+                await self._rejoin_fenced(region)
+                await self._observe(region, "available")
 
     async def awaited(self) -> list[str]:
         """What is still missing for the pair to serve; empty when it streams."""
@@ -206,11 +214,15 @@ class AuroraManager:
         self._members.add(source)
         self._members.discard(target)
         await self._admin.complete_global(joined.id, transfer.target_arn, "available")
-        if back:
-            try:
-                await self.pair.rejoin(source, handed_over=not transfer.loses_data)
-            except (NodeFailure, WaitTimeout) as e:
-                log.error("%s could not rejoin: %s", source, e)
+        if back and not self._supervisor.frozen(source):
+            await self._rejoin_fenced(source, handed_over=not transfer.loses_data)
+
+    async def _rejoin_fenced(self, region: str, *, handed_over: bool = False) -> None:
+        """Let a writer that we stopped ourselves follow the new one."""
+        try:
+            await self.pair.rejoin(region, handed_over=handed_over)
+        except (NodeFailure, WaitTimeout) as e:
+            log.error("%s could not rejoin: %s", region, e)
 
     async def _report(self, view: View) -> None:
         for region in view.clusters:
