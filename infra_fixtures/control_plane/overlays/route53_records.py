@@ -1,7 +1,7 @@
 """ChangeResourceRecordSets as Route 53 takes it: a batch is applied whole or not at all, and no set contradicts another.
 
 moto takes two PRIMARY records of one name, health checks that do not exist and half of a batch; it deletes every
-record that shares a SetIdentifier, whatever its name.
+record that shares a SetIdentifier, whatever its name; the SOA of a new zone is not readable.
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
 """
 
@@ -29,6 +29,13 @@ Identity = tuple[str, str, str]
 def apply(site: Site) -> None:
     """Mend moto's record sets."""
     replaces(Route53Backend, "change_resource_record_sets")(_change)
+    replaces(RecordSet, "resource_records")(property(_resource_records))
+
+
+def _resource_records(self: RecordSet) -> list[dict[str, Any]] | None:
+    """The values of a record set; moto keeps the SOA it makes for a new zone in another shape than all others."""
+    records: list[Any] = self.records or []
+    return [r if isinstance(r, dict) else {"Value": r} for r in records] or None
 
 
 def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determini
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -64,8 +65,8 @@ class EndpointProbe:
                 return await self._tcp(endpoint, address)
             return await self._http(endpoint, address, check_id)
         except (aiohttp.ClientError, OSError, ValueError) as e:
-            cause = getattr(e, "os_error", None) or e
-            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            number = e.errno if isinstance(e, OSError) else None
+            reason = os.strerror(number) if number else str(e) or type(e).__name__
             return f"Failure: {reason}. Resolved IP: {address}"
 
     async def _tcp(self, endpoint: Endpoint, address: str) -> str:

@@ -174,8 +174,10 @@ class Tables:
         """The SOA of a negative answer: its TTL is what the absence may be cached for (RFC 2308)."""
         group = zone.groups.get(zone.name, {}).get("SOA")
         values, ttl = (group[0].values, group[0].ttl_s) if group else ((DEFAULT_SOA,), DEFAULT_SOA_TTL_S)
-        minimum = int(values[0].split()[-1])
-        return RRset(zone.name, "SOA", self._ttl(min(ttl, minimum)), values)
+        minimum = values[0].split()[-1]
+        if not minimum.isdigit():  # the API lets an owner write what is no SOA
+            values, minimum = (DEFAULT_SOA,), "86400"
+        return RRset(zone.name, "SOA", self._ttl(min(ttl, int(minimum))), values)
 
     def _aws_soa(self, name: str) -> tuple[RRset, ...]:
         origin = name.partition(".")[2]
