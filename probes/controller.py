@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -37,12 +38,12 @@ class Controller:
                         recorder.mark("controller.invoked", self._function, event["message"].strip(), at_ns)
             self._world.wait_for_change(frozenset({"logs"}), LOOK_AT_LEAST_EVERY_S)
 
-    def _events(self, since_ms: int) -> list[dict[str, str | int]]:
+    def _events(self, since_ms: int) -> list[dict[str, Any]]:
         try:
             answer = self._logs.filter_log_events(
                 logGroupName=f"/aws/lambda/{self._function}", startTime=since_ms, interleaved=True
             )
         except (BotoCoreError, ClientError):
             return []  # the log group appears with the first invocation
-        events: list[dict[str, str | int]] = answer["events"]
+        events: list[dict[str, Any]] = answer["events"]
         return events

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import random
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from drill.evidence import Judgement
-from drill.objective import load_objectives, objective_tables
-from reports.live import Live
-from reports.publish import publish_run, publish_scenario
-from reports.table import print_verdicts
-from traffic.runner import LoadGenerator
 
+from drill.evidence import Judgement
 from drill.history import UnusableInput
+from drill.objective import load_objectives, objective_tables
 from drill.run import Drill
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
@@ -37,8 +32,19 @@ from probes.replication_lag import ReplicationLag
 from probes.steady_state import await_steady_state
 from probes.survivors import read_survivors
 from reports import allure as allure_report
+from reports.live import Live
+from reports.manifest import write as write_manifest
+from reports.observers import Several
+from reports.pdf import write_pdf
+from reports.pictures import draw
+from reports.record import load_run, load_scenario
 from reports.run_directory import RunDirectory
+from reports.signature import signing_key
+from reports.summary import write_summary
+from reports.table import print_verdicts
+from reports.terminal import real_console
 from traffic.load import Load, Service
+from traffic.runner import LoadGenerator
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
 """The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
@@ -58,7 +64,6 @@ class GameDay:
     runs_dir: Path
     seed: int
     run: RunDirectory
-    live: Live
     described: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -85,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(e)) from e
     config.option.allure_report_dir = config.option.allure_report_dir or str(run.allure_results)
     config.option.xmlpath = config.option.xmlpath or str(run.junit)
-    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, random.randrange(2**31), run, Live())
+    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, random.randrange(2**31), run)
     signal.signal(signal.SIGTERM, _interrupt)
 
 
@@ -96,10 +101,15 @@ def game_day(request: pytest.FixtureRequest) -> GameDay:
 
 
 @pytest.fixture
-def world(game_day: GameDay, request: pytest.FixtureRequest) -> Iterator[World]:
+def live(request: pytest.FixtureRequest) -> Iterator[Live]:
+    """What a person sees of this scenario while it plays."""
+    with Live(real_console(request.config), _scenario(request)) as shown:
+        yield shown
+
+
+@pytest.fixture
+def world(game_day: GameDay, live: Live) -> Iterator[World]:
     """A fresh two-region system, torn down afterwards whatever happens."""
-    game_day.live.begin(_scenario(request))
-    game_day.live.phase("standing up")
     with standing(
         game_day.target, pace=game_day.pace, runs_dir=game_day.runs_dir, run_id=game_day.run.run_id
     ) as stands:
@@ -107,11 +117,11 @@ def world(game_day: GameDay, request: pytest.FixtureRequest) -> Iterator[World]:
             _describe(game_day, stands)
         await_steady_state(stands)
         yield stands
-        game_day.live.phase("tearing down")
+        live.phase("tearing down")
 
 
 @pytest.fixture
-def drill(game_day: GameDay, world: World, request: pytest.FixtureRequest) -> Drill:
+def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRequest) -> Iterator[Drill]:
     """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
     scenario = _scenario(request)
     directory = game_day.run.scenario(scenario)
@@ -129,11 +139,12 @@ def drill(game_day: GameDay, world: World, request: pytest.FixtureRequest) -> Dr
         await_steady_state(world)
 
     def publish(judgement: Judgement) -> None:
-        publish_scenario(game_day.run.path, directory)
+        draw(load_scenario(directory), load_run(game_day.run.path))
         allure_report.attach_scenario(directory)
 
     allure_report.label_scenario(scenario, game_day.target, game_day.pace, dataclasses.asdict(load))
-    return Drill(
+    steps = allure_report.PhaseSteps()
+    yield Drill(
         scenario=scenario,
         directory=directory,
         t0_ns=t0_ns,
@@ -144,10 +155,11 @@ def drill(game_day: GameDay, world: World, request: pytest.FixtureRequest) -> Dr
         ],
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
-        observer=game_day.live,
+        observer=Several(live, steps),
         publish=publish,
         context={"target": game_day.target, "pace": game_day.pace},
     )
+    steps.close()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -160,21 +172,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write what the whole run leaves: summary, PDF, manifest."""
-    game_day = session.config.stash.get(GAME_DAY, None)
-    if game_day is not None:
-        game_day.live.close()
-
-
-@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The verdict table, and where the records are."""
     game_day = config.stash.get(GAME_DAY, None)
     if game_day is None or not (game_day.run.path / "run.json").exists():
         return
-    print_verdicts(game_day.run.path, sys.__stdout__)
-    publish_run(game_day.run.path)
+    run = load_run(game_day.run.path)
+    print_verdicts(run, real_console(config))
+    write_summary(run)
+    write_pdf(run)
+    write_manifest(game_day.run.path, signing_key())
+    terminalreporter.write_line(f"records and reports: {game_day.run.path} (judge them again: python -m drill judge)")
 
 
 def _plays_scenarios(config: pytest.Config) -> bool:
