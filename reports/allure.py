@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -24,6 +25,11 @@ ALLURE: Any = _allure
 """Allure's API has no types."""
 NOT_STEPS = frozenset({"standing up", "publishing", "tearing down"})
 """Phases outside the test's body, or in which its attachments are made: Allure files what happens in a step under it."""
+
+TRACKER = re.compile(
+    r"<script[^>]*googletagmanager[^>]*></script>|<script\b[^>]*>(?:(?!</script>).)*\bgtag\(.*?</script>", re.DOTALL
+)
+"""What Allure's own page would tell Google whenever a report is read."""
 
 CATEGORIES = (
     {"name": "Missed objective", "matchedStatuses": ["failed"]},
@@ -134,7 +140,9 @@ def build_html(results: Path, out: Path) -> str | None:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     except (OSError, subprocess.TimeoutExpired) as e:
         return f"no allure-report was made: {e}"
-    if done.returncode == 0 and (out / "index.html").exists():
+    index = out / "index.html"
+    if done.returncode == 0 and index.exists():
+        index.write_text(TRACKER.sub("", index.read_text(encoding="utf-8")), encoding="utf-8")
         return None
     if "canceled" in done.stderr or "not found" in done.stderr:
         return f"no allure-report was made: {PACKAGE} is not installed, run `npm install {PACKAGE}`"

@@ -21,13 +21,14 @@ def seconds(value: float | None) -> str:
         return "-" + seconds(-value)
     if value == 0:
         return "0 s"
-    if value < 0.01:
+    # Each limit is where rounding would carry into a digit too many: 9.996 s is 10.0 s, not 10.00 s.
+    if value < 0.00995:
         return f"{value * 1000:.1f} ms"
-    if value < 1:
+    if value < 0.9995:
         return f"{value * 1000:.0f} ms"
-    if value < 10:
+    if value < 9.995:
         return f"{value:.2f} s"
-    if value < 600:
+    if value < 599.95:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest:02d} s"

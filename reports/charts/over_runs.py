@@ -89,6 +89,7 @@ def _dots(axes: Axes, series: Series, name: str) -> None:
         [f"{series.points[i].run.started_at:%d %b %H:%M}" for i in axes.get_xticks().astype(int)], fontsize=7
     )
     axes.tick_params(axis="y", labelsize=7.5)
-    sides = ("left", "right") if len(at) > 1 else ("left",)
-    for words, side in zip(axes.get_xticklabels(), sides, strict=True):
-        words.set_horizontalalignment(side)
+    labels = axes.get_xticklabels()
+    labels[0].set_horizontalalignment("left")
+    if len(labels) > 1:
+        labels[-1].set_horizontalalignment("right")

@@ -83,7 +83,12 @@ def _extent(history: History, buckets: Buckets | None, zero: float) -> tuple[flo
 
 
 def _rates(
-    figure: Figure, axes: Axes, buckets: Buckets | None, zero: float, regions: tuple[str, ...], recovered: float | None
+    figure: Figure,
+    axes: Axes,
+    buckets: Buckets | None,
+    zero: float,
+    regions: tuple[str, ...],
+    recovered: float | None,
 ) -> None:
     axes.set_ylabel("requests / s")
     if buckets is None:

@@ -102,12 +102,12 @@ def history(script: Script) -> History:
     )
     objects = samples.with_columns(subject=pl.lit("s3"), value=pl.col("value") * 12 + 0.05)
     return History(
-        ops=pl.concat([ops, receipts]).select(list(OPS_SCHEMA)).cast(OPS_SCHEMA),  # type: ignore[arg-type]
+        ops=pl.concat([ops, receipts]).select(list(OPS_SCHEMA)).cast(OPS_SCHEMA),
         marks=tuple(marks(script)),
-        samples=pl.concat([samples, objects]).cast(SAMPLES_SCHEMA),  # type: ignore[arg-type]
+        samples=pl.concat([samples, objects]).cast(SAMPLES_SCHEMA),
         survivors=kept.select(store=pl.lit("aurora"), key="key", copies=pl.lit(1), at_ns=pl.lit(int(end * NS))).cast(
             SURVIVORS_SCHEMA
-        ),  # type: ignore[arg-type]
+        ),
     )
 
 

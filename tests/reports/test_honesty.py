@@ -1,0 +1,39 @@
+"""What a run does not prove is said by every report, whoever wrote the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.honesty import fidelity, fidelity_statement, not_proven
+from reports.record import load_run
+from tests.reports.outage import GAMEDAY, write_run
+
+
+def test_pace_fidelity_and_unproven_scenarios_are_told(tmp_path: Path) -> None:
+    """Faster timers, models and emulators, and what came out UNPROVEN each have their sentence."""
+    told = " ".join(not_proven(load_run(write_run(tmp_path))))
+    for words in ("10 times faster", "aurora (a pair of PostgreSQL 16", "control plane (moto)", "nothing_broken"):
+        assert words in told
+
+
+def test_the_target_s_own_words_are_used_where_it_has_some(tmp_path: Path) -> None:
+    """A target knows best what it cannot prove; what holds for every drill is added."""
+    told = not_proven(load_run(write_run(tmp_path, GAMEDAY[:1], not_proven=["that AWS behaves so"])))
+    assert told[0] == "That AWS behaves so."
+    assert told[-1].startswith("Any failure other")
+
+
+def test_a_silent_record_is_not_taken_for_real(tmp_path: Path) -> None:
+    """Where fidelity is missing or a word nobody knows, nothing is called REAL."""
+    silent = load_run(write_run(tmp_path / "a", (), fidelity={}))
+    assert "take none of them for real" in fidelity_statement(silent)
+    assert any("does not say" in s for s in not_proven(silent))
+    odd = load_run(write_run(tmp_path / "b", (), fidelity={"aurora": "genuine"}))
+    assert fidelity(odd) == [("aurora", "UNKNOWN", "")]
+
+
+def test_aws_at_its_own_pace_has_no_model_to_excuse(tmp_path: Path) -> None:
+    """On AWS only what every drill leaves open remains."""
+    run = load_run(write_run(tmp_path, GAMEDAY[:1], target="aws", pace=1, fidelity={"aurora": "REAL"}))
+    assert len(not_proven(run)) == 1
+    assert fidelity_statement(run) == "REAL: aurora."
