@@ -41,6 +41,14 @@ def gather(marks: Iterable[Mark], zero_s: float, span_s: float) -> list[tuple[fl
     return sorted(told)
 
 
+def few(told: list[tuple[float, str]], most: int) -> tuple[list[tuple[float, str]], int]:
+    """At most `most` of them, and how many are left out: the first of each event stays, then what comes earliest."""
+    firsts = {text.partition(" ")[0]: (at, text) for at, text in sorted(told, reverse=True)}
+    first = sorted(firsts.values())
+    kept = (first + [x for x in sorted(told) if x not in first])[:most]
+    return sorted(kept), len(told) - len(kept)
+
+
 def pack(told: list[tuple[float, str]], start_s: float, end_s: float, characters: int) -> list[Label]:
     """Give each label a row; `characters` is how many fit the whole width.
 

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from drill.history import NS, History
 from reports.charts import look
 from reports.charts.buckets import Buckets, bucket
-from reports.charts.lanes import Label, gather, pack
+from reports.charts.lanes import Label, few, gather, pack
 from reports.wording import seconds
 
 LANE_IN = 0.19
 CHARACTERS = 132
+MOST_LABELS = 18
 
 
 def timeline(
@@ -42,7 +43,9 @@ def timeline(
     healed = history.first_mark("fault.healed")
     zero = fault.at_ns / NS if fault else (float(buckets.edges_s[0]) if buckets else 0.0)
     start, end = _extent(history, buckets, zero)
-    labels = pack(gather(history.marks or (), zero, end - start), start, end, CHARACTERS)
+    told, left_out = few(gather(history.marks or (), zero, end - start), MOST_LABELS)
+    labels = pack(told, start, end, CHARACTERS)
+    subtitle += f" ({left_out} more marks in marks.jsonl)" if left_out else ""
     rows = 1 + max((x.row for x in labels), default=-1)
     with look.style():
         head, lanes = 0.78, rows * LANE_IN + 0.08

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drill.history import NS, History, Mark, Op, Outcome
 from reports.charts import timeline, waterfall
 from reports.charts.buckets import bucket
-from reports.charts.lanes import gather, pack
+from reports.charts.lanes import few, gather, pack
 from reports.record import Figure, Phase
 from tests.reports.outage import GAMEDAY, history
 
@@ -89,6 +89,16 @@ def test_the_same_mark_seen_by_many_is_told_once() -> None:
     later = Mark(9 * NS, "health_check.unhealthy", "us-east-1")
     told = gather([*many, later, Mark(0, "drill.baseline")], 0.0, 20.0)
     assert [text for _, text in told] == ["health_check.unhealthy us-east-1 ×16", "health_check.unhealthy us-east-1"]
+
+
+def test_a_flapping_drill_keeps_the_first_of_each_event() -> None:
+    """Hundreds of marks leave a picture that can be read, and it says how many it left out."""
+    told = [(float(i), f"dns.answer {i % 2}") for i in range(300)] + [(299.5, "promotion.end us-west-2")]
+    kept, left_out = few(told, 18)
+    assert len(kept) == 18
+    assert left_out == 283
+    assert (299.5, "promotion.end us-west-2") in kept
+    assert few(told[:3], 18) == (told[:3], 0)
 
 
 def test_a_timeline_is_drawn_the_same_from_the_same_records(tmp_path: Path) -> None:
