@@ -125,6 +125,7 @@ class WalkedTree:
     def __init__(self, name: str, roots: dict[str, set[int]] | None = None) -> None:
         self._name = name
         self._roots = {} if roots is None else roots
+        self._killed: set[int] = set()
 
     @property
     def name(self) -> str:
@@ -145,8 +146,8 @@ class WalkedTree:
 
     def kill(self) -> None:
         """SIGKILL all that are found, stopped first so that none starts another."""
-        members = self._stopped()
-        _signal(members, signal.SIGKILL)
+        self._killed = self._stopped()
+        _signal(self._killed, signal.SIGKILL)
 
     def freeze(self) -> None:
         """SIGSTOP all."""
@@ -157,8 +158,11 @@ class WalkedTree:
         _signal(self._members(), signal.SIGCONT)
 
     def alive(self) -> bool:
-        """Whether any process of the tree lives (a zombie does not)."""
-        return bool(self._members())
+        """Whether any process of the tree lives (a zombie does not).
+
+        A killed one that is not yet gone may have lost its parent, and so what shows that it belongs here.
+        """
+        return any(_lives(pid) for pid in self._killed) or bool(self._members())
 
     def remove(self) -> None:
         """Forget the roots."""
@@ -211,6 +215,13 @@ class WalkedTree:
         for word in environment.split(b"\0"):
             if word.startswith(mark):
                 return self._covers(word[len(mark) :].decode(errors="replace"))
+        return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
         return False
 
 

@@ -17,7 +17,6 @@ from drill.history import UnusableInput
 
 BIN_VARIABLE = "DRILL_PG_BIN"
 UNPRIVILEGED = "nobody"
-UNPRIVILEGED_UID = 65534
 NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "pg_controldata")
 RUN_LIMIT_S = 20.0
 
@@ -40,8 +39,9 @@ def locate(work_dir: Path) -> tuple[Path, int | None]:
     if why and not named:
         pg_bin = _copied(pg_bin.parent, work_dir / "postgresql") / "bin"
         why = _trouble(pg_bin, uid)
+    name = _name(uid)
     if why:
-        user = "this user" if uid is None else f"the unprivileged user {_name(uid)} (PostgreSQL refuses root)"
+        user = name if uid is None else f"the unprivileged user {name} (PostgreSQL refuses root)"
         raise UnusableInput(
             f"PostgreSQL in {pg_bin} cannot be run by {user}: {why}; make it readable for everyone, or set {BIN_VARIABLE}"
         )
@@ -58,17 +58,22 @@ def _from_wheel() -> Path:
 
 
 def _unprivileged_uid() -> int:
-    try:
-        return pwd.getpwnam(UNPRIVILEGED).pw_uid
-    except KeyError:
-        return UNPRIVILEGED_UID
+    """nobody, or else any user but root."""
+    users = {user.pw_name: user.pw_uid for user in pwd.getpwall() if user.pw_uid != 0}
+    if not users:
+        raise UnusableInput("PostgreSQL refuses to run as root, and this machine has no other user: add one")
+    return users.get(UNPRIVILEGED, min(users.values()))
 
 
-def _name(uid: int) -> str:
+def _name(uid: int | None) -> str:
+    """The user's name; initdb needs one as well."""
+    uid = os.geteuid() if uid is None else uid
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(uid)
+        raise UnusableInput(
+            f"user id {uid} has no name on this machine, which PostgreSQL's initdb needs: add it to /etc/passwd"
+        ) from None
 
 
 def _trouble(pg_bin: Path, uid: int | None) -> str:
