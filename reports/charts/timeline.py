@@ -45,7 +45,6 @@ def timeline(
     start, end = _extent(history, buckets, zero)
     told, left_out = few(gather(history.marks or (), zero, end - start), MOST_LABELS)
     labels = pack(told, start, end, CHARACTERS)
-    subtitle += f" ({left_out} more marks in marks.jsonl)" if left_out else ""
     rows = 1 + max((x.row for x in labels), default=-1)
     with look.style():
         head, lanes = 0.78, rows * LANE_IN + 0.08
@@ -68,7 +67,8 @@ def timeline(
         for axes in (rate, slow):
             axes.tick_params(labelbottom=False)
         _inset(figure, (rate, slow, lag))
-        lag.set_xlabel("seconds since the fault took effect" if fault else "seconds since the first request")
+        since = "seconds since the fault took effect" if fault else "seconds since the first request"
+        lag.set_xlabel(since + (f"   ({left_out} more marks in marks.jsonl)" if left_out else ""))
         look.heading(figure, title, subtitle, verdict=verdict)
         try:
             return look.save(figure, base)
