@@ -59,6 +59,13 @@ class Admin:
         """username, password and database as CreateDBCluster was given them; a secondary has its primary's."""
         return await self._ask("GET", f"rds/{region}/clusters/{cluster_id}/credentials")
 
+    async def cloudwatch_feed(self, region: str, after: int) -> dict[str, Any]:
+        """What was put into a region's CloudWatch, and which alarms changed state, after entry number `after`.
+
+        `entries` in order and the number of the `last` one; the control plane holds the most recent ones only.
+        """
+        return await self._ask("GET", f"cloudwatch/{region}/feed/{after}")
+
     async def complete_global(self, global_id: str, writer_arn: str, status: str = "available") -> None:
         """Say that a switchover or failover of a global cluster is done and who writes now."""
         await self._ask("PUT", f"rds/global/{global_id}", {"writer_arn": writer_arn, "status": status})

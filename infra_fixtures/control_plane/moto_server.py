@@ -32,6 +32,7 @@ OVERLAYS: dict[str, Sequence[str]] = {
     "route53": ("route53_health", "route53_records"),
     "awslambda": ("lambda_code", "lambda_capacity"),
     "kms": ("kms_keys",),
+    "cloudwatch": ("cloudwatch_feed",),
     "s3": ("s3_encryption",),
 }
 """By moto's name of a service, the overlay modules that mend it."""
