@@ -247,7 +247,7 @@ class S3Replicator:
         """Read every bucket's rules; those met without a change that told of them hold from now on."""
         began = time.monotonic_ns() if self._read_once else 0
         self._read_once = True
-        s3 = client(self._site, "s3", self._site.primary.name)
+        s3 = await call(client, self._site, "s3", self._site.primary.name)
         names = [b["Name"] for b in (await call(s3.list_buckets))["Buckets"]]
         for name in names:
             if name not in self._homes:

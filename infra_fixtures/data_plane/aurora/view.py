@@ -56,12 +56,13 @@ class View:
 async def look(site: Site) -> View:
     """Read it; botocore's errors pass through."""
     regions = [r.name for r in site.regions]
+    apis = [await call(client, site, "rds", name) for name in regions]
     answers = await asyncio.gather(
-        *(call(client(site, "rds", name).describe_db_clusters) for name in regions),
-        *(call(client(site, "rds", name).describe_db_instances) for name in regions),
+        *(call(api.describe_db_clusters) for api in apis),
+        *(call(api.describe_db_instances) for api in apis),
     )
     # read last: a cluster that was already there is then already known as a member, and not taken for one of its own
-    joined = _global((await call(client(site, "rds", regions[0]).describe_global_clusters))["GlobalClusters"])
+    joined = _global((await call(apis[0].describe_global_clusters))["GlobalClusters"])
     clusters: dict[str, Cluster] = {}
     for name, described, instances in zip(regions, answers[:2], answers[2:], strict=True):
         found = [_cluster(name, c, instances["DBInstances"]) for c in described["DBClusters"]]

@@ -76,7 +76,7 @@ class VpcReader:
         functions: Placement | None = self._answers["functions"]
         if functions is None:
             return Vpc(None, None, {}, {}, frozenset())
-        ec2 = client(self._site, "ec2", self._region)
+        ec2 = await call(client, self._site, "ec2", self._region)
         await self._refresh(
             {
                 "groups": lambda: ec2.describe_security_groups()["SecurityGroups"],
