@@ -79,10 +79,11 @@ def measure() -> Iterator[Figure]:
             raise Failed("the wall clock was set during the drill, so the loop's times say nothing: run it again")
         drilled = _drilled(runs_dir, log)
         looks = read_looks(looks_file.read_text(), before_ns + told.t0_ns)
-        yield from _compared(drilled, outage_around(looks, drilled.fault_ns, drilled.end_ns))
+        yield from compared(drilled, outage_around(looks, drilled.fault_ns, drilled.end_ns))
 
 
-def _compared(drilled: Drilled, outage: Outage) -> Iterator[Figure]:
+def compared(drilled: Drilled, outage: Outage) -> Iterator[Figure]:
+    """Both in figures; raises Failed where the intervals do not overlap."""
     shortest, longest = outage.seconds
     lower, value, upper = drilled.rto_s
     middle = (shortest + longest) / 2
@@ -193,13 +194,13 @@ def _drilled(runs_dir: Path, log: Path) -> Drilled:
     return Drilled(
         verdict=verdict["verdict"],
         rto_s=(rto["lower"], rto["value"], rto["upper"]),
-        cache_s=_cache_s(marks, fault.at_ns),
+        cache_s=kept_by_cache_s(marks, fault.at_ns),
         fault_ns=fault.at_ns,
         end_ns=end.at_ns,
     )
 
 
-def _cache_s(marks: Sequence[Mark], fault_ns: int) -> float:
+def kept_by_cache_s(marks: Sequence[Mark], fault_ns: int) -> float:
     """For how long nothing but a cached DNS answer kept the drill's clients from the standby."""
     flipped, learned = _changed(marks, "dns.answer", fault_ns), _changed(marks, "client.dns_answer", fault_ns)
     if flipped is None or learned is None:
