@@ -106,6 +106,8 @@ class Plan:
     must_bite: bool = True
     feel_s: float = 6.0
     """How long to wait for the fault to be felt before concluding that it was not."""
+    expect: Verdict = Verdict.MET
+    """What must come out: a drill that checks the harness itself expects UNPROVEN, and fails if it passes."""
 
 
 @dataclass(slots=True)
@@ -130,7 +132,10 @@ class Drill:
     _survivors: list[Survivor] | None = None
 
     def run(self, fault: AbstractContextManager[Effect], plan: Plan | None = None) -> Judgement:
-        """Run the drill and return its judgement; raise AssertionError when MISSED and Unproven when UNPROVEN.
+        """Run the drill and return its judgement.
+
+        Raises AssertionError when MISSED and Unproven when UNPROVEN, unless the plan expects just that; then anything
+        else is an AssertionError.
 
         Whatever ends it (an interrupt too), the fault is healed and the records so far are written.
         """
@@ -151,7 +156,7 @@ class Drill:
             self.traffic.stop()
             history = self.history()
             history.save(self.directory)
-        return self._conclude(history)
+        return self._conclude(history, plan)
 
     def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
         """Note an event, now or at `at_ns` (time.monotonic_ns()), and show it."""
@@ -273,13 +278,16 @@ class Drill:
             self.mark("probe.died", "traffic", failure)
         return bool(failure)
 
-    def _conclude(self, history: History) -> Judgement:
+    def _conclude(self, history: History, plan: Plan) -> Judgement:
         judgement = judge(history, self.objectives)
-        judgement.write(self.directory / "verdict.json", scenario=self.scenario, **self.context)
+        context = {"scenario": self.scenario, **self.context, "expected": str(plan.expect)}
+        judgement.write(self.directory / "verdict.json", **context)
         self._phase("publishing")
         self.publish(judgement)
+        if judgement.verdict is plan.expect:
+            return judgement
+        if plan.expect is not Verdict.MET:
+            raise AssertionError(f"{plan.expect} was to come out, but it is {judgement.sentence()}")
         if judgement.verdict is Verdict.MISSED:
             raise AssertionError(judgement.sentence())
-        if judgement.verdict is Verdict.UNPROVEN:
-            raise Unproven(judgement.sentence())
-        return judgement
+        raise Unproven(judgement.sentence())

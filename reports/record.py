@@ -62,11 +62,18 @@ class Scenario:
     figures: dict[str, Figure] = field(default_factory=dict)
     waterfall: tuple[Phase, ...] = ()
     reasons: tuple[str, ...] = ()
+    expected: str = "MET"
+    """What the scenario says must come out; a drill of the harness itself expects UNPROVEN."""
     cohorts: dict[str, Cohort] = field(default_factory=dict)
 
     def figure(self, name: str) -> Figure:
         """The figure of that name; one that was never judged is all unknown."""
         return self.figures.get(name, Figure())
+
+    @property
+    def as_intended(self) -> bool:
+        """Whether what came out is what had to."""
+        return self.verdict == self.expected
 
     @property
     def reason(self) -> str:
@@ -177,6 +184,7 @@ def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
         name=str(said.get("scenario", directory.name)),
         directory=directory,
         verdict=worst([said.get("verdict")]),
+        expected=str(said.get("expected", "MET")),
         pace=_number(said.get("pace"), path, "pace", run.pace if run else 1.0),
         target=str(said.get("target", run.target if run else "unknown")),
         figures=figures,
