@@ -1,6 +1,6 @@
 """One look at an endpoint, as one Route 53 health checker takes it.
 
-A TCP connection within 4 s (10 s for TCP checks), a status 2xx or 3xx within 2 s of it, and for string matching the
+A connection, with its TLS, within 4 s (10 s for TCP checks), a status 2xx or 3xx within 2 s of it, and for string matching the
 string in the first 5,120 bytes of a body that arrives within 2 s more. Certificates are not validated, redirects not
 followed. At pace N these limits are N times shorter, but never under half a second: a busy machine is not an outage.
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -64,6 +65,8 @@ class EndpointProbe:
             if endpoint.type == "TCP":
                 return await self._tcp(endpoint, address)
             return await self._http(endpoint, address, check_id)
+        except (aiohttp.ClientSSLError, ssl.SSLError) as e:
+            return f"Failure: TLS handshake failed: {e}. Resolved IP: {address}"
         except (aiohttp.ClientError, OSError, ValueError) as e:
             number = e.errno if isinstance(e, OSError) else None
             reason = os.strerror(number) if number else str(e) or type(e).__name__
@@ -116,6 +119,8 @@ class EndpointProbe:
         self._next_stage(context.trace_request_ctx, RESPONSE_S, NO_RESPONSE)
 
     def _next_stage(self, stage: SimpleNamespace, seconds: float, overdue: str) -> None:
+        if stage.limit.expired():  # too late, in this very moment
+            return
         stage.overdue = overdue
         stage.limit.reschedule(asyncio.get_running_loop().time() + self._limit(seconds))
 

@@ -83,18 +83,21 @@ class Route53:
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Read what may have changed, and answer and watch accordingly."""
-        everything = not changes
-        own = [c for c in changes if c.service == "route53" and c.action != "_HealthCheckObserved"]
+        own = [c.action for c in changes if c.service == "route53" and c.action != "_HealthCheckObserved"]
+        checks = not changes or any("HealthCheck" in action for action in own)
+        zones = not changes or any("HealthCheck" not in action for action in own)
         alarms = any(c.service == "cloudwatch" and c.action in ALARM_CHANGES for c in changes)
-        if everything or own:
-            zones, checks = await asyncio.gather(call(self._read_zones), call(self._read_checks))
-            self.tables.replace(zones)
-            self._states.configure(read_health_check(c) for c in checks)
+        # What was not touched is not read: a fault bites as many milliseconds sooner.
+        if checks:
+            self._states.configure(read_health_check(c) for c in await call(self._read_checks))
             self._checkers.watch(self._states.checks.values())
             for check in self._states.checks.values():
                 self._states.votes[check.id] = self._checkers.votes(check.id)
-        if everything or own or alarms:
+        if zones:
+            self.tables.replace(await call(self._read_zones))
+        if checks or alarms:
             await self._read_alarms()
+        if checks or zones or alarms:
             self._settle()
 
     def _voted(self, check_id: str, votes: list[bool]) -> None:

@@ -8,12 +8,14 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drill.wait import await_until
+from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.cloudwatch import CloudWatch
 from infra_fixtures.data_plane.events import read_events
 from infra_fixtures.data_plane.follow import follow
@@ -65,6 +67,7 @@ class World:
         datum = {
             "MetricName": "PrimaryHealthy",
             "Dimensions": [{"Name": "Region", "Value": "us-east-1"}],
+            "Timestamp": datetime.now(UTC),
             "Value": value,
             "StorageResolution": 1,
         }
@@ -203,6 +206,30 @@ def test_changing_an_alarm_keeps_its_state(run: Run) -> None:
         assert len(world.invoked) == 1
 
     run(scenario)
+
+
+def test_the_feed_keeps_stamps_and_order(control_plane: Site, aws_client: AwsClient) -> None:
+    """What was put comes back with its own time, to the millisecond, and only once; unknown numbers give nothing."""
+    cloudwatch = aws_client("cloudwatch", "us-east-1")
+    stamp = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    data = [
+        {"MetricName": "M", "Timestamp": stamp, "Values": [1.0, 2.0], "Counts": [3.0, 1.0]},
+        {"MetricName": "M", "StatisticValues": {"SampleCount": 4, "Sum": 8, "Minimum": 1, "Maximum": 5}},
+    ]
+
+    async def read(after: int) -> dict[str, Any]:
+        async with Admin(control_plane) as admin:
+            return await admin.cloudwatch_feed("us-east-1", after)
+
+    before = asyncio.run(read(0))["last"]
+    cloudwatch.put_metric_data(Namespace="N", MetricData=data)
+    found = asyncio.run(read(before))
+    assert found["last"] == before + 3
+    sets = [(e["count"], e["sum"], e["min"], e["max"]) for e in found["entries"]]
+    assert sets == [(3.0, 3.0, 1.0, 1.0), (1.0, 2.0, 2.0, 2.0), (4.0, 8.0, 1.0, 5.0)]
+    assert found["entries"][0]["at"] == pytest.approx(stamp.timestamp(), abs=0.001)
+    assert abs(found["entries"][2]["at"] - time.time()) < 5
+    assert asyncio.run(read(found["last"]))["entries"] == []
 
 
 async def _true(value: object) -> bool:

@@ -101,6 +101,16 @@ def test_refused_and_unresolvable_say_so(site: Site) -> None:
     assert asyncio.run(look(watched(1), None)).startswith("Failure: DNS resolution failed")
 
 
+def test_https_to_a_plain_port_says_that_tls_failed(site: Site) -> None:
+    """A wrong scheme is a failed handshake, not an error of the operating system."""
+
+    async def ask() -> str:
+        async with Endpoint(site.primary.edge.host) as endpoint:
+            return await look(watched(endpoint.port, "HTTPS"), endpoint.host)
+
+    assert asyncio.run(ask()).startswith("Failure: TLS handshake failed")
+
+
 def test_tcp_succeeds_on_connection_alone(site: Site) -> None:
     """A TCP check wants a connection and nothing more."""
 

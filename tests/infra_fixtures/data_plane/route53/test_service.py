@@ -154,6 +154,35 @@ def test_a_dying_endpoint_fails_over_and_back(run: Callable[[Scenario], None]) -
     run(scenario)
 
 
+def test_checkers_go_where_the_health_check_says_and_rest_when_disabled(run: Callable[[Scenario], None]) -> None:
+    """UpdateHealthCheck moves the checkers to another port by a name of the zone; Disabled ends their requests."""
+
+    async def scenario(world: World) -> None:
+        host = world.site.primary.edge.host
+        async with Endpoint(host) as first, Endpoint(host) as second:
+            record = {"Name": "east", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": host}]}
+            await asyncio.to_thread(world.change, "CREATE", record)
+            name = f"east.{world.zone}"
+            check = await asyncio.to_thread(world.check, FullyQualifiedDomainName=name, Port=first.port)
+            await await_until(lambda: _well(world, check, 3), what="three checkers to succeed", timeout_s=3)
+            assert first.asked[0] == ("/", f"{name}:{first.port}")
+            await asyncio.to_thread(world.api.update_health_check, HealthCheckId=check, Port=second.port)
+
+            async def moved() -> bool:
+                return len(second.asked) >= 3
+
+            await await_until(moved, what="the checkers to move", timeout_s=2)
+            await asyncio.to_thread(world.api.update_health_check, HealthCheckId=check, Disabled=True)
+            second.status = 503
+            await asyncio.sleep(0.25)
+            asked = len(first.asked), len(second.asked)
+            await asyncio.sleep(1.2)
+            assert (len(first.asked), len(second.asked)) == asked
+            assert world.route53.healthy(check)
+
+    run(scenario)
+
+
 def test_inverting_a_health_check_fails_over_at_once(run: Callable[[Scenario], None]) -> None:
     """UpdateHealthCheck with Inverted is a fault without any endpoint: answered within 250 ms, and taken back so too."""
 
