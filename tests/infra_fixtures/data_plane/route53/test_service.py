@@ -36,6 +36,13 @@ class World:
         self._resolver.nameservers = [site.dns.host]
         self._resolver.port = site.dns.port
 
+    async def warm(self) -> bool:
+        """Whether the API answers as fast as it will: a new control plane imports its services for some seconds."""
+        began = time.monotonic()
+        for _ in range(3):
+            await asyncio.to_thread(self.api.list_health_checks)
+        return time.monotonic() - began < 0.1
+
     def change(self, action: str, *records: dict[str, Any]) -> None:
         """ChangeResourceRecordSets of names in the zone."""
         changes = [{"Action": action, "ResourceRecordSet": {**r, "Name": f"{r['Name']}.{self.zone}"}} for r in records]
@@ -92,7 +99,9 @@ def run(control_plane: Site, aws_client: AwsClient) -> Callable[[Scenario], None
         async with Route53(control_plane, seed="1") as route53:
             following = asyncio.create_task(follow(control_plane, route53))
             try:
-                yield World(control_plane, route53, aws_client)
+                made = World(control_plane, route53, aws_client)
+                await await_until(made.warm, what="the control plane to have warmed up", timeout_s=20)
+                yield made
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -108,7 +117,7 @@ def run(control_plane: Site, aws_client: AwsClient) -> Callable[[Scenario], None
 
 
 def test_a_change_of_records_is_answered_within_250_ms(run: Callable[[Scenario], None]) -> None:
-    """From ChangeResourceRecordSets' return to the new answer; the median, as a new control plane still warms up."""
+    """The median time from ChangeResourceRecordSets' return to the new answer."""
 
     async def scenario(world: World) -> None:
         took_s = []
