@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import sys
@@ -67,8 +68,10 @@ class RegionProcess:
             await parts.enter_async_context(listening(self._application(), control_address(site.region(region))))
             functions = await parts.enter_async_context(LambdaService(site, region))
             gateway = await parts.enter_async_context(ApiGateway(site, region, functions))
-            watch = await parts.enter_async_context(CloudWatch(site, region, functions.invoke))
-            rules = await parts.enter_async_context(EventBridge(site, region, functions.invoke))
+            # SNS and EventBridge invoke asynchronously, with Lambda's own retries.
+            later = functools.partial(functions.invoke, asynchronous=True)
+            watch = await parts.enter_async_context(CloudWatch(site, region, later))
+            rules = await parts.enter_async_context(EventBridge(site, region, later))
             policy = NetworkPolicy(site, region, self._links)
             following = asyncio.create_task(
                 follow(site, functions, gateway, watch, rules, policy, backlog=self._backlog)
