@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins: tuple[str, ...] = ()
+pytest_plugins = ("scenarios.stage",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -34,6 +34,7 @@ OVERLAYS: dict[str, Sequence[str]] = {
     "kms": ("kms_keys",),
     "cloudwatch": ("cloudwatch_feed",),
     "s3": ("s3_encryption",),
+    "apigateway": ("api_gateway_domains",),
 }
 """By moto's name of a service, the overlay modules that mend it."""
 

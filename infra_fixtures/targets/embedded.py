@@ -22,7 +22,7 @@ from botocore.config import Config
 from drill.history import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
-from infra_fixtures.provision import Deployed, migrate, provision
+from infra_fixtures.provision import Deployed, arm, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.lease import lease
@@ -209,9 +209,17 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             processes.append(_spawn(site, "infra_fixtures.data_plane.backbone", "backbone"))
             _await_control_plane(site, processes)
             changes.start()
-            deployed = provision(_Clients(site), topology, run_id)
+            clients = _Clients(site)
+            deployed = provision(
+                clients,
+                topology,
+                run_id,
+                is_final=lambda host: host.startswith(f"{held.network}."),
+                health_url=lambda region, api: (site.region(region).edge.url, api.host),
+            )
             _await_data_plane(site, processes)
-            migrate(_Clients(site), deployed)
+            migrate(clients, deployed)
+            arm(clients, topology, deployed)
             yield Embedded(site, journal, deployed, changes)
         finally:
             changes.stop()

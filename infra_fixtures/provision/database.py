@@ -1,0 +1,218 @@
+"""The database layer: an encrypted Aurora global database (primary and secondary cluster) and its user's secret."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drill.wait import wait_until
+from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.identity import Key
+from infra_fixtures.provision.naming import Names
+from infra_fixtures.provision.network import Network
+from infra_fixtures.topology import DATABASE_GROUP, POSTGRES, RegionPlan, Topology
+
+AVAILABLE = "available"
+AVAILABLE_WITHIN_S = 2400.0
+"""A global database takes AWS some 20 minutes."""
+GONE_WITHIN_S = 2400.0
+BACKUP_DAYS = 1
+NO_CLUSTER = ("DBClusterNotFoundFault", "DBClusterNotFound")
+NO_INSTANCE = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The database user's secret: its ARN by region, and the password, which goes into no record."""
+
+    arns: Mapping[str, str]
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A region's cluster as RDS describes it."""
+
+    id: str
+    arn: str
+    instance_id: str
+    writer: str
+    reader: str
+    port: int
+
+
+def secret(primary: Any, topology: Topology, names: Names, keys: Mapping[str, Key]) -> Secret:
+    """The secret in the primary and its replica in the standby, each under its region's key."""
+    home, replica = topology.region_names
+    name = names.of("database")
+    held = unless("ResourceNotFoundException", primary.get_secret_value, SecretId=name)
+    if held is None:
+        password = secrets.token_urlsafe(24)
+        made = primary.create_secret(
+            Name=name,
+            Description=f"database user of drill {names.run_id}",
+            KmsKeyId=keys[home].arn,
+            SecretString=json.dumps({"username": topology.database_user, "password": password}),
+            Tags=names.tag_list("secret"),
+            AddReplicaRegions=[{"Region": replica, "KmsKeyId": keys[replica].arn}],
+        )
+        arn = str(made["ARN"])
+    else:
+        password, arn = json.loads(held["SecretString"])["password"], str(held["ARN"])
+    return Secret({home: arn, replica: arn.replace(f":{home}:", f":{replica}:")}, password)
+
+
+def subnet_group(rds: Any, names: Names, network: Network) -> str:
+    """The private subnets as RDS wants them; the group's name."""
+    name = names.of("private")
+    unless(
+        "DBSubnetGroupAlreadyExists",
+        rds.create_db_subnet_group,
+        DBSubnetGroupName=name,
+        DBSubnetGroupDescription=f"private subnets of drill {names.run_id}",
+        SubnetIds=list(network.private),
+        Tags=names.tag_list("private"),
+    )
+    return name
+
+
+def global_cluster(rds: Any, topology: Topology, names: Names) -> None:
+    """The global cluster, empty; it is asked for in the primary's region."""
+    unless(
+        "GlobalClusterAlreadyExistsFault",
+        rds.create_global_cluster,
+        GlobalClusterIdentifier=names.global_cluster,
+        Engine=topology.engine,
+        EngineVersion=topology.engine_version,
+        StorageEncrypted=True,
+    )
+
+
+def cluster(
+    rds: Any, topology: Topology, plan: RegionPlan, names: Names, *, network: Network, own: Key, password: str | None
+) -> None:
+    """A region's cluster and its instance: the global cluster's primary where a password is given, else a secondary."""
+    group = subnet_group(rds, names, network)
+    owner: dict[str, Any] = {}
+    if password is not None:
+        owner = {
+            "MasterUsername": topology.database_user,
+            "MasterUserPassword": password,
+            "DatabaseName": topology.database,
+        }
+    unless(
+        "DBClusterAlreadyExistsFault",
+        rds.create_db_cluster,
+        DBClusterIdentifier=names.cluster(plan.name),
+        GlobalClusterIdentifier=names.global_cluster,
+        Engine=topology.engine,
+        EngineVersion=topology.engine_version,
+        StorageEncrypted=True,
+        KmsKeyId=own.arn,
+        Port=POSTGRES,
+        DBSubnetGroupName=group,
+        VpcSecurityGroupIds=[network.groups[DATABASE_GROUP]],
+        BackupRetentionPeriod=BACKUP_DAYS,
+        Tags=names.tag_list(f"cluster-{plan.name}"),
+        **owner,
+    )
+    unless(
+        "DBInstanceAlreadyExists",
+        rds.create_db_instance,
+        DBInstanceIdentifier=names.instance(plan.name),
+        DBClusterIdentifier=names.cluster(plan.name),
+        DBInstanceClass=plan.capacity.instance_class,
+        Engine=topology.engine,
+        Tags=names.tag_list(f"instance-{plan.name}"),
+    )
+
+
+def await_cluster(rds: Any, names: Names, region: str, is_final: Callable[[str], bool]) -> Cluster:
+    """The cluster once it is available and its endpoints are those that will last; raises WaitTimeout."""
+
+    def ready() -> dict[str, Any] | None:
+        found = rds.describe_db_clusters(DBClusterIdentifier=names.cluster(region))["DBClusters"][0]
+        ends = (found.get("Endpoint"), found.get("ReaderEndpoint"))
+        return found if found["Status"] == AVAILABLE and all(e and is_final(e) for e in ends) else None
+
+    found = wait_until(ready, what=f"the cluster of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=0.05)
+    assert found is not None
+    return Cluster(
+        id=found["DBClusterIdentifier"],
+        arn=found["DBClusterArn"],
+        instance_id=names.instance(region),
+        writer=found["Endpoint"],
+        reader=found["ReaderEndpoint"],
+        port=int(found["Port"]),
+    )
+
+
+def tear_down(clients: Mapping[str, Any], names: Names) -> None:
+    """Delete the global database whole; `clients` are RDS by region. Waits until the clusters are gone."""
+    for region, rds in clients.items():
+        found = unless(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region))
+        if found is not None:
+            unless(NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True)
+    _dissolve(clients, names)
+    for region, rds in clients.items():
+        wait_until(
+            lambda rds=rds, region=region: (  # type: ignore[misc]
+                unless(NO_INSTANCE, rds.describe_db_instances, DBInstanceIdentifier=names.instance(region)) is None
+            ),
+            what=f"the instance of {region} to be deleted",
+            timeout_s=GONE_WITHIN_S,
+            every_s=0.5,
+        )
+        unless(NO_CLUSTER, rds.delete_db_cluster, DBClusterIdentifier=names.cluster(region), SkipFinalSnapshot=True)
+    for region, rds in clients.items():
+        wait_until(
+            lambda rds=rds, region=region: (  # type: ignore[misc]
+                unless(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region)) is None
+            ),
+            what=f"the cluster of {region} to be deleted",
+            timeout_s=GONE_WITHIN_S,
+            every_s=0.5,
+        )
+        unless("DBSubnetGroupNotFoundFault", rds.delete_db_subnet_group, DBSubnetGroupName=names.of("private"))
+
+
+def tear_down_secret(primary: Any, names: Names, replica: str) -> None:
+    """Delete the secret and its replica at once, without a recovery window."""
+    name = names.of("database")
+    held = unless("ResourceNotFoundException", primary.describe_secret, SecretId=name)
+    if held is None:
+        return
+    if held.get("ReplicationStatus"):
+        primary.remove_regions_from_replication(SecretId=name, RemoveReplicaRegions=[replica])
+    primary.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
+    """Take the members out of the global cluster, readers first, and delete it."""
+    rds = next(iter(clients.values()))
+    found = unless(
+        "GlobalClusterNotFoundFault", rds.describe_global_clusters, GlobalClusterIdentifier=names.global_cluster
+    )
+    if found is None:
+        return
+    members = found["GlobalClusters"][0]["GlobalClusterMembers"]
+    for member in sorted(members, key=lambda m: bool(m["IsWriter"])):
+        arn = str(member["DBClusterArn"])
+        clients[arn.split(":")[3]].remove_from_global_cluster(
+            GlobalClusterIdentifier=names.global_cluster, DbClusterIdentifier=arn
+        )
+        wait_until(
+            lambda arn=arn: all(  # type: ignore[misc]
+                m["DBClusterArn"] != arn
+                for m in rds.describe_global_clusters(GlobalClusterIdentifier=names.global_cluster)["GlobalClusters"][0][
+                    "GlobalClusterMembers"
+                ]
+            ),
+            what=f"{arn} to leave the global cluster",
+            timeout_s=GONE_WITHIN_S,
+            every_s=0.5,
+        )
+    rds.delete_global_cluster(GlobalClusterIdentifier=names.global_cluster)

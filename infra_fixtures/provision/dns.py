@@ -1,0 +1,134 @@
+"""The DNS layer: hosted zone, a health check for each region's endpoint, PRIMARY and SECONDARY failover records.
+
+The records are aliases of the custom domain's regional names; an alias has no TTL of its own, clients are given that of
+its target, 60 s for API Gateway (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-choosing-alias-non-alias.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.api import Api
+from infra_fixtures.provision.naming import Names
+from infra_fixtures.topology import Topology
+
+APEX = frozenset({"NS", "SOA"})
+"""What a zone is born with and dies with."""
+
+
+def zone(route53: Any, topology: Topology, names: Names) -> str:
+    """The run's hosted zone; its id, without the "/hostedzone/" before it."""
+    found = _zone_of(route53, topology, names)
+    if found is None:
+        made = route53.create_hosted_zone(
+            Name=topology.zone,
+            CallerReference=names.of("zone"),
+            HostedZoneConfig={"Comment": f"drill {names.run_id}"},
+        )
+        found = _bare(made["HostedZone"]["Id"])
+        route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=found, AddTags=names.tag_list("zone"))
+    return found
+
+
+def health_check(route53: Any, topology: Topology, names: Names, region: str, api: Api) -> str:
+    """The health check of a region's own endpoint, past any failover; its id."""
+    found = _checks_of(route53, names).get(region)
+    if found is not None:
+        return found
+    settings: dict[str, Any] = {
+        "Type": topology.edge_scheme.upper(),
+        "FullyQualifiedDomainName": api.host,
+        "Port": topology.edge_port,
+        "ResourcePath": f"/{topology.stage}{topology.health_check.path}",
+        "RequestInterval": topology.health_check.interval_s,
+        "FailureThreshold": topology.health_check.failure_threshold,
+    }
+    if topology.edge_scheme == "https":
+        settings["EnableSNI"] = True
+    made = route53.create_health_check(CallerReference=_reference(names, region, api), HealthCheckConfig=settings)
+    identity = str(made["HealthCheck"]["Id"])
+    route53.change_tags_for_resource(
+        ResourceType="healthcheck", ResourceId=identity, AddTags=names.tag_list(f"health-{region}")
+    )
+    return identity
+
+
+def failover_records(
+    route53: Any, topology: Topology, zone_id: str, apis: Mapping[str, Api], checks: Mapping[str, str]
+) -> str:
+    """The two records of the API's name, in one change; the name as Route 53 keeps it."""
+    name = f"{topology.api_name}."
+    wanted = [
+        {
+            "Name": name,
+            "Type": "A",
+            "SetIdentifier": region,
+            "Failover": role,
+            "HealthCheckId": checks[region],
+            "AliasTarget": {
+                "HostedZoneId": apis[region].domain_zone,
+                "DNSName": f"{apis[region].domain_target}.",
+                "EvaluateTargetHealth": False,
+            },
+        }
+        for region, role in zip(topology.region_names, ("PRIMARY", "SECONDARY"), strict=True)
+    ]
+    held = {r.get("SetIdentifier"): r for r in _records(route53, zone_id) if r["Name"] == name}
+    changed = [r for r in wanted if not _same(r, held.get(r["SetIdentifier"]))]
+    if changed:
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": r} for r in changed]
+        route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+    return name
+
+
+def tear_down(route53: Any, topology: Topology, names: Names) -> None:
+    """Delete the run's zone with its records, then its health checks."""
+    zone_id = _zone_of(route53, topology, names)
+    if zone_id is not None:
+        records = [r for r in _records(route53, zone_id) if r["Type"] not in APEX]
+        if records:
+            changes = [{"Action": "DELETE", "ResourceRecordSet": r} for r in records]
+            route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+        route53.delete_hosted_zone(Id=zone_id)
+    for check in _checks_of(route53, names).values():
+        unless("NoSuchHealthCheck", route53.delete_health_check, HealthCheckId=check)
+
+
+def _zone_of(route53: Any, topology: Topology, names: Names) -> str | None:
+    """The zone of that name whose caller reference is the run's: names of zones are not unique."""
+    for page in route53.get_paginator("list_hosted_zones").paginate():
+        for found in page["HostedZones"]:
+            if found["Name"] == topology.zone and found.get("CallerReference") == names.of("zone"):
+                return _bare(found["Id"])
+    return None
+
+
+def _checks_of(route53: Any, names: Names) -> dict[str, str]:
+    """The run's health checks by region: the caller reference tells them apart, and it cannot be changed."""
+    found = {}
+    for page in route53.get_paginator("list_health_checks").paginate():
+        for check in page["HealthChecks"]:
+            reference = str(check["CallerReference"])
+            if reference.startswith(f"{names.run_id}/"):
+                found[reference.split("/")[1]] = str(check["Id"])
+    return found
+
+
+def _reference(names: Names, region: str, api: Api) -> str:
+    """At most 64 characters, never used before for another check: a deleted check's reference is not free again."""
+    return f"{names.run_id}/{region}/{api.id}"
+
+
+def _records(route53: Any, zone_id: str) -> list[dict[str, Any]]:
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+    return [r for page in pages for r in page["ResourceRecordSets"]]
+
+
+def _same(wanted: Mapping[str, Any], held: Mapping[str, Any] | None) -> bool:
+    return held is not None and all(held.get(k) == v for k, v in wanted.items())
+
+
+def _bare(identity: str) -> str:
+    return identity.rpartition("/")[2]
