@@ -103,6 +103,8 @@ class Plan:
     """How long the drill watches, in seconds, and whether the fault must be felt by clients for the drill to count."""
 
     baseline_s: float = 5.0
+    warm_up_s: float = 20.0
+    """How long service may take to become steady under load before the baseline begins."""
     must_bite: bool = True
     feel_s: float = 6.0
     """How long to wait for the fault to be felt before concluding that it was not."""
@@ -206,12 +208,27 @@ class Drill:
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
         self.traffic.start()
+        self._warm_up(plan)
         self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s")
         end = time.monotonic() + plan.baseline_s
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY_S, left))
             self._show(None)
             self._check_traffic()
+
+    def _warm_up(self, plan: Plan) -> None:
+        """Let the first requests start what starts on demand; where service does not become steady, the proof says so."""
+        limit = time.monotonic() + plan.warm_up_s
+        steady_since: float | None = None
+        while (now := time.monotonic()) < limit and not self._check_traffic():
+            share = self._show(None).share_good
+            if share is None or share < self.objectives.availability:
+                steady_since = None
+            elif steady_since is None:
+                steady_since = now
+            elif now - steady_since >= self.objectives.window_s:
+                return
+            time.sleep(LOOK_EVERY_S)
 
     def _note_effect(self, effect: Effect) -> None:
         for earlier in effect.earlier:

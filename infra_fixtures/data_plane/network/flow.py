@@ -131,6 +131,9 @@ class _End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # asyncio sets this only where the socket was made with an explicit protocol number, which accepted ones are not;
+        # without it Nagle and delayed acknowledgements add 40 ms to every exchange of several small messages.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._flow.dark:
             self.darken()
         early, self._early = self._early, []
