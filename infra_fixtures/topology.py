@@ -271,8 +271,8 @@ def embedded_topology(pace: float) -> Topology:
     Timers that stand in the AWS API keep AWS's values and are sped up by the data plane; the canary's own, which no
     AWS API knows, are divided by `pace` here.
     """
-    full = msgspec.structs.replace(FULL, reserved_concurrency=24, scaling_max=16)
-    down = msgspec.structs.replace(SCALED_DOWN, reserved_concurrency=6, scaling_max=3)
+    full = msgspec.structs.replace(FULL, reserved_concurrency=200, scaling_max=16)
+    down = msgspec.structs.replace(SCALED_DOWN, reserved_concurrency=50, scaling_max=4)
     canary = Canary()
     return msgspec.structs.replace(
         warm_standby(
