@@ -123,9 +123,7 @@ def scaling(autoscaling: Any, lambda_: Any, plan: RegionPlan, names: Names) -> N
         )
 
 
-def permit(
-    lambda_: Any, name: str, statement: str, principal: str, source_arn: str, *, alias: bool = False
-) -> None:
+def permit(lambda_: Any, name: str, statement: str, principal: str, source_arn: str, *, alias: bool = False) -> None:
     """Let an AWS service invoke a function for one source."""
     qualifier = {"Qualifier": ALIAS} if alias else {}
     unless(

@@ -138,7 +138,9 @@ def await_cluster(rds: Any, names: Names, region: str, is_final: Callable[[str],
         ends = (found.get("Endpoint"), found.get("ReaderEndpoint"))
         return found if found["Status"] == AVAILABLE and all(e and is_final(e) for e in ends) else None
 
-    found = wait_until(ready, what=f"the cluster of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=0.05)
+    found = wait_until(
+        ready, what=f"the cluster of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=0.05
+    )
     assert found is not None
     return Cluster(
         id=found["DBClusterIdentifier"],
@@ -155,7 +157,9 @@ def tear_down(clients: Mapping[str, Any], names: Names) -> None:
     for region, rds in clients.items():
         found = unless(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region))
         if found is not None:
-            unless(NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True)
+            unless(
+                NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True
+            )
     _dissolve(clients, names)
     for region, rds in clients.items():
         wait_until(
@@ -207,9 +211,9 @@ def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
         wait_until(
             lambda arn=arn: all(  # type: ignore[misc]
                 m["DBClusterArn"] != arn
-                for m in rds.describe_global_clusters(GlobalClusterIdentifier=names.global_cluster)["GlobalClusters"][0][
-                    "GlobalClusterMembers"
-                ]
+                for m in rds.describe_global_clusters(GlobalClusterIdentifier=names.global_cluster)["GlobalClusters"][
+                    0
+                ]["GlobalClusterMembers"]
             ),
             what=f"{arn} to leave the global cluster",
             timeout_s=GONE_WITHIN_S,

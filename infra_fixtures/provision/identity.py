@@ -62,9 +62,7 @@ def roles(iam: Any, topology: Topology, names: Names, keys: Mapping[str, Key]) -
         },
         controller=_role(iam, names, "controller", LAMBDA, _controller_policy(names, primary, standby, account)),
         canary=_role(iam, names, "canary", LAMBDA, _canary_policy(topology, names, standby, account)),
-        replication=_role(
-            iam, names, "replication", S3, _replication_policy(names, primary, standby, account, keys)
-        ),
+        replication=_role(iam, names, "replication", S3, _replication_policy(names, primary, standby, account, keys)),
     )
 
 
@@ -74,7 +72,12 @@ def let_controller_steer(iam: Any, names: Names, health_check_id: str) -> None:
         iam,
         names.of("controller"),
         "steer",
-        [_allow(["route53:GetHealthCheck", "route53:UpdateHealthCheck"], f"arn:aws:route53:::healthcheck/{health_check_id}")],
+        [
+            _allow(
+                ["route53:GetHealthCheck", "route53:UpdateHealthCheck"],
+                f"arn:aws:route53:::healthcheck/{health_check_id}",
+            )
+        ],
     )
 
 
@@ -139,7 +142,8 @@ def _orders_policy(names: Names, region: str, account: str, own: Key) -> list[di
             "*",
         ),
         _allow(
-            ["secretsmanager:GetSecretValue"], f"arn:aws:secretsmanager:{region}:{account}:secret:{names.of('database')}-*"
+            ["secretsmanager:GetSecretValue"],
+            f"arn:aws:secretsmanager:{region}:{account}:secret:{names.of('database')}-*",
         ),
         _allow(["s3:PutObject"], f"arn:aws:s3:::{names.bucket(region, account)}/receipts/*"),
         _allow(["kms:Decrypt", "kms:GenerateDataKey"], own.arn),
@@ -153,9 +157,7 @@ def _controller_policy(names: Names, primary: str, standby: str, account: str) -
     return [
         _logs(standby, account, names.controller),
         _allow(["rds:DescribeGlobalClusters"], [global_cluster, *clusters.values()]),
-        _allow(
-            ["rds:SwitchoverGlobalCluster", "rds:FailoverGlobalCluster"], [global_cluster, *clusters.values()]
-        ),
+        _allow(["rds:SwitchoverGlobalCluster", "rds:FailoverGlobalCluster"], [global_cluster, *clusters.values()]),
         _allow(["rds:DescribeDBClusters"], clusters[primary]),
         _allow(["rds:DescribeDBInstances"], f"arn:aws:rds:{primary}:{account}:db:*"),
         _allow(["lambda:InvokeFunction"], f"arn:aws:lambda:{primary}:{account}:function:{names.orders}"),

@@ -26,7 +26,9 @@ def log_groups(logs: Any, topology: Topology, names: Names, functions: Iterable[
     """A log group for each function, with a retention; their names."""
     groups = tuple(names.log_group(f) for f in functions)
     for group in groups:
-        made = unless("ResourceAlreadyExistsException", logs.create_log_group, logGroupName=group, tags=names.tags("log"))
+        made = unless(
+            "ResourceAlreadyExistsException", logs.create_log_group, logGroupName=group, tags=names.tags("log")
+        )
         if made is not None:
             logs.put_retention_policy(logGroupName=group, retentionInDays=topology.log_retention_days)
     return groups

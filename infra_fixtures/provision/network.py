@@ -47,7 +47,13 @@ def build(ec2: Any, topology: Topology, plan: RegionPlan, names: Names) -> Netwo
     private = tuple(subnets[s.name] for s in topology.subnets if not s.public)
     gateway = _gateway(parts)
     public_table = _route_table(parts, "public", public)
-    unless("RouteAlreadyExists", ec2.create_route, RouteTableId=public_table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    unless(
+        "RouteAlreadyExists",
+        ec2.create_route,
+        RouteTableId=public_table,
+        DestinationCidrBlock="0.0.0.0/0",
+        GatewayId=gateway,
+    )
     private_table = _route_table(parts, "private", private)
     acls = {a.name: network_acl(parts, a, public if a.public else private) for a in topology.network_acls}
     groups = {g.name: security_group(parts, g) for g in topology.security_groups}
