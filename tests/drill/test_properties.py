@@ -63,7 +63,8 @@ def test_the_truth_lies_in_the_bracket(script: Script) -> None:
     assert rto.upper is not None
     # the truth lies between two requests: service is back just after the last one that it should have failed
     assert rto.lower <= script.down_s <= rto.upper, rto
-    assert abs(rto.value - script.down_s) <= 3.5 / script.rate
+    # a stray failure of one of the first few requests after the outage cannot be told from its end; the bracket says so
+    assert abs(rto.value - script.down_s) <= 4.5 / script.rate
     assert found["lost_rows"].value == script.lost
 
 
