@@ -225,6 +225,8 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             changes.stop()
             _stop(site, processes)
             sweep(run_id, held.work_dir)
+            for begun in journal.open_entries():  # gone with the system it was injected into
+                journal.healed(begun.entry, by="teardown")
             watchdog.dismiss()
             journal.close()
 
