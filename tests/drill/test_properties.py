@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import polars as pl
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from drill.evidence import Judgement, judge
@@ -112,7 +112,8 @@ def test_the_order_of_records_does_not_matter(script: Script, seed: int) -> None
 def test_removing_any_proof_unproves(script: Script, proof: str) -> None:
     """A history that is MET without one of its proofs is UNPROVEN."""
     whole = history(dataclasses.replace(script, lost=0))
-    assert judge(whole, LIMITS).verdict is Verdict.MET
+    # a stray failure in a slow, short baseline may itself leave steady state unproved: that one has nothing to lose
+    assume(judge(whole, LIMITS).verdict is Verdict.MET)
     assert whole.ops is not None
     if proof in PROOFS:
         also = ("fault.healed",) if proof == "drill.end" else ()
