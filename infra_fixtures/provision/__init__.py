@@ -1,6 +1,18 @@
-"""Creates the topology with plain boto3, one layer a file."""
+"""Creates the topology with plain boto3, one layer a file: the same calls for moto, LocalStack and AWS."""
 
-from infra_fixtures.provision.deployed import Clients, Deployed, DeployedRegion
-from infra_fixtures.provision.stack import arm, migrate, provision, tear_down
+from infra_fixtures.provision.deployed import Deployed, DeployedRegion
+from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
+from infra_fixtures.provision.stack import Clients, MigrationFailed, arm, migrate, provision, tear_down
 
-__all__ = ["Clients", "Deployed", "DeployedRegion", "arm", "migrate", "provision", "tear_down"]
+__all__ = [
+    "Clients",
+    "Deployed",
+    "DeployedRegion",
+    "MigrationFailed",
+    "PART_TAG",
+    "RUN_TAG",
+    "arm",
+    "migrate",
+    "provision",
+    "tear_down",
+]

@@ -81,6 +81,12 @@ def let_controller_steer(iam: Any, names: Names, health_check_id: str) -> None:
     )
 
 
+def find_key(kms: Any, names: Names) -> Key | None:
+    """The region's key, where there is one."""
+    found = unless("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")
+    return None if found is None else Key(found["KeyMetadata"]["KeyId"], found["KeyMetadata"]["Arn"])
+
+
 def tear_down_key(kms: Any, names: Names) -> None:
     """Schedule the region's key for deletion; its alias goes at once."""
     alias = f"alias/{names.of('data')}"

@@ -1,28 +1,36 @@
-"""The layers in their order: what depends on nothing first, both regions and independent layers side by side."""
+"""The layers composed: what needs nothing of another is made at the same time, in both regions."""
 
 from __future__ import annotations
 
-import json
-import secrets
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from infra_fixtures.provision import api, compute, database, dns, identity, monitoring, network, storage
-from infra_fixtures.provision.answers import unless
-from infra_fixtures.provision.deployed import Clients, Deployed, DeployedRegion
+from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
+from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import Names
-from infra_fixtures.topology import RegionPlan, Topology
+from infra_fixtures.topology import DATABASE_GROUP, ENDPOINT_GROUP, FUNCTION_GROUP, RegionPlan, Topology
 from infra_fixtures.workload import package
 
-TRANSFER_LIMIT_S = 120.0
-MAKERS = 8
-"""How many layers are made at once: most of the time is spent waiting for AWS's answers."""
+T = TypeVar("T")
+
+THREADS = 12
+TRANSFER_LIMIT_S = 120
+"""How long the controller waits for a switchover, and again for a failover."""
+GLOBAL = None
+
+
+class Clients(Protocol):
+    """Where boto3 clients come from; region None is for global services. Calls may come from several threads."""
+
+    def client(self, service: str, region: str | None) -> Any:
+        """The client; the same one for the same question."""
 
 
 class MigrationFailed(Exception):
-    """The order API could not create its tables; the message is its own error."""
+    """The order API could not create its tables; the message is its own."""
 
 
 def provision(
@@ -30,299 +38,373 @@ def provision(
     topology: Topology,
     run_id: str,
     *,
-    is_final: Callable[[str], bool] = bool,
-    health_url: Callable[[str, api.Api], tuple[str, str]] | None = None,
+    edges: Mapping[str, str] | None = None,
+    is_final: Callable[[str], bool] = lambda endpoint: True,
 ) -> Deployed:
-    """Create the topology, or what is missing of it; a second call changes nothing.
+    """Make the system, or what is missing of it; a second time it changes nothing.
 
-    `is_final` says of a cluster's endpoint whether it is the one that will last (a data plane gives its own soon after
-    the API has made one up). `health_url` gives URL and Host header under which the canary reaches the primary's API,
-    for a target whose AWS names its functions cannot resolve. Raises botocore's ClientError where AWS refuses, and
-    WaitTimeout where something does not become available.
+    `edges` gives each region's API edge as host:port where functions cannot resolve its name. `is_final` says whether a
+    database endpoint is one that serves, where the AWS API names endpoints before the data plane has made them.
+    Raises UnusableInput for a topology or run id that cannot be built, WaitTimeout for what does not get ready.
     """
-    with ThreadPoolExecutor(MAKERS) as pool:
-        return _Stack(clients, topology, Names(run_id), pool, is_final, health_url or _public_url(topology)).make()
+    names = Names(run_id)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="provision") as pool:
+        return _Stack(clients, topology, names, pool, edges or {}, is_final).build()
 
 
 def migrate(clients: Clients, deployed: Deployed) -> None:
-    """Have the order API create its tables from inside the VPC; raises MigrationFailed."""
-    primary = next(iter(deployed.regions))
-    answer = clients.client("lambda", primary).invoke(
-        FunctionName=deployed.orders_function, Payload=json.dumps({"action": "migrate"}).encode()
+    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed."""
+    answer = clients.client("lambda", deployed.primary).invoke(
+        FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "migrate"}'
     )
     said = answer["Payload"].read().decode(errors="replace")
-    if answer.get("FunctionError"):
-        raise MigrationFailed(f"{deployed.orders_function} in {primary} could not create its tables: {said[:500]}")
+    if answer.get("FunctionError") or "migrated" not in said:
+        raise MigrationFailed(
+            f"{deployed.orders_function} in {deployed.primary} did not create its tables: {said[:500]}"
+        )
 
 
-def arm(clients: Clients, topology: Topology, deployed: Deployed) -> None:
-    """Let the failover alarm act, once the canary has found the primary healthy; raises WaitTimeout."""
-    standby = topology.standby.name
+def arm(clients: Clients, deployed: Deployed) -> None:
+    """Arm the failover alarm, once the canary finds the primary well; call it when the data plane serves."""
     monitoring.arm(
-        clients.client("cloudwatch", standby),
-        clients.client("lambda", standby),
+        clients.client("cloudwatch", deployed.standby),
+        clients.client("lambda", deployed.standby),
         Names(deployed.run_id),
         deployed.alarm_name,
     )
 
 
 def tear_down(clients: Clients, topology: Topology, run_id: str) -> None:
-    """Delete everything of the run, users of a thing before the thing; nothing of another's is touched."""
+    """Delete everything that provisioning made for this run, whatever part of it is there; other runs' is not touched."""
     names = Names(run_id)
-    route53, iam = clients.client("route53", None), clients.client("iam", None)
+
+    def client(service: str, region: str | None) -> Any:
+        return clients.client(service, region)
+
+    def fronts(region: str) -> None:
+        monitoring.tear_down(lambda s: client(s, region), names, (names.orders, names.controller, names.canary))
+        api.tear_down(client("apigateway", region), topology, names)
+        compute.tear_down(client("lambda", region), client("application-autoscaling", region), names)
+
+    def backs(region: str) -> None:
+        key = identity.find_key(client("kms", region), names)
+        if key is not None:
+            storage.tear_down(client("s3", region), names, region, key.account)
+        network.tear_down(client("ec2", region), names)
+
     primary, standby = topology.region_names
-    dns.tear_down(route53, topology, names)
-    for region in topology.region_names:
-        functions = [names.orders, *((names.controller, names.canary) if region == standby else ())]
-        monitoring.tear_down(lambda service, region=region: clients.client(service, region), names, functions)
-        api.tear_down(clients.client("apigateway", region), topology, names)
-        compute.tear_down(clients.client("lambda", region), clients.client("application-autoscaling", region), names)
-    database.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names)
-    manager = clients.client("secretsmanager", primary)
-    database.tear_down_secret(manager, names, standby)
-    unless(
-        "ResourceNotFoundException", manager.delete_secret, SecretId=names.of("client"), ForceDeleteWithoutRecovery=True
-    )
-    account = str(clients.client("sts", primary).get_caller_identity()["Account"])
-    for region in topology.region_names:
-        storage.tear_down(clients.client("s3", region), names, region, account)
-        network.tear_down(clients.client("ec2", region), names)
-        identity.tear_down_key(clients.client("kms", region), names)
-    identity.tear_down_roles(iam, names, topology.region_names)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="tear-down") as pool:
+        if topology.cloudfront:
+            cdn.tear_down(client("cloudfront", GLOBAL), names)
+        _all(pool.submit(dns.tear_down, client("route53", GLOBAL), topology, names),
+             *(pool.submit(fronts, r) for r in topology.region_names))  # fmt: skip
+        database.tear_down({r: client("rds", r) for r in topology.region_names}, names)
+        database.tear_down_secret(client("secretsmanager", primary), names, standby)
+        _all(*(pool.submit(backs, r) for r in topology.region_names))
+        identity.tear_down_roles(client("iam", GLOBAL), names, topology.region_names)
+        for region in topology.region_names:  # last: everything was encrypted under it
+            identity.tear_down_key(client("kms", region), names)
 
 
-def _public_url(topology: Topology) -> Callable[[str, api.Api], tuple[str, str]]:
-    def url(region: str, found: api.Api) -> tuple[str, str]:
-        return f"{topology.edge_scheme}://{found.host}:{topology.edge_port}", ""
-
-    return url
-
-
-@dataclass(frozen=True, slots=True)
 class _Stack:
-    """One provisioning: each method makes a part, and `make` says what waits for what."""
+    """One provisioning. Tasks are submitted after those they wait for, so waiting workers never starve them."""
 
-    clients: Clients
-    topology: Topology
-    names: Names
-    pool: ThreadPoolExecutor
-    is_final: Callable[[str], bool]
-    health_url: Callable[[str, api.Api], tuple[str, str]]
+    def __init__(
+        self,
+        clients: Clients,
+        topology: Topology,
+        names: Names,
+        pool: ThreadPoolExecutor,
+        edges: Mapping[str, str],
+        is_final: Callable[[str], bool],
+    ) -> None:
+        self._clients = clients
+        self._topology = topology
+        self._names = names
+        self._pool = pool
+        self._edges = edges
+        self._is_final = is_final
 
-    def make(self) -> Deployed:
-        topology, names = self.topology, self.names
-        primary, standby = topology.region_names
-        networks = {p.name: self.pool.submit(self._network, p) for p in topology.regions}
-        client_key = self._client_key(primary)
-        zone = self.pool.submit(dns.zone, self._at("route53"), topology, names)
-        key_jobs = {r: self.pool.submit(identity.key, self._at("kms", r), names, r) for r in topology.region_names}
-        keys = {r: job.result() for r, job in key_jobs.items()}
-        account = keys[primary].account
-        roles_job = self.pool.submit(identity.roles, self._at("iam"), topology, names, keys)
-        buckets = {
-            r: self.pool.submit(storage.bucket, self._at("s3", r), names, r, keys[r]) for r in topology.region_names
+    def build(self) -> Deployed:
+        t, names, regions = self._topology, self._names, self._topology.region_names
+        primary, standby = regions
+        keys = {r: self._do(identity.key, self._aws("kms", r), names, r) for r in regions}
+        networks = {p.name: self._do(network.build, self._aws("ec2", p.name), t, p, names) for p in t.regions}
+        self._do(database.global_cluster, self._aws("rds", primary), t, names).result()
+        held_keys = {r: f.result() for r, f in keys.items()}
+        secret = self._do(database.secret, self._aws("secretsmanager", primary), t, names, held_keys)
+        clusters = self._do(self._clusters, networks, held_keys, secret)
+        roles = self._do(identity.roles, self._aws("iam", GLOBAL), t, names, held_keys)
+        buckets = self._do(self._buckets, held_keys, roles)
+        zone = self._do(dns.zone, self._aws("route53", GLOBAL), t, names)
+        account = held_keys[primary].account
+        apis = {p.name: self._do(self._api, p, account, secret) for p in t.regions}
+        checks = {
+            r: self._do(lambda r=r: dns.health_check(self._aws("route53", GLOBAL), t, names, r, apis[r].result()))
+            for r in regions
         }
-        apis = {p.name: self.pool.submit(self._api, p, account, client_key) for p in topology.regions}
-        secret = database.secret(self._at("secretsmanager", primary), topology, names, keys)
-        self._clusters(networks, keys, secret)
-        found = {r: job.result() for r, job in apis.items()}
-        checks = {r: dns.health_check(self._at("route53"), topology, names, r, found[r]) for r in topology.region_names}
-        roles = roles_job.result()
-        identity.let_controller_steer(self._at("iam"), names, checks[primary])
-        storage.replicate(
-            self._at("s3", primary),
-            buckets[primary].result(),
-            buckets[standby].result(),
-            roles.replication,
-            keys[standby],
-        )
-        clusters = {
-            r: database.await_cluster(self._at("rds", r), names, r, self.is_final) for r in topology.region_names
+        groups = {
+            r: self._do(monitoring.log_groups, self._aws("logs", r), t, names, self._functions(r)) for r in regions
         }
-        orders = {
-            p.name: self.pool.submit(
-                self._orders,
-                p,
-                networks[p.name].result(),
-                roles,
-                clusters[p.name],
-                buckets[p.name].result(),
-                secret,
-                account,
+        alarms = {p.name: self._do(monitoring.alarms, self._aws("cloudwatch", p.name), p, names) for p in t.regions}
+        record = self._do(
+            lambda: dns.failover_records(
+                self._aws("route53", GLOBAL), t, zone.result(), _results(apis), _results(checks)
             )
-            for p in topology.regions
-        }
-        watch = self.pool.submit(
-            self._watch, roles, clusters, checks, found, {r: j.result() for r, j in networks.items()}
         )
-        for job in orders.values():
-            job.result()
-        dns.failover_records(self._at("route53"), topology, zone.result(), found, checks)
-        alarm, topic = watch.result()
+        edge = self._do(cdn.distribution, self._aws("cloudfront", GLOBAL), t, names) if t.cloudfront else None
+        orders = {
+            p.name: self._do(self._orders, p, networks, roles, secret, buckets, clusters, apis) for p in t.regions
+        }
+        watch = self._do(self._watch, roles, clusters, checks, apis)
+        orders_arns, (alarm, topic, rule) = _results(orders), watch.result()
+        found = clusters.result()
         return Deployed(
             run_id=names.run_id,
-            topology_digest=topology.digest(),
+            topology_digest=t.digest(),
+            api_name=t.api_name,
+            api_key=_api_key(secret.result()),
+            stage=t.stage,
             zone_id=zone.result(),
-            api_name=topology.api_name,
-            api_key=client_key,
-            stage=topology.stage,
+            record_name=record.result(),
             orders_function=names.orders,
+            orders_alias=compute.ALIAS,
             controller_function=names.controller,
             canary_function=names.canary,
+            canary_rule=rule,
             global_cluster_id=names.global_cluster,
             alarm_name=alarm,
             topic_arn=topic,
+            primary=primary,
+            standby=standby,
+            distribution="" if edge is None else edge.result(),
             regions={
-                r: DeployedRegion(
-                    vpc_id=networks[r].result().vpc_id,
-                    subnets=networks[r].result().subnets,
-                    groups=networks[r].result().groups,
-                    acls=networks[r].result().acls,
-                    key_arn=keys[r].arn,
-                    bucket=buckets[r].result(),
-                    cluster_id=clusters[r].id,
-                    cluster_arn=clusters[r].arn,
-                    instance_id=clusters[r].instance_id,
-                    secret_arn=secret.arns[r],
-                    api_id=found[r].id,
-                    api_host=found[r].host,
-                    health_check_id=checks[r],
+                r: _region(
+                    r, networks[r].result(), held_keys[r], secret.result(), buckets.result()[r], found[r],
+                    orders_arns[r], apis[r].result(), checks[r].result(), groups[r].result(), alarms[r].result(),
                 )
-                for r in topology.region_names
+                for r in regions
             },
-        )
+        )  # fmt: skip
 
-    def _at(self, service: str, region: str | None = None) -> Any:
-        return self.clients.client(service, region)
+    def _do(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
+        return self._pool.submit(task, *arguments)
 
-    def _network(self, plan: RegionPlan) -> network.Network:
-        return network.build(self._at("ec2", plan.name), self.topology, plan, self.names)
+    def _aws(self, service: str, region: str | None) -> Any:
+        return self._clients.client(service, region)
+
+    def _functions(self, region: str) -> tuple[str, ...]:
+        own = (self._names.controller, self._names.canary) if region == self._topology.standby.name else ()
+        return (self._names.orders, *own)
 
     def _clusters(
         self,
         networks: Mapping[str, Future[network.Network]],
         keys: Mapping[str, identity.Key],
-        secret: database.Secret,
-    ) -> None:
-        """The global cluster, its primary, then its secondary, which AWS wants in this order."""
-        database.global_cluster(self._at("rds", self.topology.primary.name), self.topology, self.names)
-        for plan, password in zip(self.topology.regions, (secret.password, None), strict=True):
+        secret: Future[database.Secret],
+    ) -> dict[str, database.Cluster]:
+        """Both clusters, the primary's first: a secondary needs a primary to follow."""
+        for plan in self._topology.regions:
             database.cluster(
-                self._at("rds", plan.name), self.topology, plan, self.names,
-                network=networks[plan.name].result(), own=keys[plan.name], password=password,
-            )  # fmt: skip
+                self._aws("rds", plan.name),
+                self._topology,
+                plan,
+                self._names,
+                network=networks[plan.name].result(),
+                own=keys[plan.name],
+                password=secret.result().password if plan is self._topology.primary else None,
+            )
+        return {
+            r: database.await_cluster(self._aws("rds", r), self._names, r, self._is_final)
+            for r in self._topology.region_names
+        }
 
-    def _api(self, plan: RegionPlan, account: str, client_key: str) -> api.Api:
-        gateway = self._at("apigateway", plan.name)
-        made = api.rest_api(gateway, self.topology, plan, self.names, account)
-        api.usage(gateway, self.topology, plan, self.names, made, client_key)
-        return api.domain(gateway, self.topology, plan, self.names, made)
+    def _buckets(self, keys: Mapping[str, identity.Key], roles: Future[identity.Roles]) -> dict[str, str]:
+        primary, standby = self._topology.region_names
+        made = {r: storage.bucket(self._aws("s3", r), self._names, r, keys[r]) for r in (standby, primary)}
+        storage.replicate(
+            self._aws("s3", primary), made[primary], made[standby], roles.result().replication, keys[standby]
+        )
+        return made
 
-    def _client_key(self, region: str) -> str:
-        """The API key's value, the same in both regions: kept in a secret, so that a second call finds it."""
-        manager = self._at("secretsmanager", region)
-        name = self.names.of("client")
-        held = unless("ResourceNotFoundException", manager.get_secret_value, SecretId=name)
-        if held is not None:
-            return str(held["SecretString"])
-        value = secrets.token_urlsafe(30)
-        manager.create_secret(Name=name, SecretString=value, Tags=self.names.tag_list("client"))
-        return value
+    def _api(self, plan: RegionPlan, account: str, secret: Future[database.Secret]) -> api.Api:
+        apigateway = self._aws("apigateway", plan.name)
+        made = api.rest_api(apigateway, self._topology, plan, self._names, account)
+        api.usage(apigateway, self._topology, plan, self._names, made, _api_key(secret.result()))
+        return api.domain(apigateway, self._topology, plan, self._names, made)
 
     def _orders(
         self,
         plan: RegionPlan,
-        net: network.Network,
-        roles: identity.Roles,
-        cluster: database.Cluster,
-        bucket: str,
-        secret: database.Secret,
-        account: str,
-    ) -> None:
-        functions, topology, names = self._at("lambda", plan.name), self.topology, self.names
-        monitoring.log_groups(self._at("logs", plan.name), topology, names, [names.orders])
-        wanted = compute.Function(
-            name=names.orders,
-            module=package.ORDER_API,
-            role=roles.orders[plan.name],
-            timeout_s=topology.function_timeout_s,
-            memory_mb=plan.capacity.memory_mb,
-            environment={
-                "DB_WRITER_HOST": cluster.writer,
-                "DB_READER_HOST": cluster.reader,
-                "DB_PORT": str(cluster.port),
-                "DB_NAME": topology.database,
-                "DB_SECRET_ARN": secret.arns[plan.name],
-                "DB_TLS": topology.database_tls,
-                "RECEIPTS_BUCKET": bucket,
-            },
-            network=net,
-            reserved=plan.capacity.reserved_concurrency,
-            alias=True,
+        networks: Mapping[str, Future[network.Network]],
+        roles: Future[identity.Roles],
+        secret: Future[database.Secret],
+        buckets: Future[dict[str, str]],
+        clusters: Future[dict[str, database.Cluster]],
+        apis: Mapping[str, Future[api.Api]],
+    ) -> str:
+        """The order API's function of a region, its scaling and its gateway's permission."""
+        t, names, region, lambda_ = self._topology, self._names, plan.name, self._aws("lambda", plan.name)
+        held, own = secret.result(), clusters.result()[region]
+        arn = compute.function(
+            lambda_,
+            t,
+            names,
+            compute.Function(
+                name=names.orders,
+                module=package.ORDER_API,
+                role=roles.result().orders[region],
+                timeout_s=t.function_timeout_s,
+                memory_mb=plan.capacity.memory_mb,
+                environment={
+                    "DB_WRITER_HOST": own.writer,
+                    "DB_READER_HOST": own.reader,
+                    "DB_PORT": str(own.port),
+                    "DB_NAME": t.database,
+                    "DB_SECRET_ARN": held.arns[region],
+                    "DB_TLS": t.database_tls,
+                    "RECEIPTS_BUCKET": buckets.result()[region],
+                },
+                network=networks[region].result(),
+                reserved=plan.capacity.reserved_concurrency,
+                alias=True,
+            ),
         )
-        compute.function(functions, topology, names, wanted)
-        compute.scaling(self._at("application-autoscaling", plan.name), functions, plan, names)
-        found = api.rest_api(self._at("apigateway", plan.name), topology, plan, names, account)
-        source = f"arn:aws:execute-api:{plan.name}:{account}:{found}/*"
-        compute.permit(functions, names.orders, "api", api.APIGATEWAY, source, alias=True)
-        monitoring.alarms(self._at("cloudwatch", plan.name), plan, names)
+        source = f"arn:aws:execute-api:{region}:{arn.split(':')[4]}:{apis[region].result().id}/*"
+        compute.permit(lambda_, names.orders, "api", api.APIGATEWAY, source, alias=True)
+        compute.scaling(self._aws("application-autoscaling", region), lambda_, plan, names)
+        return arn
 
     def _watch(
         self,
-        roles: identity.Roles,
-        clusters: Mapping[str, database.Cluster],
-        checks: Mapping[str, str],
-        apis: Mapping[str, api.Api],
-        networks: Mapping[str, network.Network],
-    ) -> tuple[str, str]:
-        """Canary and controller in the standby, and what connects them: rule, alarm, topic."""
-        topology, names = self.topology, self.names
-        primary, standby = topology.region_names
-        functions = self._at("lambda", standby)
-        monitoring.log_groups(self._at("logs", standby), topology, names, [names.controller, names.canary])
+        roles: Future[identity.Roles],
+        clusters: Future[dict[str, database.Cluster]],
+        checks: Mapping[str, Future[str]],
+        apis: Mapping[str, Future[api.Api]],
+    ) -> tuple[str, str, str]:
+        """The standby's controller and canary and what starts them: (alarm, topic ARN, rule)."""
+        t, names, standby = self._topology, self._names, self._topology.standby.name
+        lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
+        held, home, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
+        identity.let_controller_steer(self._aws("iam", GLOBAL), names, check)
+        canary_arn = compute.function(
+            lambda_,
+            t,
+            names,
+            compute.Function(
+                names.canary, package.CANARY, held.canary, 60, compute.MEMORY_MB, self._canary_environment(home)
+            ),
+        )
         alarm = names.of(monitoring.FAILOVER_ALARM)
-        full = topology.primary.capacity
-        controller = compute.function(
-            functions, topology, names,
+        controller_arn = compute.function(
+            lambda_,
+            t,
+            names,
             compute.Function(
-                name=names.controller, module=package.CONTROLLER, role=roles.controller,
-                timeout_s=topology.controller_timeout_s, memory_mb=compute.MEMORY_MB,
-                environment={
-                    "ALARM_NAME": alarm,
-                    "GLOBAL_CLUSTER_ID": names.global_cluster,
-                    "ORDERS_ALIAS": compute.ALIAS,
-                    "ORDERS_FUNCTION": names.orders,
-                    "PRIMARY_CLUSTER_ARN": clusters[primary].arn,
-                    "PRIMARY_HEALTH_CHECK_ID": checks[primary],
-                    "PRIMARY_REGION": primary,
-                    "RAISED_PROVISIONED": str(full.provisioned_concurrency),
-                    "RAISED_RESERVED": str(full.reserved_concurrency),
-                    "RAISED_SCALING_MIN": str(full.scaling_min),
-                    "RAISED_SCALING_MAX": str(full.scaling_max),
-                    "STANDBY_CLUSTER_ARN": clusters[standby].arn,
-                    "TRANSFER_LIMIT_S": f"{TRANSFER_LIMIT_S:g}",
-                },
+                names.controller,
+                package.CONTROLLER,
+                held.controller,
+                t.controller_timeout_s,
+                t.standby.capacity.memory_mb,
+                self._controller_environment(clusters.result(), check, alarm),
             ),
-        )  # fmt: skip
-        url, host = self.health_url(primary, apis[primary])
-        canary = compute.function(
-            functions, topology, names,
-            compute.Function(
-                name=names.canary, module=package.CANARY, role=roles.canary,
-                timeout_s=max(60, round(topology.canary.duration_s) + 10), memory_mb=compute.MEMORY_MB,
-                environment={
-                    "CANARY_INTERVAL_S": f"{topology.canary.interval_s:g}",
-                    "CANARY_DURATION_S": f"{topology.canary.duration_s:g}",
-                    "CANARY_TIMEOUT_S": f"{topology.canary.timeout_s:g}",
-                    "CANARY_NAMESPACE": topology.canary.namespace,
-                    "CANARY_METRIC": topology.canary.metric,
-                    "CANARY_RUN": names.run_id,
-                    "PRIMARY_HEALTH_URL": f"{url}/{topology.stage}{topology.health_check.path}",
-                    "PRIMARY_HEALTH_HOST": host,
-                },
-            ),
-        )  # fmt: skip
-        topic = monitoring.topic(self._at("sns", standby), functions, names, controller)
-        monitoring.failover_alarm(self._at("cloudwatch", standby), topology, names, topic)
-        monitoring.canary_rule(self._at("events", standby), functions, topology, names, canary)
-        return alarm, topic
+        )
+        topic = monitoring.topic(self._aws("sns", standby), lambda_, names, controller_arn)
+        monitoring.failover_alarm(cloudwatch, t, names, topic)
+        rule = monitoring.canary_rule(self._aws("events", standby), lambda_, t, names, canary_arn)
+        return alarm, topic, rule
+
+    def _canary_environment(self, home: api.Api) -> dict[str, str]:
+        t, canary = self._topology, self._topology.canary
+        edge = self._edges.get(t.primary.name)
+        standard = t.edge_port == (443 if t.edge_scheme == "https" else 80)
+        at = edge or (home.host if standard else f"{home.host}:{t.edge_port}")
+        return {
+            "PRIMARY_HEALTH_URL": f"{t.edge_scheme}://{at}/{t.stage}{t.health_check.path}",
+            **({"PRIMARY_HEALTH_HOST": home.host} if edge else {}),
+            "CANARY_INTERVAL_S": f"{canary.interval_s:g}",
+            "CANARY_DURATION_S": f"{canary.duration_s:g}",
+            "CANARY_TIMEOUT_S": f"{canary.timeout_s:g}",
+            "CANARY_NAMESPACE": canary.namespace,
+            "CANARY_METRIC": canary.metric,
+            "CANARY_RUN": self._names.run_id,
+        }
+
+    def _controller_environment(
+        self, clusters: Mapping[str, database.Cluster], check: str, alarm: str
+    ) -> dict[str, str]:
+        t, raised = self._topology, self._topology.primary.capacity
+        return {
+            "PRIMARY_REGION": t.primary.name,
+            "GLOBAL_CLUSTER_ID": self._names.global_cluster,
+            "PRIMARY_CLUSTER_ARN": clusters[t.primary.name].arn,
+            "STANDBY_CLUSTER_ARN": clusters[t.standby.name].arn,
+            "PRIMARY_HEALTH_CHECK_ID": check,
+            "ALARM_NAME": alarm,
+            "ORDERS_FUNCTION": self._names.orders,
+            "ORDERS_ALIAS": compute.ALIAS,
+            "RAISED_RESERVED": str(raised.reserved_concurrency),
+            "RAISED_SCALING_MIN": str(raised.scaling_min),
+            "RAISED_SCALING_MAX": str(raised.scaling_max),
+            "RAISED_PROVISIONED": str(raised.provisioned_concurrency),
+            "TRANSFER_LIMIT_S": str(TRANSFER_LIMIT_S),
+        }
+
+
+def _region(
+    name: str,
+    net: network.Network,
+    key: identity.Key,
+    secret: database.Secret,
+    bucket: str,
+    cluster: database.Cluster,
+    orders_arn: str,
+    front: api.Api,
+    check: str,
+    groups: tuple[str, ...],
+    alarms: tuple[str, ...],
+) -> DeployedRegion:
+    return DeployedRegion(
+        name=name,
+        vpc_id=net.vpc_id,
+        public_subnets=net.public,
+        private_subnets=net.private,
+        database_group_id=net.groups[DATABASE_GROUP],
+        function_group_id=net.groups[FUNCTION_GROUP],
+        endpoint_group_id=net.groups[ENDPOINT_GROUP],
+        public_acl_id=net.acls["public"],
+        private_acl_id=net.acls["private"],
+        kms_key_id=key.id,
+        kms_key_arn=key.arn,
+        secret_arn=secret.arns[name],
+        bucket=bucket,
+        cluster_id=cluster.id,
+        cluster_arn=cluster.arn,
+        instance_id=cluster.instance_id,
+        writer_host=cluster.writer,
+        reader_host=cluster.reader,
+        database_port=cluster.port,
+        orders_arn=orders_arn,
+        api_id=front.id,
+        api_host=front.host,
+        domain_target=front.domain_target,
+        health_check_id=check,
+        log_groups=groups,
+        alarms=alarms,
+    )
+
+
+def _api_key(secret: database.Secret) -> str:
+    """The clients' key: the same in both regions and at every provisioning, without being kept anywhere else."""
+    return hmac.new(secret.password.encode(), b"api key", hashlib.sha256).hexdigest()[:40]
+
+
+def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
+    return {name: future.result() for name, future in futures.items()}
+
+
+def _all(*futures: Future[Any]) -> None:
+    """Wait for all; the first error is raised, after every one has ended."""
+    errors = [e for e in (f.exception() for f in futures) if e is not None]
+    if errors:
+        raise errors[0]
