@@ -215,11 +215,11 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
                 topology,
                 run_id,
                 is_final=lambda host: host.startswith(f"{held.network}."),
-                health_url=lambda region, api: (site.region(region).edge.url, api.host),
+                edges={r.name: str(r.edge) for r in site.regions},
             )
             _await_data_plane(site, processes)
             migrate(clients, deployed)
-            arm(clients, topology, deployed)
+            arm(clients, deployed)
             yield Embedded(site, journal, deployed, changes)
         finally:
             changes.stop()
