@@ -36,6 +36,8 @@ SCRIPT = Path(__file__).with_suffix(".sh")
 START_S = 90.0
 DRILL_S = 300.0
 STOP_S = 10.0
+STEADY = 200
+"""So many orders in a row, a second's worth, must be acknowledged before the loop begins to add its load."""
 CLOCK_S = 0.001
 """The wall clock may drift so much against the monotonic one while the drill lasts; more means that it was set."""
 PROBE_S = 0.05
@@ -51,7 +53,7 @@ class Told(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
-    """The drill's own figures: the bracket of its RTO and its fault, in seconds and ns since t0, and its verdict."""
+    """The drill's own figures: the bracket of its RTO in seconds, its fault in ns since t0, and its verdict."""
 
     verdict: str
     rto_s: tuple[float, float, float]
@@ -87,7 +89,7 @@ def compared(drilled: Drilled, outage: Outage) -> Iterator[Figure]:
     shortest, longest = outage.seconds
     lower, value, upper = drilled.rto_s
     middle = (shortest + longest) / 2
-    yield Figure("outage, dig and curl", middle, "s", f"{outage.looks} looks failed in a row", shortest, longest)
+    yield Figure("outage, dig and curl", middle, "s", f"{outage.looks} looks failed", shortest, longest)
     yield Figure("RTO, the drill", value, "s", f"{SCENARIO}: {drilled.verdict}", lower, upper)
     yield Figure("of which the clients' DNS cache", drilled.cache_s, "s", "by the drill's marks")
     yield Figure("drill less cache - dig and curl", value - drilled.cache_s - middle, "s")
@@ -151,17 +153,18 @@ def _told(drill: psutil.Popen, log: Path) -> Told:
 
 
 def _acknowledged_key(drill: psutil.Popen, runs_dir: Path, log: Path) -> int:
-    """The first order that the drill's clients saw acknowledged."""
+    """An order that the drill's clients saw acknowledged, once the last STEADY orders all were: cold starts are over."""
     found: list[int] = []
 
     def look() -> bool:
         _still_runs(drill, log)
         for spool in runs_dir.glob(f"*/scenarios/{SCENARIO}/traffic.spool"):
-            ops = read_spool(spool).ops().filter((pl.col("op") == "write") & (pl.col("outcome") == "ok"))
-            found.extend(ops["key"].head(1).to_list())
+            orders = read_spool(spool).ops().filter(pl.col("op") == "write").tail(STEADY)
+            if orders.height == STEADY and (orders["outcome"] == "ok").all():
+                found.append(int(orders["key"][0]))
         return bool(found)
 
-    wait_until(look, what="a first acknowledged order", timeout_s=START_S, every_s=0.1)
+    wait_until(look, what=f"{STEADY} acknowledged orders in a row", timeout_s=START_S, every_s=0.1)
     return found[0]
 
 
@@ -183,13 +186,15 @@ def _drilled(runs_dir: Path, log: Path) -> Drilled:
     if not (directory / "verdict.json").exists():
         raise Failed(f"the drill left no verdict; it said:\n{_tail(log)}")
     verdict = msgspec.json.decode((directory / "verdict.json").read_bytes())
+    if verdict["verdict"] == "UNPROVEN":
+        raise Failed(f"the drill proves nothing that could be compared: {'; '.join(verdict['reasons'])}")
     rto = verdict["measurements"]["rto_s"]
     if rto["value"] is None or rto["lower"] is None or rto["upper"] is None:
-        raise Failed(f"the drill's RTO has no bounds to compare with ({rto['because']})")
+        raise Failed(f"the drill has no RTO with bounds ({rto['because']}); it said:\n{_tail(log)}")
     history = History.load(directory)
     fault, end = history.first_mark("fault.begin"), history.first_mark("drill.end")
     if fault is None or end is None:
-        raise Failed("the drill's marks name no fault or no end of observation")
+        raise Failed(f"the drill marked no fault or no end of observation; it said:\n{_tail(log)}")
     marks = sorted(history.marks or (), key=lambda m: m.at_ns)
     return Drilled(
         verdict=verdict["verdict"],

@@ -40,6 +40,13 @@ def test_what_failed_before_the_fault_or_after_the_end_is_another_matter() -> No
     assert outage.ended == (350 * MS, 430 * MS)
 
 
+def test_a_look_that_hangs_widens_nothing() -> None:
+    """Where requests hang until their limit, looks that began meanwhile still bound the outage to their interval."""
+    fine = looks("oooxxxxoooo")
+    hung = [look if look.good else Look(look.began_ns, look.began_ns + 1000 * MS, "-", False) for look in fine]
+    assert outage_around(hung, fault_ns=140 * MS, end_ns=10**12) == outage_around(fine, 140 * MS, 10**12)
+
+
 @pytest.mark.parametrize(
     ("pattern", "why"), [("ooooo", "no outage"), ("xxxoo", "no service before"), ("ooxxx", "no recovery")]
 )
