@@ -144,21 +144,27 @@ class Drill:
         plan = plan or Plan()
         try:
             with self._watching():
-                self._baseline(plan)
-                self._phase("breaking")
-                with fault as effect:
-                    self._note_effect(effect)
-                    self._await_recovery(effect, plan)
+                if self._baseline(plan):
+                    self._break(fault, plan)
+                else:
+                    self.mark("drill.refused", "system", "not steady under load, so nothing was broken")
                     self._settle_down()
-                    self._phase("healing")
-                self.mark("fault.healed", effect.subject, effect.fault)
-                self.healthy_again()
-                self.mark("steady.after", "system", "serves as before")
         finally:
             self.traffic.stop()
             history = self.history()
             history.save(self.directory)
         return self._conclude(history, plan)
+
+    def _break(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
+        self._phase("breaking")
+        with fault as effect:
+            self._note_effect(effect)
+            self._await_recovery(effect, plan)
+            self._settle_down()
+            self._phase("healing")
+        self.mark("fault.healed", effect.subject, effect.fault)
+        self.healthy_again()
+        self.mark("steady.after", "system", "serves as before")
 
     def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
         """Note an event, now or at `at_ns` (time.monotonic_ns()), and show it."""
@@ -204,20 +210,27 @@ class Drill:
             if not stop.is_set():
                 self.mark("probe.died", probe.name, f"{type(e).__name__}: {e}")
 
-    def _baseline(self, plan: Plan) -> None:
+    def _baseline(self, plan: Plan) -> bool:
+        """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
         self.traffic.start()
-        self._warm_up(plan)
+        if not self._warm_up(plan):
+            return False
         self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s")
+        began_ns = time.monotonic_ns() - self.t0_ns
         end = time.monotonic() + plan.baseline_s
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY_S, left))
             self._show(None)
-            self._check_traffic()
+            if self._check_traffic():
+                return False
+        ops = self.traffic.ops().filter(pl.col("intended_ns") >= began_ns)
+        good = ops.filter(pl.col("outcome") == "ok").height
+        return good >= self.objectives.availability * ops.height > 0
 
-    def _warm_up(self, plan: Plan) -> None:
-        """Let the first requests start what starts on demand; where service does not become steady, the proof says so."""
+    def _warm_up(self, plan: Plan) -> bool:
+        """Let the first requests start what starts on demand; whether service then became steady."""
         limit = time.monotonic() + plan.warm_up_s
         steady_since: float | None = None
         while (now := time.monotonic()) < limit and not self._check_traffic():
@@ -227,8 +240,9 @@ class Drill:
             elif steady_since is None:
                 steady_since = now
             elif now - steady_since >= self.objectives.window_s:
-                return
+                return True
             time.sleep(LOOK_EVERY_S)
+        return False
 
     def _note_effect(self, effect: Effect) -> None:
         for earlier in effect.earlier:

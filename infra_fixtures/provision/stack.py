@@ -264,6 +264,7 @@ class _Stack:
                     "DB_SECRET_ARN": held.arns[region],
                     "DB_TLS": t.database_tls,
                     "RECEIPTS_BUCKET": buckets.result()[region],
+                    "HEALTHY_WHEN": "writable" if plan == t.primary else "readable",
                 },
                 network=networks[region].result(),
                 reserved=plan.capacity.reserved_concurrency,

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from infra_fixtures.topology import Topology
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 STAND_UP_TIMEOUT_S = 60.0
+WARM_WORKERS = 3
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -219,6 +221,7 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             )
             _await_data_plane(site, processes)
             migrate(clients, deployed)
+            _warm(clients, deployed)
             arm(clients, deployed)
             yield Embedded(site, journal, deployed, changes)
         finally:
@@ -242,6 +245,19 @@ class _Clients:
 
     def client(self, service: str, region: str | None) -> Any:
         return client_for(self.site, service, region)
+
+
+def _warm(clients: _Clients, deployed: Deployed) -> None:
+    """Have a few workers running in each region before anything is measured, as in a system that has been serving."""
+
+    def ping(region: str) -> None:
+        clients.client("lambda", region).invoke(
+            FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "ping"}'
+        )
+
+    regions = [region for region in deployed.regions for _ in range(WARM_WORKERS)]
+    with ThreadPoolExecutor(len(regions)) as pool:
+        list(pool.map(ping, regions))
 
 
 def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:

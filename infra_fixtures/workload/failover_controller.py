@@ -78,7 +78,7 @@ def unplanned(reason: str) -> dict[str, Any]:
 
 
 def planned() -> dict[str, Any]:
-    """Capacity first, then the database, then the traffic, so that no step finds the one before it undone."""
+    """Capacity first, then the database; the traffic follows the writer through the primary's health check."""
     capacity = raise_capacity()
     status, writer = _global_cluster()
     if writer != _env("STANDBY_CLUSTER_ARN"):
@@ -86,9 +86,8 @@ def planned() -> dict[str, Any]:
             raise HandoverFailed("the global cluster refused the switchover")
         if not _moved():
             raise HandoverFailed(f"the switchover did not complete in {_env('TRANSFER_LIMIT_S')} s")
-    # An inverted check calls the healthy primary unhealthy: Route 53 then answers with the standby.
-    _client("route53").update_health_check(HealthCheckId=_env("PRIMARY_HEALTH_CHECK_ID"), Inverted=True)
-    return _decided("switched over", "planned", capacity=capacity, traffic="primary's health check inverted")
+    # The primary's health check looks for its writer, so Route 53 now leads traffic to the standby by itself.
+    return _decided("switched over", "planned", capacity=capacity)
 
 
 def primary_state() -> PrimaryState:

@@ -34,6 +34,7 @@ PAGE = "SELECT json_agg(key)::text FROM (SELECT key FROM orders WHERE key > :aft
 BEAT = "INSERT INTO heartbeat (id, seq) VALUES (1, :seq) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq"
 LAST_BEAT = "SELECT seq FROM heartbeat WHERE id = 1"
 ALIVE = "SELECT 1"
+RECOVERING = "SELECT pg_is_in_recovery()"
 
 _kept: dict[str, Any] = {}
 
@@ -103,7 +104,7 @@ def _migrate() -> dict[str, Any]:
 def _ping() -> dict[str, Any]:
     """Whether this region's writer endpoint leads to a database that takes writes: what a switchover needs of it."""
     try:
-        recovering = WRITER.run("SELECT pg_is_in_recovery()")[0][0]
+        recovering = WRITER.run(RECOVERING)[0][0]
     except (NotSent, Refused, Unsure) as e:
         return {"writes": False, "error": str(e), "region": REGION}
     return {"writes": not recovering, "region": REGION}
@@ -184,9 +185,16 @@ def _get_heartbeat() -> dict[str, Any]:
 
 
 def _deep_health() -> dict[str, Any]:
-    """Healthy when the local database answers."""
+    """Healthy when the local database answers and, in the primary, takes writes.
+
+    A primary whose writer's role has moved must not draw traffic back by itself: handing back is a decision of its own.
+    """
     try:
-        _read(ALIVE)
+        if os.environ.get("HEALTHY_WHEN") == "writable":
+            if WRITER.run(RECOVERING)[0][0]:
+                return _answer(503, {"error": "not_the_writer"})
+        else:
+            _read(ALIVE)
     except (NotSent, Refused, Unsure) as e:
         return _answer(503, {"error": str(e)})
     return _answer(200, {})

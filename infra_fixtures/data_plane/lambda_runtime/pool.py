@@ -28,7 +28,8 @@ from infra_fixtures.data_plane.metric_batch import MetricBatch
 
 log = logging.getLogger(__name__)
 
-MOST_WORKERS = 16
+MOST_WORKERS = 4 * max(2, os.cpu_count() or 2)
+"""More would only take the machine from the rest of the model: starting a worker costs half a second of a core."""
 MOST_STARTING = max(2, os.cpu_count() or 2)
 SCALE_PATIENCE_S = 0.02
 """How long an invocation waits for a busy worker before another is started: less than a cold start costs."""
