@@ -30,12 +30,15 @@ class Script:
         self.failure: str | None = None
 
     def start(self) -> None:
+        """The load begins."""
         self.began_ns = time.monotonic_ns() - self.t0_ns
 
     def stop(self) -> None:
+        """The load ends; only the first time counts."""
         self.ended_ns = self.ended_ns or time.monotonic_ns() - self.t0_ns
 
     def ops(self) -> pl.DataFrame:
+        """Every op that is due by now."""
         if self.began_ns is None:
             return History.of(ops=[]).ops  # type: ignore[return-value]
         until = self.ended_ns or time.monotonic_ns() - self.t0_ns
@@ -45,9 +48,11 @@ class Script:
         return ops
 
     def samples(self) -> Sequence[Sample]:
+        """None."""
         return ()
 
     def marks(self) -> Sequence[Mark]:
+        """None."""
         return ()
 
     def _op(self, k: int) -> Op:
@@ -66,12 +71,15 @@ class Watcher:
         self.phases: list[str] = []
 
     def phase(self, name: str) -> None:
+        """Keep it."""
         self.phases.append(name)
 
     def update(self, **figures: float | str | None) -> None:
+        """Not looked at."""
         return
 
     def mark(self, event: str, detail: str) -> None:
+        """Not looked at."""
         return
 
 
@@ -99,6 +107,7 @@ class World:
 
     @contextlib.contextmanager
     def fault(self, error: BaseException | None = None) -> Iterator[Effect]:
+        """A fault that notes both ends; `error` strikes as soon as it is injected."""
         self.events.append("injected")
         try:
             now = time.monotonic_ns()
