@@ -9,9 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from drill.history import NS
-from drill.measure.outage import Outages, find_outages
+from drill.measure.outage import Outage, Outages, find_outages
 from drill.measure.requests import Requests
-from drill.measure.rto import Recovered
+from drill.measure.rto import Recovered, up_by_ns
 from drill.measure.times import Times
 from drill.measurement import Measurement
 from drill.objective import Objectives
@@ -26,14 +26,16 @@ def downtime(whole: Recovered, times: Times, objectives: Objectives) -> list[Mea
         why = whole.rto.because
         units = {"downtime_s": "s", "degraded_s": "s", "failed_requests": "requests", "error_budget": "ratio"}
         return [Measurement.unknown(name, unit, why) for name, unit in units.items()]
-    value, lower, upper = _time_down(seen, whole.outages, times.end_ns)
+    begin_ns = times.begin_ns if times.begin_ns is not None else 0
+    deadline_ns = objectives.deadline_ns
+    value, lower, upper = _time_down(seen, whole.outages, begin_ns, times.end_ns, deadline_ns)
     count = len(whole.outages.found)
     down = Measurement(
         "downtime_s", value, lower, upper, "s", f"{count} outages in all" if count != 1 else "one outage", "requests"
     )
     window_ns = round(objectives.window_s * NS)
     refused = find_outages(seen.due_ns, seen.bad & ~seen.late, seen.stratum, objectives.allowance, window_ns)
-    refused_s, refused_lower, refused_upper = _time_down(seen, refused, times.end_ns)
+    refused_s, refused_lower, refused_upper = _time_down(seen, refused, begin_ns, times.end_ns, deadline_ns)
     degraded = Measurement(
         "degraded_s",
         max(0.0, value - refused_s),
@@ -80,24 +82,39 @@ def _budget(failed: int, n: int, objectives: Objectives) -> Measurement:
     return Measurement.exact("error_budget", spent, "ratio", because, "requests since the fault")
 
 
-def _time_down(seen: Requests, outages: Outages, end_ns: int) -> tuple[float, float, float]:
-    """(value, lower, upper) in seconds: the union of all outages, each from its first bad to its first good request."""
+def _time_down(
+    seen: Requests, outages: Outages, begin_ns: int, end_ns: int, deadline_ns: int
+) -> tuple[float, float, float]:
+    """(value, lower, upper) in seconds: the union of all outages, each from its first bad to its first good request.
+
+    None begins before the fault. A bad request shows at its answer, at its deadline at the latest, that service was
+    down; a good one shows with its answer that service was up. Both may have been under way for a while.
+    """
     if not outages.found:
         return 0.0, 0.0, 0.0
     due = seen.due_ns
-    good = np.flatnonzero(~seen.bad)
 
-    def at(index: int | None) -> int:
-        return end_ns if index is None else int(due[index])
+    def down_by(o: Outage) -> int:
+        own = slice(o.begins_before, o.last_bad + 1)
+        known = np.minimum(seen.ended_ns[own], due[own] + deadline_ns)[seen.bad[own]]
+        return max(begin_ns, int(known.min()) if known.size else int(due[o.first_bad]))
 
-    def good_before(index: int) -> int:
-        i = int(np.searchsorted(good, index)) - 1
-        return int(due[good[i]]) if i >= 0 else int(due[0])
+    def begun(o: Outage) -> int:
+        return max(begin_ns, int(due[o.first_bad]))
+
+    def still_up(o: Outage) -> int:
+        return begin_ns if o.begins_after is None else max(begin_ns, int(due[o.begins_after]))
+
+    def ended(o: Outage) -> int:
+        return end_ns if o.first_good is None else int(due[o.first_good])
+
+    def up_by(o: Outage) -> int:
+        return end_ns if o.ends_before is None else up_by_ns(seen, o)
 
     found = outages.found
-    value = _union([(int(due[o.first_bad]), at(o.first_good)) for o in found])
-    lower = _union([(int(due[o.first_bad]), int(due[o.ends_after])) for o in found])
-    upper = _union([(good_before(o.first_bad), at(o.ends_before)) for o in found])
+    value = _union([(begun(o), ended(o)) for o in found])
+    lower = _union([(down_by(o), int(due[o.ends_after])) for o in found])
+    upper = _union([(still_up(o), up_by(o)) for o in found])
     return value, min(lower, value), max(upper, value)
 
 

@@ -73,6 +73,8 @@ class Ledger:
     lost_after: int
     unchecked: int
     """Missing, but acknowledged only after the survivors had been read: neither lost nor kept."""
+    lost_sent_ns: int | None
+    """When the first of those lost before the fault was sent: none was stored earlier than that."""
     oldest_kept_ns: int | None
     """The last acknowledgement before the oldest lost one (before fault.begin, if none is lost) that was kept."""
     in_doubt: int
@@ -104,6 +106,7 @@ def ledger(
     lost = missing & ~unchecked
     after = (began > effective_ns) | (ended > effective_ns + GRACE_NS)
     lost_before_ns = np.sort(ended[lost & ~after])
+    sent_ns = began[lost & ~after]
     oldest = int(lost_before_ns[0]) if lost_before_ns.size else begin_ns
     kept_before = ended[~missing & (ended <= oldest)]
 
@@ -126,6 +129,7 @@ def ledger(
         lost=KeySet(keys[lost]).size,
         lost_after=KeySet(keys[lost & after]).size,
         unchecked=KeySet(keys[unchecked]).size,
+        lost_sent_ns=int(sent_ns.min()) if sent_ns.size else None,
         oldest_kept_ns=int(kept_before.max()) if kept_before.size else None,
         in_doubt=unresolved.size,
         in_doubt_found=KeySet(doubtful_found).size,

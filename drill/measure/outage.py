@@ -1,13 +1,13 @@
-"""Where a sequence of good and bad requests was down, and at which request each outage ended.
+"""Where a sequence of good and bad requests was down, and at which request each outage began and ended.
 
 An outage ends at a change point, not where a threshold is crossed (docs/measures.md has the reasoning):
 
-1. Two states, up and down, each with a failure rate; the sequence of states that explains the requests best, where each
-   change of state must be paid for with evidence (Viterbi's path through a two-state chain, which for two states is a
-   walk of log-likelihood ratios between two walls; Rabiner 1989, Page 1954). Chance failures never earn the price of a
-   change; 3 % lucky successes cannot pay for the way back. Repeated from the sharpest outage to the mildest.
-2. Each end is moved to where the likelihood of a change is greatest, given how often each kind of client's requests
-   failed in that outage (a profile likelihood, as in Hinkley 1970); its bracket is every place nearly as likely.
+1. Two states, up and down, each with a failure rate; the sequence of states that explains the requests best
+   (drill/measure/segments.py). Chance failures never earn the price of a change; 3 % lucky successes cannot pay for the
+   way back. Repeated from the sharpest outage to the mildest.
+2. What the sharper looks took out of a milder outage (a chance cluster of failures in it) is joined to it again, unless
+   two outages explain the requests better by more than that price.
+3. Each edge is moved to where the likelihood of a change is greatest, and bracketed (drill/measure/edges.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from drill.measure.edges import edge
+from drill.measure.segments import price, segments
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Strata = npt.NDArray[np.int32]
 
 BACKGROUND = 1 / 3
 """Chance failures are expected up to this part of the allowance."""
@@ -28,30 +32,25 @@ SHARPEST = 0.9
 MILDEST = 3.0
 """The mildest outage looked for fails this many times the allowance; together with BACKGROUND that makes a lasting
 share of about 1.2 times the allowance an outage."""
-LEAST_EVIDENCE = math.log(100)
-NEARLY = math.log(1000)
-"""An end is in the bracket if it is at most 1,000 times less likely than the likeliest: a chance failure of the very
-first request after the outage is 1 in 300."""
-TELLING = 0.2
-"""A good request tells of the end if it speaks for it at least this much as loudly as the clearest one."""
-SIGMAS = 3.0
-"""A kind of request has a failure rate of its own in an outage if it lies this far off the common one."""
-LUCK = 0.03
-"""Lucky successes expected in an outage, worth one request of experience."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
     """Indices into the requests: the first and last bad one of an outage, and the first good one that tells of its end.
 
-    `ends_after` <= the true end < `ends_before`; `first_good` and `ends_before` are None where there is none.
+    `begins_after` < the true begin <= `begins_before`, `ends_after` <= the true end < `ends_before`; `first_good`,
+    `begins_after` and `ends_before` are good, and None where there is none. `telling`: the strata whose good requests
+    tell of the end.
     """
 
     first_bad: int
     last_bad: int
     first_good: int | None
+    begins_after: int | None
+    begins_before: int
     ends_after: int
     ends_before: int | None
+    telling: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,26 @@ class Outages:
         return max(self.found, key=lambda o: o.last_bad, default=None)
 
 
-def find_outages(due_ns: Ints, bad: Bools, stratum: npt.NDArray[np.int32], allowance: float, window_ns: int) -> Outages:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Where an outage seems to be: `requests` (indices, those up to the next outage too), of which its own are the first
+    `own`, `failed` of them bad; the next outage starts at `beyond`."""
+
+    requests: Ints
+    own: int
+    failed: int
+    beyond: int | None
+
+    @property
+    def first(self) -> int:
+        return int(self.requests[0])
+
+    @property
+    def last(self) -> int:
+        return int(self.requests[self.own - 1])
+
+
+def find_outages(due_ns: Ints, bad: Bools, stratum: Strata, allowance: float, window_ns: int) -> Outages:
     """The outages of requests sorted by `due_ns`, where up to `allowance` of them may fail within any `window_ns`.
 
     `stratum` numbers kinds of request that may fail apart (cohort and kind of op). With an allowance of 0 each bad
@@ -79,29 +97,105 @@ def find_outages(due_ns: Ints, bad: Bools, stratum: npt.NDArray[np.int32], allow
         return _each_failure(bad)
     allowance = min(allowance, 0.999)
     p = allowance * BACKGROUND
+    stretches, suspect = _stretches(due_ns, bad, stratum, allowance, window_ns)
+    stretches = _joined(stretches, bad, p)
+    found, reached = [], 0
+    for stretch in stretches:
+        found.append(_bounded(stretch, reached, bad, stratum, p))
+        reached = max(reached, found[-1].last_bad + 1)
+    found.sort(key=lambda o: (o.first_bad, o.last_bad))
+    if suspect is not None and any(o.last_bad >= suspect for o in found):
+        suspect = None
+    return Outages(tuple(found), suspect)
+
+
+def _stretches(
+    due_ns: Ints, bad: Bools, stratum: Strata, allowance: float, window_ns: int
+) -> tuple[list[_Stretch], int | None]:
+    """Outages of every sharpness by their start, and the first of several failures at the end that are too few to judge."""
+    p = allowance * BACKGROUND
     short = _Shortfall(due_ns, bad, allowance, window_ns)
     left = np.arange(bad.size)
-    found: list[Outage] = []
+    found: list[_Stretch] = []
     suspect: int | None = None
     for q in _levels(allowance):
-        spans, tail = _segments(bad[left], p, q)
+        spans, tail = segments(bad[left], p, q)
         spans = [(a, b) for a, b in spans if short.within(int(left[a]), int(left[b]))]
         if tail is not None and int(bad[left[tail:]].sum()) > 1 and short.within(int(left[tail]), int(left[-1])):
             suspect = int(left[tail]) if suspect is None else min(suspect, int(left[tail]))
         keep = np.ones(left.size, np.bool_)
         for i, (a, b) in enumerate(spans):
             until = spans[i + 1][0] if i + 1 < len(spans) else left.size
+            own = left[a:until]
+            end = edge(bad[own], stratum[own], p, b - a).last
             beyond = int(left[until]) if until < left.size else None
-            outage, end = _refined(left[a:until], beyond, bad, stratum, p, b - a)
-            found.append(outage)
+            found.append(_Stretch(own, end + 1, int(bad[own[: end + 1]].sum()), beyond))
             keep[a : a + end + 1] = False
         left = left[keep]
         if not bad[left].any():
             break
-    found.sort(key=lambda o: (o.first_bad, o.last_bad))
-    if suspect is not None and any(o.last_bad >= suspect for o in found):
-        suspect = None
-    return Outages(tuple(found), suspect)
+    return sorted(found, key=lambda s: (s.first, s.last)), suspect
+
+
+def _joined(stretches: list[_Stretch], bad: Bools, p: float) -> list[_Stretch]:
+    """Neighbours that one failure rate explains as well as two outages with service up between them do."""
+    needed = 2 * price(bad.size)
+    kept: list[_Stretch] = []
+    for stretch in stretches:
+        while kept and _evidence(kept[-1], stretch, bad, p) < needed:
+            before = kept.pop()
+            first, last = before.first, max(before.last, stretch.last)
+            whole = np.arange(first, last + 1)
+            stretch = _Stretch(whole, whole.size, int(bad[whole].sum()), None)
+        kept.append(stretch)
+    starts = np.array([s.first for s in kept], np.int64)
+    found = []
+    for stretch in kept:
+        if stretch.own == stretch.requests.size and stretch.beyond is None:
+            following = starts[np.searchsorted(starts, stretch.last, side="right") :]
+            beyond = int(following[0]) if following.size else None
+            requests = np.arange(stretch.first, bad.size if beyond is None else beyond)
+            stretch = _Stretch(requests, stretch.own, stretch.failed, beyond)
+        found.append(stretch)
+    return found
+
+
+def _evidence(one: _Stretch, other: _Stretch, bad: Bools, p: float) -> float:
+    """How much better two outages, each with a rate of its own and service up between them, explain than one outage."""
+    between = bad[one.last + 1 : other.first]
+    n, failed = between.size, int(between.sum())
+    up = failed * math.log(p) + (n - failed) * math.log1p(-p)
+    apart = _likelihood(one.own, one.failed) + up + _likelihood(other.own, other.failed)
+    return apart - _likelihood(one.own + n + other.own, one.failed + failed + other.failed)
+
+
+def _likelihood(n: int, failed: int) -> float:
+    """The greatest log-likelihood of that many failures."""
+    share = failed / n
+    return sum(k * math.log(part) for k, part in ((failed, share), (n - failed, 1 - share)) if k)
+
+
+def _bounded(stretch: _Stretch, reached: int, bad: Bools, stratum: Strata, p: float) -> Outage:
+    """The outage of a stretch with both its edges; its begin is looked for down to `reached`."""
+    left, beyond = stretch.requests, stretch.beyond
+    end = edge(bad[left], stratum[left], p, stretch.own - 1)
+    first = stretch.first
+    begins_before, begins_after = first, None
+    if first >= reached:  # else it began within a sharper one
+        back = np.concatenate((np.arange(reached, first), left[: end.last + 1]))[::-1]
+        begin = edge(bad[back], stratum[back], p, end.last)
+        first, begins_before = int(back[begin.last]), int(back[begin.within])
+        begins_after = None if begin.beyond is None else int(back[begin.beyond])
+    return Outage(
+        first_bad=first,
+        last_bad=int(left[end.last]),
+        first_good=beyond if end.good is None else int(left[end.good]),
+        begins_after=begins_after,
+        begins_before=begins_before,
+        ends_after=int(left[end.within]),
+        ends_before=beyond if end.beyond is None else int(left[end.beyond]),
+        telling=end.telling,
+    )
 
 
 def _levels(allowance: float) -> list[float]:
@@ -112,121 +206,6 @@ def _levels(allowance: float) -> list[float]:
         levels.append(q)
         q = 0.5 if q == SHARPEST else q / 4
     return [*levels, mildest]
-
-
-def _segments(bad: Bools, p: float, q: float) -> tuple[list[tuple[int, int]], int | None]:
-    """Stretches [first bad, last bad] best explained by failure rate q rather than p, and the start of a doubtful tail.
-
-    A change of state costs `wall`, so that a stretch needs evidence of 2 walls: log(n) for having looked everywhere,
-    plus log(100) or log(n) for the risk of calling chance an outage, whichever is more.
-    """
-    n = bad.size
-    wall = 0.5 * (math.log(n) + max(LEAST_EVIDENCE, math.log(n)))
-    starts = np.flatnonzero(np.diff(bad, prepend=~bad[:1]))
-    lengths = np.diff(starts, append=n)
-    runs_bad = bad[starts]
-    steps = lengths * np.where(runs_bad, math.log(q / p), math.log((1 - q) / (1 - p)))
-    before, at = _walk(steps, wall)
-    event = np.where(before + steps > wall, 1, np.where(before + steps < -wall, -1, 0))
-    placed = np.flatnonzero(event)
-    following = np.searchsorted(placed, np.arange(event.size))
-    settled = following < placed.size
-    down = np.zeros(event.size, np.bool_)
-    down[settled] = event[placed[following[settled]]] > 0
-    # behind the last event nothing is settled: an outage lasts to its last failure, an unsure one is a doubtful tail
-    tail = None
-    behind = int(placed[-1]) + 1 if placed.size else 0
-    was_down = bool(placed.size) and event[placed[-1]] > 0
-    if behind < event.size and at[-1] > 0:
-        if was_down:
-            down[behind:] = True
-        else:
-            tail = int(starts[_rise(before, steps, behind)])
-    edges = np.flatnonzero(np.diff(down, prepend=False, append=False))
-    spans = []
-    for a, b in zip(edges[::2], edges[1::2], strict=True):
-        first, last = int(a), int(b) - 1
-        first += 0 if runs_bad[first] else 1
-        last -= 0 if runs_bad[last] else 1
-        if first <= last:
-            spans.append((int(starts[first]), int(starts[last] + lengths[last] - 1)))
-    return spans, tail
-
-
-def _rise(before: Floats, steps: Floats, behind: int) -> int:
-    """The bad run from which the walk rose for good: where it last stood lowest."""
-    lowest = before.size - 1 - int(np.argmin(before[behind:][::-1]))
-    return lowest if steps[lowest] > 0 else min(lowest + 1, before.size - 1)
-
-
-def _walk(steps: Floats, wall: float) -> tuple[Floats, Floats]:
-    """The walk between -wall and +wall from -wall, as (position before each step, after it).
-
-    Steps x -> min(hi, max(lo, x + s)) compose into steps of the same form, so all positions come from a parallel prefix
-    composition in log2(n) passes over whole columns.
-    """
-    s = steps.copy()
-    lo = np.full(s.size, -wall)
-    hi = np.full(s.size, wall)
-    d = 1
-    while d < s.size:
-        s_then, lo_then, hi_then = s[d:], lo[d:], hi[d:]
-        lo_new = np.clip(lo[:-d] + s_then, lo_then, hi_then)
-        hi_new = np.clip(hi[:-d] + s_then, lo_then, hi_then)
-        s_new = s[:-d] + s_then
-        s[d:], lo[d:], hi[d:] = s_new, lo_new, hi_new
-        d *= 2
-    after = np.clip(s - wall, lo, hi)
-    before = np.concatenate(([-wall], after[:-1]))
-    return before, after
-
-
-def _refined(
-    left: Ints, beyond: int | None, bad: Bools, stratum: npt.NDArray[np.int32], p: float, last: int
-) -> tuple[Outage, int]:
-    """The outage that starts at left[0] and seems to end at left[last], its end moved to the likeliest change point.
-
-    `left` reaches to the next outage, which starts at `beyond`. Returns it with the place of its end in `left`.
-    """
-    failed, kind = bad[left], stratum[left]
-    gain = _gains(failed, kind, p, last)
-    end = int(np.argmax(np.cumsum(gain)))
-    gain = _gains(failed, kind, p, end)
-    end = int(np.argmax(np.cumsum(gain)))
-    cautious = np.cumsum(_gains(failed, kind, p, end, cautious=True))
-    near = np.flatnonzero(cautious >= cautious[end] - NEARLY)
-    telling = np.flatnonzero(gain[end + 1 :] <= TELLING * gain.min()) if gain.min() < 0 else np.empty(0, np.int64)
-    good = end + 1 + int(telling[0]) if telling.size else None
-    behind = max(int(near[-1]) + 1, good or 0)
-    return (
-        Outage(
-            first_bad=int(left[0]),
-            last_bad=int(left[end]),
-            first_good=beyond if good is None else int(left[good]),
-            ends_after=int(left[int(near[0])]),
-            ends_before=int(left[behind]) if behind < left.size else beyond,
-        ),
-        end,
-    )
-
-
-def _gains(failed: Bools, kind: npt.NDArray[np.int32], p: float, end: int, *, cautious: bool = False) -> Floats:
-    """What each request says for "still down" against "up again", as a log-likelihood ratio.
-
-    With `cautious`, luck that n requests cannot exclude (the rule of three: 3 / n at 95 %) is allowed for, up to LUCK.
-    """
-    head_failed, head_kind = failed[: end + 1], kind[: end + 1]
-    q_all = (int(head_failed.sum()) + 1.0) / (head_failed.size + 1.0 + LUCK)
-    kinds = int(kind.max()) + 1
-    seen = np.bincount(head_kind, minlength=kinds)
-    lost = np.bincount(head_kind, weights=head_failed, minlength=kinds)
-    apart = (lost - seen * q_all) ** 2 > SIGMAS**2 * seen * q_all * (1 - q_all)
-    apart |= q_all < 0.5  # what spares most requests spares some kinds wholly
-    q = np.clip(np.where(apart, (lost + q_all) / (seen + 1.0), q_all), p, 1 - 1e-4)
-    if cautious:
-        q = np.maximum(np.minimum(q, 1 - np.minimum(LUCK, 3.0 / (seen + 1.0))), p)
-    said: Floats = np.where(failed, np.log(q / p)[kind], (np.log1p(-q) - math.log1p(-p))[kind])
-    return said
 
 
 class _Shortfall:
@@ -257,5 +236,6 @@ def _each_failure(bad: Bools) -> Outages:
     found = []
     for a, b in zip(edges[::2], edges[1::2], strict=True):
         after = int(b) if b < bad.size else None
-        found.append(Outage(int(a), int(b) - 1, after, int(b) - 1, after))
+        before = int(a) - 1 if a else None
+        found.append(Outage(int(a), int(b) - 1, after, before, int(a), int(b) - 1, after))
     return Outages(tuple(found))

@@ -27,10 +27,12 @@ class Requests:
     """Columns of equal length, sorted by `due_ns`, the same for any order of the records.
 
     `bad`: not OK within the deadline of its intended start. `late`: OK, but past the deadline. `touched`: bad, and
-    still under way at `fault_ns`, so that the fault may have caused it. `stratum`: cohort * len(kinds) + kind.
+    still under way at `fault_ns`, so that the fault may have caused it. `ended_ns`: when its (last) answer came.
+    `stratum`: cohort * len(kinds) + kind.
     """
 
     due_ns: Ints
+    ended_ns: Ints
     bad: Bools
     late: Bools
     touched: Bools
@@ -52,11 +54,11 @@ class Requests:
         cohort, cohorts = _codes(ops["cohort"])
         kind, kinds = _codes(ops["op"])
         label = (cohort * max(1, len(kinds)) + kind) * FLAGS + flags
-        due, label = _sorted(due, label, max(1, len(cohorts)) * max(1, len(kinds)) * FLAGS)
-        return cls._merged(due, label, cohorts, kinds)
+        order = _order(due, ended, label, max(1, len(cohorts)) * max(1, len(kinds)) * FLAGS)
+        return cls._merged(due[order], ended[order], label[order], cohorts, kinds)
 
     @classmethod
-    def _merged(cls, due: Ints, label: Ints, cohorts: tuple[str, ...], kinds: tuple[str, ...]) -> Requests:
+    def _merged(cls, due: Ints, ended: Ints, label: Ints, cohorts: tuple[str, ...], kinds: tuple[str, ...]) -> Requests:
         stratum = (label // FLAGS).astype(np.int32)
         flags = label % FLAGS
         cohort = stratum // max(1, len(kinds))
@@ -65,10 +67,11 @@ class Requests:
         if joins.any():
             heads = np.flatnonzero(~joins)
             flags = np.bitwise_or.reduceat(flags, heads)
+            ended = np.maximum.reduceat(ended, heads)
             due, stratum = due[heads], stratum[heads]
         bad = (flags & BAD) != 0
         late = (flags & LATE) != 0
-        return cls(due, bad, late & bad, (flags & TOUCHED) != 0, stratum, cohorts, kinds)
+        return cls(due, ended, bad, late & bad, (flags & TOUCHED) != 0, stratum, cohorts, kinds)
 
     def __len__(self) -> int:
         return int(self.due_ns.size)
@@ -77,6 +80,7 @@ class Requests:
         """Those that the mask or slice selects."""
         return Requests(
             self.due_ns[mask],
+            self.ended_ns[mask],
             self.bad[mask],
             self.late[mask],
             self.touched[mask],
@@ -107,13 +111,19 @@ def _codes(column: pl.Series) -> tuple[Ints, tuple[str, ...]]:
     return codes.astype(np.int64), tuple(names)
 
 
-def _sorted(due: Ints, label: Ints, labels: int) -> tuple[Ints, Ints]:
-    """By time, then label: packed into one integer where it fits (5 times faster than sorting by two keys)."""
+def _order(due: Ints, ended: Ints, label: Ints, labels: int) -> Ints:
+    """The order by time, then label, then answer: packed into one integer where it fits (5 times faster than by keys)."""
     if due.size == 0:
-        return due, label
+        return np.empty(0, np.int64)
     first, last = int(due.min()), int(due.max())
     if (last - first + 1) * labels < 2**62:
-        packed = np.sort((due - first) * labels + label)
-        return packed // labels + first, packed % labels
-    order = np.lexsort((label, due))
-    return due[order], label[order]
+        packed = (due - first) * labels + label
+        order = np.argsort(packed, kind="stable")
+        packed = packed[order]
+        same = packed[1:] == packed[:-1]
+        if same.any():
+            tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+            own = order[tied]
+            order[tied] = own[np.lexsort((ended[own], packed[tied]))]
+        return order
+    return np.lexsort((ended, label, due))

@@ -78,7 +78,8 @@ def _age(name: str, found: Ledger, times: Times, survivors_read: bool) -> Measur
     oldest = int(lost[0])
     value = max(0.0, (effective_ns - oldest) / NS)
     lower = max(0.0, (begin_ns - oldest) / NS)
-    upper = value if since is None else max(value, (effective_ns - since) / NS)
+    since = min(t for t in (oldest, since, found.lost_sent_ns) if t is not None)
+    upper = max(value, (effective_ns - since) / NS)
     because = f"the oldest of {found.lost} lost writes to {found.store} was acknowledged {value:.3f} s before the fault"
     return Measurement(name, value, lower, upper, "s", because, BASIS)
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.chance import binomial_tail
-from drill.measure.outage import Outages, find_outages
+from drill.measure.outage import Outage, Outages, find_outages
 from drill.measure.requests import Requests
 from drill.measure.times import Times
 from drill.measurement import Measurement
@@ -142,7 +142,7 @@ def _bracket(
             return math.inf, max(0.0, observed_s), math.inf, because
         value = max(0.0, (int(due[last.first_good]) - effective_ns) / NS)
         lower = max(0.0, (int(due[last.ends_after]) - effective_ns) / NS)
-        upper = math.inf if last.ends_before is None else (int(due[last.ends_before]) - begin_ns) / NS
+        upper = math.inf if last.ends_before is None else (up_by_ns(seen, last) - begin_ns) / NS
         again = len(outages.found)
         flaps = f", the last of {again} outages" if again > 1 else ""
         because = f"good again {value:.3f} s after the fault and up from then on{flaps}"
@@ -162,6 +162,21 @@ def _bracket(
     if doubt:
         return value, lower, math.inf, f"{because}, but {doubt}"
     return value, lower, max(value, upper), because
+
+
+def up_by_ns(seen: Requests, outage: Outage) -> int:
+    """When it was proved that the outage is over: the first answer to a request that surely came behind its end.
+
+    A good request shows service at some time between its begin and its answer, which need not be when it was due.
+    """
+    assert outage.ends_before is not None
+    first = outage.ends_before
+    until = int(np.searchsorted(seen.due_ns, int(seen.ended_ns[first]), side="right"))
+    told = ~seen.bad[first:until]
+    if outage.telling:
+        told &= np.isin(seen.stratum[first:until], outage.telling)
+    answers = seen.ended_ns[first:until][told]
+    return int(answers.min()) if answers.size else int(seen.ended_ns[first])
 
 
 def _longest_without_good(seen: Requests, begin_ns: int, end_ns: int) -> float:
