@@ -44,15 +44,24 @@ class Edge:
     telling: tuple[int, ...]
 
 
+def likeliest_end(failed: Bools, kind: Strata, p: float, last: int) -> int:
+    """The place of the last bad request of the outage that starts at place 0 and seems to end at `last`.
+
+    Behind it requests fail at rate `p`.
+    """
+    for _ in range(2):
+        last = int(np.argmax(np.cumsum(_Rates.of(failed, kind, p, last).gains(failed, kind))))
+    return last
+
+
 def edge(failed: Bools, kind: Strata, p: float, last: int) -> Edge:
-    """The end of the outage that starts at place 0 and seems to end at `last`; behind it requests fail at rate p."""
-    gain, _ = _gains(failed, kind, p, last)
-    end = int(np.argmax(np.cumsum(gain)))
-    gain, loudness = _gains(failed, kind, p, end)
-    end = int(np.argmax(np.cumsum(gain)))
-    cautious = np.cumsum(_gains(failed, kind, p, end, cautious=True)[0])
-    near = np.flatnonzero(cautious >= cautious[end] - NEARLY)
-    tells = loudness <= TELLING * gain.min() if gain.min() < 0 else np.zeros(loudness.size, np.bool_)
+    """The end of that outage with its bracket."""
+    end = likeliest_end(failed, kind, p, last)
+    rates = _Rates.of(failed, kind, p, end)
+    loudest = rates.gains(failed, kind).min()
+    nearly = np.cumsum(rates.cautious(failed, kind, end))
+    near = np.flatnonzero(nearly >= nearly[end] - NEARLY)
+    tells = rates.success <= TELLING * loudest if loudest < 0 else np.zeros(rates.success.size, np.bool_)
     telling = np.flatnonzero(tells[kind] & ~failed)
     behind = telling[np.searchsorted(telling, end + 1) :]
     sure = telling[np.searchsorted(telling, int(near[-1]) + 1) :]
@@ -65,20 +74,68 @@ def edge(failed: Bools, kind: Strata, p: float, last: int) -> Edge:
     )
 
 
-def _gains(failed: Bools, kind: Strata, p: float, end: int, *, cautious: bool = False) -> tuple[Floats, Floats]:
-    """What each request says for "still down" against "up again", as a log-likelihood ratio; and each kind's success.
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """How often each kind of request failed in an outage: its own rate where it lies apart, else the common one.
 
-    With `cautious`, luck that n requests cannot exclude (the rule of three: 3 / n at 95 %) is allowed for, up to LUCK.
+    `group` is the kind where it lies apart, else the number of kinds; `seen` and `lost` count by group.
     """
-    head_failed, head_kind = failed[: end + 1], kind[: end + 1]
-    q_all = (int(head_failed.sum()) + 1.0) / (head_failed.size + 1.0 + LUCK)
-    kinds = int(kind.max()) + 1
-    seen = np.bincount(head_kind, minlength=kinds)
-    lost = np.bincount(head_kind, weights=head_failed, minlength=kinds)
-    apart = (lost - seen * q_all) ** 2 > SIGMAS**2 * seen * q_all * (1 - q_all)
-    apart |= q_all < 0.5  # what spares most requests spares some kinds wholly
-    q = np.clip(np.where(apart, (lost + q_all) / (seen + 1.0), q_all), p, 1 - 1e-4)
-    if cautious:
-        q = np.maximum(np.minimum(q, 1 - np.minimum(LUCK, 3.0 / (seen + 1.0))), p)
-    success: Floats = np.log1p(-q) - math.log1p(-p)
-    return np.where(failed, np.log(q / p)[kind], success[kind]), success
+
+    p: float
+    q: Floats
+    group: Ints
+    seen: Floats
+    lost: Floats
+
+    @classmethod
+    def of(cls, failed: Bools, kind: Strata, p: float, end: int) -> _Rates:
+        """Taken from the requests up to `end`; the common rate is worth one request of experience with each kind."""
+        kinds = int(kind.max()) + 1
+        seen = np.bincount(kind[: end + 1], minlength=kinds).astype(np.float64)
+        lost = np.bincount(kind[: end + 1], weights=failed[: end + 1], minlength=kinds)
+        common = (lost.sum() + 1.0) / (seen.sum() + 1.0 + LUCK)
+        apart = (lost - seen * common) ** 2 > SIGMAS**2 * seen * common * (1 - common)
+        apart |= common < 0.5  # what spares most requests spares some kinds wholly
+        own = (lost + common) / (seen + 1.0)
+        return cls(
+            p=p,
+            q=np.clip(np.where(apart, own, common), p, 1 - 1e-4),
+            group=np.where(apart, np.arange(kinds), kinds),
+            seen=np.append(seen + 1.0, seen.sum() + 1.0 + LUCK),
+            lost=np.append(lost + common, lost.sum() + 1.0),
+        )
+
+    @property
+    def success(self) -> Floats:
+        """What a good request of each kind says, as a log-likelihood ratio."""
+        said: Floats = np.log1p(-self.q) - math.log1p(-self.p)
+        return said
+
+    def gains(self, failed: Bools, kind: Strata) -> Floats:
+        """What each request says for "still down" against "up again"."""
+        said: Floats = np.where(failed, np.log(self.q / self.p)[kind], self.success[kind])
+        return said
+
+    def cautious(self, failed: Bools, kind: Strata, end: int) -> Floats:
+        """The same, allowing for all that so few requests cannot exclude.
+
+        Luck by the rule of three (3 / n at 95 %), at most LUCK. Behind `end`, where some succeeded before it, each
+        request is foretold from all before it, as if the outage had gone on: the fewer were seen, the sooner the next
+        ones teach another rate.
+        """
+        seen = self.seen[self.group]
+        luck = np.minimum(LUCK, 3.0 / seen)
+        q = np.maximum(np.minimum(self.q, 1 - luck), self.p)
+        gains = np.where(failed, np.log(q / self.p)[kind], (np.log1p(-q) - math.log1p(-self.p))[kind])
+        good = np.bincount(self.group[kind[: end + 1]], weights=~failed[: end + 1], minlength=self.seen.size)
+        for group in np.flatnonzero(good):
+            members = self.group == group
+            at = end + 1 + np.flatnonzero(members[kind[end + 1 :]])
+            bad = failed[at]
+            before = np.arange(at.size)
+            foretold = (self.lost[group] + np.cumsum(bad) - bad) / (self.seen[group] + before)
+            most = 1 - float(luck[members][0])
+            foretold = np.maximum(np.minimum(foretold, most), self.p)
+            gains[at] = np.where(bad, np.log(foretold / self.p), np.log1p(-foretold) - math.log1p(-self.p))
+        said: Floats = gains
+        return said

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from drill.measure.edges import edge
+from drill.measure.edges import edge, likeliest_end
 from drill.measure.segments import price, segments
 
 Floats = npt.NDArray[np.float64]
@@ -127,7 +127,7 @@ def _stretches(
         for i, (a, b) in enumerate(spans):
             until = spans[i + 1][0] if i + 1 < len(spans) else left.size
             own = left[a:until]
-            end = edge(bad[own], stratum[own], p, b - a).last
+            end = likeliest_end(bad[own], stratum[own], p, b - a)
             beyond = int(left[until]) if until < left.size else None
             found.append(_Stretch(own, end + 1, int(bad[own[: end + 1]].sum()), beyond))
             keep[a : a + end + 1] = False
