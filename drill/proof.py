@@ -96,7 +96,7 @@ def _generator(history: History, ops: pl.DataFrame, found: Measurements) -> Iter
     times = found.times
     from_ns = times.baseline_ns if times.baseline_ns is not None else -(2**62)
     to_ns = times.end_ns if times.end_ns is not None else 2**62
-    seen = ops.filter((pl.col("intended_ns") >= from_ns) & (pl.col("intended_ns") <= to_ns))
+    seen = ops.select("intended_ns", "began_ns", "error").filter(pl.col("intended_ns").is_between(from_ns, to_ns))
     late = (seen["began_ns"] - seen["intended_ns"]).to_numpy() / NS
     if late.size:
         p99, worst = float(np.quantile(late, 0.99, method="higher")), float(late.max())
@@ -124,7 +124,7 @@ def _steady_state(found: Measurements, objectives: Objectives) -> Iterator[str]:
     if times.begin_ns is None:
         return
     before = found.requests.between(times.baseline_ns, times.begin_ns)
-    before = before.where(~before.touched)
+    before = before.untouched()
     if len(before) < LEAST_BASELINE:
         yield f"no steady state before the fault: {len(before)} requests, at least {LEAST_BASELINE} are needed"
         return
@@ -148,17 +148,17 @@ def _load(found: Measurements) -> Iterator[str]:
         return
     seen = found.requests.between(times.baseline_ns, times.end_ns + 1)
     for cohort in (None, *(seen.cohorts if len(seen.cohorts) > 1 else ())):
-        part = seen if cohort is None else seen.of_cohort(cohort)
+        due_ns = seen.due_ns if cohort is None else seen.due_of(cohort)
         name = "the load" if cohort is None else f"the load of the cohort {cohort}"
-        if not len(part):
+        if not due_ns.size:
             yield f"{name} never flowed between drill.baseline and the end of observation"
             continue
-        gaps = np.diff(np.concatenate(([times.baseline_ns], part.due_ns, [times.end_ns]))) / NS
+        gaps = np.diff(np.concatenate(([times.baseline_ns], due_ns, [times.end_ns]))) / NS
         usual = float(np.quantile(gaps, 0.9, method="higher")) if gaps.size > 2 else math.inf
         limit = max(LEAST_GAP_S, GAPS * usual)
         worst = int(np.argmax(gaps))
         if gaps[worst] > limit:
-            at_s = ((part.due_ns[worst - 1] if worst else times.baseline_ns) - times.begin_ns) / NS
+            at_s = ((due_ns[worst - 1] if worst else times.baseline_ns) - times.begin_ns) / NS
             yield f"{name} stopped for {gaps[worst]:.1f} s from {at_s:+.1f} s of the fault on"
 
 

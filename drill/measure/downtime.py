@@ -64,9 +64,11 @@ def latency(ops: pl.DataFrame, times: Times) -> list[Measurement]:
         if from_ns is None or to_ns is None:
             found.append(Measurement.unknown(name, "s", f"there are no marks for the time {when}"))
             continue
-        took = ops.filter(
-            (pl.col("outcome") == "ok") & (pl.col("intended_ns") >= from_ns) & (pl.col("ended_ns") <= to_ns)
-        ).select((pl.col("ended_ns") - pl.col("intended_ns")).quantile(0.99, "higher"))
+        took = (
+            ops.select("outcome", "intended_ns", "ended_ns")
+            .filter((pl.col("outcome") == "ok") & (pl.col("intended_ns") >= from_ns) & (pl.col("ended_ns") <= to_ns))
+            .select((pl.col("ended_ns") - pl.col("intended_ns")).quantile(0.99, "higher"))
+        )
         value = took.item()
         if value is None:
             found.append(Measurement.unknown(name, "s", f"no op was acknowledged {when}"))

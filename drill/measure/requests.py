@@ -77,7 +77,12 @@ class Requests:
         return int(self.due_ns.size)
 
     def where(self, mask: Bools | slice) -> Requests:
-        """Those that the mask or slice selects."""
+        """Those that the mask or slice selects; a slice copies nothing."""
+        if isinstance(mask, np.ndarray):
+            return self._at(np.flatnonzero(mask))
+        return self._at(mask)
+
+    def _at(self, mask: Ints | slice) -> Requests:
         return Requests(
             self.due_ns[mask],
             self.ended_ns[mask],
@@ -96,11 +101,27 @@ class Requests:
 
     def from_fault(self, begin_ns: int, end_ns: int) -> Requests:
         """Those the fault can have hurt: due in [begin_ns, end_ns], or due before and still bad under way at the fault."""
-        return self.where(self.touched | ((self.due_ns >= begin_ns) & (self.due_ns <= end_ns)))
+        a, b = (int(i) for i in np.searchsorted(self.due_ns, [begin_ns, end_ns + 1]))
+        early = np.flatnonzero(self.touched[:a])
+        return self._at(np.concatenate((early, np.arange(a, b))) if early.size else slice(a, b))
 
     def of_cohort(self, cohort: str) -> Requests:
         """Those of one cohort."""
-        return self.where(self.stratum // max(1, len(self.kinds)) == self.cohorts.index(cohort))
+        return self if len(self.cohorts) == 1 else self.where(self._of(cohort))
+
+    def due_of(self, cohort: str) -> Ints:
+        """When those of one cohort were due."""
+        return self.due_ns[self._of(cohort)]
+
+    def untouched(self) -> Requests:
+        """Those that the fault cannot have hurt."""
+        return self.where(~self.touched) if self.touched.any() else self
+
+    def _of(self, cohort: str) -> Bools:
+        kinds = max(1, len(self.kinds))
+        first = self.cohorts.index(cohort) * kinds
+        found: Bools = (self.stratum >= first) & (self.stratum < first + kinds)
+        return found
 
 
 def _codes(column: pl.Series) -> tuple[Ints, tuple[str, ...]]:

@@ -110,15 +110,17 @@ def by_kind(ops: pl.DataFrame, times: Times, objectives: Objectives, clock_s: fl
     """rto_read_s, rto_write_s and rto_object_s; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}
     kinds = set(ops["op"].unique().to_list())
+    since = pl.lit(True)
     if times.begin_ns is not None:  # what was over before the fault says nothing of recovery
-        ops = ops.filter((pl.col("intended_ns") >= times.begin_ns) | (pl.col("ended_ns") >= times.begin_ns))
+        since = (pl.col("intended_ns") >= times.begin_ns) | (pl.col("ended_ns") >= times.begin_ns)
+    needed = ops.lazy().select("op", "cohort", "intended_ns", "ended_ns", "outcome")
     for name, kind in KINDS.items():
         if kind not in kinds:
             why = f"no {kind} was asked for"
             nothing = Requests.of(ops.head(0), objectives, times.begin_ns)
             found[name] = Recovered(nothing, Outages(()), Measurement.unknown(name, "s", why))
             continue
-        own = ops if len(kinds) == 1 else ops.filter(pl.col("op") == kind)
+        own = needed.filter(since & (pl.col("op") == kind)).collect()
         requests = Requests.of(own, objectives, times.begin_ns)
         found[name] = recovery_time(requests, times, objectives, clock_s=clock_s, name=name, who=f"{kind} ops alone")
     return found

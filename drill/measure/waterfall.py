@@ -101,13 +101,12 @@ def _flip(marks: list[Mark], from_ns: int) -> int | None:
 
 def _elsewhere(ops: pl.DataFrame, begin_ns: int) -> tuple[int | None, int | None]:
     """When the first op, and the first write, was due that another region served than the one before the fault."""
-    served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())
-    before = served.filter(pl.col("ended_ns") < begin_ns)["region"].value_counts().sort(["count", "region"])
+    served = ops.lazy().filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())
+    early = served.filter(pl.col("ended_ns") < begin_ns).group_by("region").len("count")
+    before = early.sort("count", "region").collect()
     if before.is_empty():
         return None, None
-    moved = served.filter((pl.col("intended_ns") >= begin_ns) & (pl.col("region") != before["region"][-1]))
-    return _earliest(moved), _earliest(moved.filter(pl.col("op") == "write"))
-
-
-def _earliest(ops: pl.DataFrame) -> int | None:
-    return None if ops.is_empty() else int(ops["intended_ns"].to_numpy().min())
+    elsewhere = (pl.col("intended_ns") >= begin_ns) & (pl.col("region") != before["region"][-1])
+    due, write = pl.col("intended_ns"), pl.col("op") == "write"
+    found = served.filter(elsewhere).select(due.min(), wrote=due.filter(write).min()).collect()
+    return found["intended_ns"][0], found["wrote"][0]
