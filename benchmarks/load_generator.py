@@ -146,9 +146,9 @@ def _swallow(parent: Connection, path: Path) -> None:
 
 def _record(parent: Connection, path: Path, batch: int) -> None:
     """Record as many orders as fit in one flush, flush, and so on; one order in ten is two ops."""
-    from traffic.recorder import Recorder  # brings gevent, which only this process may have
+    from traffic.recorder import Recorder, connect  # brings gevent, which only this process may have
 
-    recorder = Recorder(str(path), 0, 0)
+    recorder = Recorder(connect(str(path)), 0, time.monotonic_ns)
     parent.send(READY)
     found = []
     for _ in range(RECORDINGS):

@@ -7,6 +7,7 @@ requests really started is recorded as dispatch_lag_s: a generator that fell beh
 
 from __future__ import annotations
 
+import math
 import random
 import resource
 import time
@@ -23,6 +24,7 @@ from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, Said, of_r
 from traffic.recorder import Recorder
 
 NS = 1_000_000_000
+NEVER_NS = 2**63
 MOST_IN_FLIGHT = 5_000
 SPARE_DESCRIPTORS = 200
 BATCH = 100
@@ -39,6 +41,17 @@ STOPPED = "stopped"
 
 Fire = Callable[[str, str, float, int, str | None], None]
 """Tells Locust's own counters: method, name, milliseconds, length of the answer, error class or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Arrivals `number`, `number` + `of`, `number` + 2 `of`, ... of the schedule."""
+
+    number: int
+    of: int
+
+
+WHOLE = Share(0, 1)
 
 
 def most_in_flight() -> int:
@@ -62,9 +75,16 @@ class Dispatcher:
     """Sends the load by `cohorts`, records every op; `run` returns when `stop` was called."""
 
     def __init__(
-        self, load: Load, cohorts: Mapping[str, Cohort], recorder: Recorder, fire: Fire, limit: int | None = None
+        self,
+        load: Load,
+        cohorts: Mapping[str, Cohort],
+        recorder: Recorder,
+        fire: Fire,
+        limit: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self._load = load
+        self._share = share
         self._cohorts = cohorts
         self._recorder = recorder
         self._fire = fire
@@ -77,46 +97,56 @@ class Dispatcher:
         self._in_flight: set[_Request] = set()
         self._acknowledged: deque[tuple[int, int]] = deque()
         self._readable: deque[int] = deque(maxlen=READABLE)
-        self._due_ns = 0
+        self._due_ns = NEVER_NS
+        self._until_ns: float = math.inf
         self._worst_ns = 0
         self._running = True
 
-    def run(self) -> None:
-        """Dispatch until stopped."""
-        load, t0_ns = self._load, self._recorder.t0_ns
+    def run(self, begin_ns: int | None = None) -> None:
+        """Dispatch this share of the schedule that begins at `begin_ns` (None: now) until stopped."""
+        load, now_ns, number, of = self._load, self._recorder.now_ns, self._share.number, self._share.of
         order_step = NS / load.orders_per_s
-        read_step = NS / load.reads_per_s if load.reads_per_s else float("inf")
-        begin = time.monotonic_ns() - t0_ns
-        orders = reads = 0
-        next_order: float = begin
-        next_read = begin + read_step / 2  # halfway, so that the two schedules do not always meet
+        read_step = NS / load.reads_per_s if load.reads_per_s else math.inf
+        begin = now_ns() if begin_ns is None else begin_ns
+        orders = reads = number
+        next_order = begin + orders * order_step
+        next_read = begin + (reads + 0.5) * read_step  # halfway, so that the two schedules do not always meet
+        self._leave_to_others(number)
+        self._due_ns = int(min(next_order, next_read))
+        told = False
         gevent.spawn(self._sample_lag)
-        self._due_ns = begin
         while self._running:
-            now = time.monotonic_ns() - t0_ns
+            now = now_ns()
             if now < self._due_ns:
                 gevent.sleep((self._due_ns - now) / NS)
                 continue
             for _ in range(BATCH):
+                if self._due_ns >= self._until_ns:
+                    return
                 if next_order <= next_read:
                     self._order(load.first_key + orders, int(next_order))
-                    orders += 1
+                    orders += of
                     next_order = begin + orders * order_step
                 else:
                     self._read(int(next_read))
-                    reads += 1
+                    reads += of
                     next_read = begin + (reads + 0.5) * read_step
                 self._due_ns = int(min(next_order, next_read))
                 if self._due_ns > now:
                     break
-            if orders == 1:
+            if not told and orders > number:
                 self._recorder.started()
+                told = True
             gevent.sleep(0)
 
-    def stop(self, grace_s: float) -> None:
-        """Start nothing more, wait for what is in flight at most `grace_s`, and record the rest as in doubt."""
-        self._running = False
+    def stop(self, grace_s: float, until_ns: int | None = None) -> None:
+        """Start nothing that is due at `until_ns` (None: now) or later, end in `grace_s`, record the rest as in doubt."""
         limit = time.monotonic() + grace_s
+        if until_ns is not None:
+            self._until_ns = until_ns
+            while self._due_ns < until_ns and time.monotonic() < limit:
+                gevent.sleep(0.005)
+        self._running = False
         while self._in_flight and time.monotonic() < limit:
             gevent.sleep(0.01)
         left = list(self._in_flight)
@@ -129,6 +159,13 @@ class Dispatcher:
         every = self._load.receipt_every
         receipt = bool(every) and key % every == 0
         self._launch(_Request(key, self._cohort(self._for_orders), intended_ns, read=False, receipt=receipt))
+        if self._share.of > 1:
+            self._leave_to_others(self._share.of - 1)
+
+    def _leave_to_others(self, orders: int) -> None:
+        """Draw what other workers draw for their orders, so that a seed gives an order the same cohort in any crew."""
+        for _ in range(orders):
+            self._for_orders.random()  # as many as choices() takes for one
 
     def _read(self, intended_ns: int) -> None:
         while self._acknowledged and self._acknowledged[0][0] + SETTLED_NS <= intended_ns:

@@ -1,7 +1,8 @@
-"""What Locust and the harness say to each other over their unix socket, and what the spool file holds.
+"""What Locust and the harness say to each other over their socket, and what the spool file holds.
 
 A frame is its length (4 bytes, big-endian) and a msgpack array whose first element names its kind. Ops travel as
-columns, because that is how they are kept. Outcomes are the strings of drill.history.Outcome.
+columns, because that is how they are kept. Outcomes are the strings of drill.history.Outcome. Every `at_ns` is ns since
+the run's t0 by the harness's clock, except in Ping and Pong, which are how a worker finds out about that clock.
 """
 
 from __future__ import annotations
@@ -67,12 +68,88 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished"):
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
-    """From the harness: start nothing more, and wait at most `grace_s` for what is in flight."""
+    """From the harness: start nothing that is due at `until_ns` or later (None: nothing at all) and be done in `grace_s`.
+
+    A common end is what keeps the union of several workers' shares free of gaps up to it.
+    """
 
     grace_s: float
+    until_ns: int | None = None
 
 
-Frame = Started | Ops | Marked | Sampled | Finished | Stop
+class Listening(msgspec.Struct, frozen=True, array_like=True, tag="listening"):
+    """First word of Locust's master: where it waits for workers."""
+
+    token: str
+    pid: int
+    port: int
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """First word of a worker: by what right it joins, and who it is."""
+
+    token: str
+    pid: int
+    host: str
+
+
+class Enlisted(msgspec.Struct, frozen=True, array_like=True, tag="enlisted"):
+    """To a worker: it is number `worker` of `workers`, Locust's master is at `master_port`; `settings` are JSON."""
+
+    worker: int
+    workers: int
+    master_port: int
+    settings: str
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
+    """To a worker that cannot join: why, and how to mend it."""
+
+    why: str
+
+
+class Ping(msgspec.Struct, frozen=True, array_like=True, tag="ping"):
+    """A worker asks for the time; `sent_ns` by its own clock."""
+
+    sent_ns: int
+
+
+class Pong(msgspec.Struct, frozen=True, array_like=True, tag="pong"):
+    """The harness's times of hearing the Ping and of answering it, ns since t0."""
+
+    sent_ns: int
+    received_ns: int
+    answered_ns: int
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """A worker knows the time and could start."""
+
+    worker: int
+
+
+class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
+    """To every worker, once all are ready: the schedule starts at `at_ns`."""
+
+    at_ns: int
+
+
+Frame = (
+    Started
+    | Ops
+    | Marked
+    | Sampled
+    | Finished
+    | Stop
+    | Listening
+    | Hello
+    | Enlisted
+    | Refused
+    | Ping
+    | Pong
+    | Ready
+    | Begin
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)

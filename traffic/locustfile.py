@@ -1,26 +1,32 @@
 """What `locust -f` runs: one user whose only task is the dispatcher; its settings come as JSON in one variable.
 
 Locust is always a process of its own: imported into one that already has threads or boto3 it breaks (gevent patches
-the standard library), and its death must not be the harness's.
+the standard library), and its death must not be the harness's. It is alone, or a master that sends nothing, or one of
+several workers that send their shares.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import Any
 
 import gevent
 import gevent.event
+import gevent.socket
 import msgspec
 from locust import User, events, task
 from locust.runners import MasterRunner
 
+from traffic import frames
+from traffic.clock import HarnessClock, own_clock
 from traffic.cohorts import Cohort
-from traffic.dispatcher import Dispatcher, most_in_flight
+from traffic.dispatcher import Dispatcher, Share, most_in_flight
 from traffic.load import Load, Service
-from traffic.recorder import Recorder
+from traffic.recorder import Recorder, connect
 from traffic.resolver import Route53Resolver
+from traffic.timekeeping import NoTime, Timekeeper
 
 VARIABLE = "DRILL_TRAFFIC"
 HURRY_S = 0.1
@@ -29,14 +35,33 @@ HURRY_S = 0.1
 log = logging.getLogger(__name__)
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """All that a Locust process of the drill is told."""
+class Alone(msgspec.Struct, frozen=True, tag="alone"):
+    """What a Locust process is told that sends the whole load itself, on the harness's machine."""
 
     load: Load
     service: Service
     t0_ns: int
     socket: str
-    worker: int = 0
+
+
+class Master(msgspec.Struct, frozen=True, tag="master"):
+    """What the master of several workers is told."""
+
+    socket: str
+    token: str
+
+
+class Worker(msgspec.Struct, frozen=True, tag="worker"):
+    """What a worker is told; `connection` is the descriptor of the connection by which it was enlisted."""
+
+    load: Load
+    service: Service
+    worker: int
+    workers: int
+    connection: int
+
+
+Settings = Alone | Master | Worker
 
 
 class ServiceFailure(Exception):
@@ -44,11 +69,26 @@ class ServiceFailure(Exception):
 
 
 class Generator:
-    """The parts of one Locust process, put together."""
+    """The parts of one Locust process that sends load, put together."""
 
-    def __init__(self, settings: Settings, environment: Any) -> None:
+    def __init__(self, settings: Alone | Worker, environment: Any) -> None:
         self._environment = environment
-        self.recorder = Recorder(settings.socket, settings.worker, settings.t0_ns)
+        self._reported = 0
+        self._stopped = False
+        self._entered = False
+        self._begin: Any = gevent.event.AsyncResult()
+        self._timekeeper: Timekeeper | None = None
+        if isinstance(settings, Worker):
+            clock = HarnessClock(own_clock())
+            connection = gevent.socket.socket(fileno=settings.connection)
+            self.recorder = Recorder(connection, settings.worker, clock.now_ns)
+            self._timekeeper = Timekeeper(clock, self.recorder)
+            share = Share(settings.worker, settings.workers)
+            environment.events.report_to_master.add_listener(self._note_report)
+        else:
+            t0_ns, now_ns = settings.t0_ns, time.monotonic_ns
+            self.recorder = Recorder(connect(settings.socket), 0, lambda: now_ns() - t0_ns)
+            share = Share(0, 1)
         resolver = Route53Resolver(
             settings.service.dns_host,
             settings.service.dns_port,
@@ -59,21 +99,41 @@ class Generator:
         limit = most_in_flight()
         cohorts = {
             name: Cohort(name, settings.load, settings.service, resolver, limit)
-            for name, share in settings.load.cohorts.items()
-            if share > 0
+            for name, portion in settings.load.cohorts.items()
+            if portion > 0
         }
-        self.dispatcher = Dispatcher(settings.load, cohorts, self.recorder, self._count, limit)
-        self.recorder.serve(self.stop, self._orphaned)
-        self._stopped = False
+        self.dispatcher = Dispatcher(settings.load, cohorts, self.recorder, self._count, limit, share)
+        self.recorder.on(frames.Stop, lambda told: gevent.spawn(self.stop, told.grace_s, told.until_ns))
+        self.recorder.on(frames.Begin, lambda told: self._begin.set(told.at_ns))
+        self.recorder.serve(self._orphaned)
 
-    def stop(self, grace_s: float) -> None:
+    def run(self) -> None:
+        """Send the load (a worker: once all the others are ready too); returns when it was stopped."""
+        if self._entered:
+            return  # Locust gives a lost worker's user to another; its share stays unsent, and the drill unproven
+        self._entered = True
+        begin_ns = None
+        if self._timekeeper is not None:
+            try:
+                self._timekeeper.first()
+                self.recorder.say(lambda: frames.Ready(self.recorder.worker))
+            except (NoTime, OSError) as e:
+                log.error("no load without the harness: %s", e)
+                os._exit(3)
+            gevent.spawn(self._timekeeper.keep, self._orphaned)
+            begin_ns = self._begin.get()
+        self.dispatcher.run(begin_ns)
+
+    def stop(self, grace_s: float, until_ns: int | None = None) -> None:
         """Stop, record everything, say that this was all."""
         if self._stopped:
             return
         self._stopped = True
-        self.dispatcher.stop(grace_s)
+        self.dispatcher.stop(grace_s, until_ns)
+        if self._timekeeper is not None:
+            self._timekeeper.sample()
         try:
-            self.recorder.finish(self._environment.stats.total.num_requests)
+            self.recorder.finish(self._reported + self._environment.stats.total.num_requests)
         except OSError as e:
             log.warning("the harness is gone, the last records are lost: %s", e)
 
@@ -81,6 +141,10 @@ class Generator:
         if not self._stopped:
             log.error("the harness closed its end: load that nobody records is stopped")
         os._exit(0 if self._stopped else 3)
+
+    def _note_report(self, client_id: str, data: dict[str, Any]) -> None:
+        """A worker's counters start anew with each report to the master."""
+        self._reported += data["stats_total"]["num_requests"]
 
     def _count(self, method: str, name: str, ms: float, length: int, error: str | None) -> None:
         self._environment.events.request.fire(
@@ -96,24 +160,31 @@ class Generator:
 class Orders(User):
     """The dispatcher's place in Locust."""
 
-    fixed_count = 1
-
     @task
     def dispatch(self) -> None:
         """Send the whole load; returns when it was stopped."""
-        self.environment.generator.dispatcher.run()
+        self.environment.generator.run()
         gevent.event.Event().wait()  # until Locust ends the user; if this returned it would be called again
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def _open(environment: Any, runner: Any, **_: Any) -> None:
-    if isinstance(runner, MasterRunner):
-        return  # a master sends nothing
     settings = msgspec.json.decode(os.environ[VARIABLE], type=Settings)
-    environment.generator = Generator(settings, environment)
+    if isinstance(settings, Master):
+        assert isinstance(runner, MasterRunner)
+        _report(settings, runner.server.port)
+    else:
+        environment.generator = Generator(settings, environment)
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def _close(environment: Any, **_: Any) -> None:
     if not isinstance(environment.runner, MasterRunner):
         environment.generator.stop(HURRY_S)
+
+
+def _report(settings: Master, port: int) -> None:
+    """Tell the harness where workers find this master, and end when the harness does."""
+    link = Recorder(connect(settings.socket), -1, lambda: 0)
+    link.say(lambda: frames.Listening(settings.token, os.getpid(), port))
+    link.serve(lambda: os._exit(3))

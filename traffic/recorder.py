@@ -7,8 +7,8 @@ harness is gone (its end of the socket closes) nobody needs this process, and `o
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import gevent
 import gevent.lock
@@ -17,28 +17,32 @@ import gevent.socket
 from traffic import frames
 
 FLUSH_S = 0.05
+F = TypeVar("F", bound=frames.Frame)
 
 Row = tuple[str, int, str, int, int, int, str, str | None, int | None, str | None]
 """op, key, cohort, intended_ns, began_ns, ended_ns, outcome, region, status, error: as drill.history.Op."""
 
 
-class Recorder:
-    """Sends what it is given to the unix socket at `path`; times are ns since `t0_ns` (time.monotonic_ns())."""
+def connect(path: str) -> Any:
+    """A connection to the harness's unix socket."""
+    made = gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM)
+    made.connect(path)
+    return made
 
-    def __init__(self, path: str, worker: int, t0_ns: int) -> None:
+
+class Recorder:
+    """Sends what it is given over `connection`, a connected socket of gevent's; `now_ns` says ns since the run's t0."""
+
+    def __init__(self, connection: Any, worker: int, now_ns: Callable[[], int]) -> None:
         self.worker = worker
-        self.t0_ns = t0_ns
+        self.now_ns = now_ns
         self.recorded = 0
         self._rows: list[Row] = []
         self._others: list[frames.Frame] = []
+        self._heard: dict[type, Callable[[Any], None]] = {}
         self._sending = gevent.lock.RLock()
         self._closed = False
-        self._socket = gevent.socket.socket(gevent.socket.AF_UNIX, gevent.socket.SOCK_STREAM)
-        self._socket.connect(path)
-
-    def now_ns(self) -> int:
-        """Nanoseconds since the run's t0."""
-        return time.monotonic_ns() - self.t0_ns
+        self._socket = connection
 
     def op(self, row: Row) -> None:
         """An op that ended."""
@@ -57,10 +61,20 @@ class Recorder:
         """The first request is on its way."""
         self._others.append(frames.Started(self.worker, os.getpid(), self.now_ns()))
 
-    def serve(self, on_stop: Callable[[float], None], on_orphaned: Callable[[], None]) -> None:
-        """Start the greenlets that send, and that hear the harness say stop (with its patience in seconds)."""
+    def on(self, kind: type[F], do: Callable[[F], None]) -> None:
+        """Call `do`, which must not block, with every frame of that kind that the harness sends."""
+        self._heard[kind] = do
+
+    def say(self, make: Callable[[], frames.Frame]) -> None:
+        """Send one frame at once, made at the last moment; raises OSError when the harness is gone."""
+        with self._sending:
+            if not self._closed:
+                self._socket.sendall(frames.encode(make()))
+
+    def serve(self, on_orphaned: Callable[[], None]) -> None:
+        """Start the greenlets that send and that listen."""
         gevent.spawn(self._send_regularly)
-        gevent.spawn(self._listen, on_stop, on_orphaned)
+        gevent.spawn(self._listen, on_orphaned)
 
     def flush(self) -> None:
         """Send everything gathered so far; raises OSError when the harness is gone."""
@@ -89,7 +103,7 @@ class Recorder:
                 return  # the listener hears of it too
             gevent.sleep(FLUSH_S)
 
-    def _listen(self, on_stop: Callable[[float], None], on_orphaned: Callable[[], None]) -> None:
+    def _listen(self, on_orphaned: Callable[[], None]) -> None:
         buffer = bytearray()
         while True:
             try:
@@ -100,7 +114,7 @@ class Recorder:
                 on_orphaned()
                 return
             buffer += block
-            for frame in frames.split(buffer):
-                heard = frames.decode(frame[frames.LENGTH.size :])
-                if isinstance(heard, frames.Stop):
-                    gevent.spawn(on_stop, heard.grace_s)
+            for raw in frames.split(buffer):
+                frame = frames.decode(raw[frames.LENGTH.size :])
+                if do := self._heard.get(type(frame)):
+                    do(frame)

@@ -1,16 +1,16 @@
-"""Runs the load: Locust as a subprocess, its records gathered, its death noticed, its end orderly."""
+"""Runs the load: Locust as subprocesses, their records gathered, a death noticed, an orderly end."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,33 +18,57 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from drill.history import Mark, Sample
+from drill.history import Mark, Sample, UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
+from traffic.crew import Crew
 from traffic.load import Load, Service
+from traffic.processes import ROOT, SETTINGS_VARIABLE, Process, alone, local_worker, master
 from traffic.records import OnOps
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-SETTINGS_VARIABLE = "DRILL_TRAFFIC"
+__all__ = ["LoadGenerator", "Meeting", "ROOT", "SETTINGS_VARIABLE", "TrafficFailed"]
+
 START_S = 30.0
 EXIT_S = 1.0
 """How long Locust may take to end once it has said that it is done."""
 LAST_LINES = 15
 LONGEST_DIRECTORY = 80
 """A unix socket's path has 107 bytes at most; under a longer directory the socket goes to the system's own for such."""
+LOOPBACK = "127.0.0.1"
+
+log = logging.getLogger(__name__)
 
 
 class TrafficFailed(Exception):
     """The load generator does not do its work; the sentence says how, with Locust's last log lines."""
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Where workers of other machines find the drill, and how long it waits for them.
+
+    `host`: the address this machine is reached by; loopback unless given, which an SSH tunnel reaches too. `port`: of
+    the records, `master_port`: of Locust's master, 0: any free one. Anyone with the `token` may join and is told the
+    service's API key; nothing on these two ports is encrypted, so they belong on a private network.
+    """
+
+    host: str = LOOPBACK
+    port: int = 0
+    master_port: int = 0
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    patience_s: float = 300.0
+
+
 class LoadGenerator:
-    """One Locust process that sends `load` to `service`.
+    """Locust, sending `load` to `service`: one process, or a master and workers that share the same schedule.
 
     `t0_ns`: the run's t0 on time.monotonic_ns(), to which all times are relative. `directory` belongs to this generator
-    alone: `traffic.spool` (readable by `read_spool`) and `locust.log` stay there. `environment`: the variables of the
-    child. `on_ops` is called from a thread of its own with every batch of ops and must be quick.
+    alone: `traffic.spool` (readable by `read_spool`) and the logs stay there. `environment`: the variables of the
+    children. `on_ops` is called from a thread of its own with every batch of ops and must be quick.
+
+    `workers`: how many processes of this machine share the load, 0: one process sends all, with no master.
+    `workers_elsewhere`: how many more are started by hand on other machines, by the command line that `announce` is
+    given (default: this module's log) once this generator listens as `meeting` says. Raises UnusableInput.
     """
 
     def __init__(
@@ -56,15 +80,26 @@ class LoadGenerator:
         directory: Path,
         environment: Mapping[str, str],
         on_ops: OnOps | None = None,
+        workers: int = 0,
+        workers_elsewhere: int = 0,
+        meeting: Meeting | None = None,
+        announce: Callable[[str], None] = log.warning,
     ) -> None:
+        for name, count in (("workers", workers), ("workers_elsewhere", workers_elsewhere)):
+            if count < 0:
+                raise UnusableInput(f"{name} is {count}: give 0 or more")
         self._load = load
         self._service = service
         self._t0_ns = t0_ns
         self._directory = directory
         self._environment = environment
         self._on_ops = on_ops
+        self._workers = workers
+        self._workers_elsewhere = workers_elsewhere
+        self._meeting = meeting or Meeting()
+        self._announce = announce
         self._collector: Collector | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: list[Process] = []
         self._private: Path | None = None
         self._failure: str | None = None
         self._stopping = False
@@ -81,38 +116,52 @@ class LoadGenerator:
 
     @property
     def pid(self) -> int | None:
-        """Locust's process id, once started."""
-        return self._process.pid if self._process else None
+        """The process id of Locust (of several processes: the master), once started."""
+        return self._processes[0].pid if self._processes else None
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Every process of this machine: Locust, or its master and then the workers."""
+        return tuple(p.pid for p in self._processes)
 
     @property
     def alive(self) -> bool:
-        """Whether Locust is running."""
-        return self._process is not None and self._process.poll() is None
+        """Whether Locust is running, all of its processes of this machine."""
+        return bool(self._processes) and all(p.alive for p in self._processes)
 
     @property
     def failure(self) -> str | None:
-        """Why this load proves nothing from now on (Locust died, records were lost), or None; cheap enough to poll."""
+        """Why this load proves nothing from now on (Locust died, a worker or records were lost), or None.
+
+        Cheap enough to poll.
+        """
+        if self._failure is None and not self._stopping:
+            dead = next((p for p in self._processes if not p.alive), None)
+            if dead is not None:
+                self._failure = self._sentence(f"{dead.name} {dead.end} in the middle of the load", dead.log)
         if self._failure is None and self._collector is not None:
             self._failure = self._collector.trouble
-        if self._failure is None and self._process is not None and not self._stopping and not self.alive:
-            status = self._process.returncode
-            how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-            self._failure = self._sentence(f"Locust {how} in the middle of the load")
         return self._failure
 
     def start(self) -> None:
-        """Start Locust and return once its first request is on its way.
+        """Start Locust and return once its first request (of every worker) is on its way.
 
-        Raises TrafficFailed with Locust's last log lines, UnusableInput where the directory holds another's records.
+        Raises TrafficFailed with Locust's last log lines, UnusableInput where the directory holds another's records or
+        the meeting's address cannot be used.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         near = len(os.fsencode(self._directory.resolve())) <= LONGEST_DIRECTORY
         self._private = Path(tempfile.mkdtemp(prefix="traffic-", dir=self._directory.resolve() if near else None))
         try:
             path = self._private / "records"
-            self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
-            self._process = self._spawn(path)
-            self._await_first_request()
+            size = self._workers + self._workers_elsewhere
+            if size:
+                self._start_crew(path, size)
+            else:
+                self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
+                told = {"load": self._load, "service": self._service, "t0_ns": self._t0_ns}
+                self._processes.append(alone(told, path, self._environment, self.log))
+            self._await(lambda: self._recorded().started, what="Locust's first request")
         except BaseException:
             self.stop(0)
             raise
@@ -120,18 +169,25 @@ class LoadGenerator:
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop sending, wait for what is in flight (what is not answered in time is recorded unknown), end Locust.
 
-        Returns after about `timeout_s` at most. Afterwards no process and no socket file is left, and the records stay
-        readable.
+        Returns after about `timeout_s` at most. Afterwards no process of this machine and no socket file is left, and
+        the records stay readable.
         """
         failed = self.failure  # before it counts as an intended end
         self._stopping = True
         limit = time.monotonic() + timeout_s
-        if self._collector is not None and self._process is not None:
-            if self.alive and failed is None:
-                self._end_gracefully(self._collector, limit)
-            self._end(self._process)
-        if self._collector is not None:
-            self._collector.close()
+        collector = self._collector
+        if (
+            collector is not None
+            and collector.connected
+            and (failed is None or self._workers + self._workers_elsewhere)
+        ):
+            self._end_gracefully(collector, limit)
+        for process in self._processes:
+            process.ask_to_end()
+        for process in self._processes:
+            process.end_within(EXIT_S)
+        if collector is not None:
+            collector.close()
         if self._private is not None:
             shutil.rmtree(self._private, ignore_errors=True)
             self._private = None
@@ -162,36 +218,31 @@ class LoadGenerator:
             raise TrafficFailed("the load generator was never started, so it has no records")
         return self._collector
 
-    def _spawn(self, path: Path) -> subprocess.Popen[bytes]:
-        settings = {"load": self._load, "service": self._service, "t0_ns": self._t0_ns, "socket": str(path)}
-        environment = {
-            **self._environment,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), self._environment.get("PYTHONPATH")])),
-            SETTINGS_VARIABLE: msgspec.json.encode(settings).decode(),
-        }
-        command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE)]
-        command += ["--headless", "--users", "1", "--spawn-rate", "1", "--only-summary", "--exit-code-on-error", "0"]
-        with self.log.open("ab") as out:
-            return subprocess.Popen(
-                command,
-                env=environment,
-                cwd=path.parent,  # no locust.conf or pyproject.toml of others
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the harness, which ends Locust in its own order
-            )
+    def _start_crew(self, path: Path, size: int) -> None:
+        """Master first, because it chooses its port; then the workers, which the collector tells when to begin."""
+        meeting, elsewhere = self._meeting, self._workers_elsewhere
+        settings = msgspec.json.encode({"load": self._load, "service": self._service}).decode()
+        crew = Crew(size, meeting.token, settings, self._t0_ns)
+        tcp = (meeting.host, meeting.port) if elsewhere else None
+        collector = self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops, crew=crew, tcp=tcp)
+        at = (meeting.host, meeting.master_port) if elsewhere else (LOOPBACK, 0)
+        self._processes.append(master(size, at, meeting.token, path, self._environment, self.log))
+        self._await(lambda: crew.master_port is not None, what="Locust's master")
+        for number in range(self._workers):
+            log_path = self._directory / f"locust-worker-{number}.log"
+            self._processes.append(local_worker(meeting.token, path, self._environment, log_path))
+        if collector.address is not None:
+            host, port = collector.address
+            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._announce(f"python -m traffic.worker --master {where} --token {meeting.token}")
+            what = f"{elsewhere} workers of other machines to join"
+            self._await(lambda: crew.joined == size, what=what, timeout_s=meeting.patience_s)
 
-    def _await_first_request(self) -> None:
-        collector = self._recorded()
+    def _await(self, condition: Callable[[], bool], *, what: str, timeout_s: float = START_S) -> None:
         try:
-            wait_until(
-                lambda: collector.started or not self.alive,
-                what="Locust's first request",
-                timeout_s=START_S,
-            )
+            wait_until(lambda: condition() or self.failure is not None, what=what, timeout_s=timeout_s)
         except WaitTimeout as e:
-            raise TrafficFailed(self._sentence(f"Locust does not start: {e}")) from e
+            raise TrafficFailed(self._sentence(f"Locust does not start: {e}", self.log)) from e
         if self.failure is not None:
             raise TrafficFailed(self.failure)
 
@@ -199,22 +250,15 @@ class LoadGenerator:
         collector.ask_to_stop(max(0.0, limit - time.monotonic() - EXIT_S))
         with contextlib.suppress(WaitTimeout):
             wait_until(
-                lambda: collector.finished or not self.alive,
+                lambda: collector.finished or not collector.connected,
                 what="Locust's last records",
                 timeout_s=max(0.0, limit - time.monotonic()),
             )
-        if not collector.finished:
-            self._failure = self._sentence("Locust did not stop in time, so what was in flight is not recorded")
+        if not collector.finished and self._failure is None:
+            self._failure = self._sentence(
+                "Locust did not stop in time, so what was in flight is not recorded", self.log
+            )
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-            try:
-                process.wait(EXIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def _sentence(self, what: str) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:] if self.log.exists() else []
-        return f"{what}; the last lines of {self.log}:\n" + "\n".join(lines)
+    def _sentence(self, what: str, log_path: Path) -> str:
+        lines = log_path.read_text(errors="replace").splitlines()[-LAST_LINES:] if log_path.exists() else []
+        return f"{what}; the last lines of {log_path}:\n" + "\n".join(lines)

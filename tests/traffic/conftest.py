@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -41,7 +42,7 @@ class Stage:
         name: str = "traffic",
         service: Service | None = None,
         environment: Mapping[str, str] | None = None,
-        **more: Callable[..., None],
+        **more: Any,
     ) -> LoadGenerator:
         """A load generator that is not started yet; stopped at the end of the test."""
         made = LoadGenerator(
