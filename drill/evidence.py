@@ -209,4 +209,4 @@ def _number(value: float | None) -> str:
         return "?"
     if math.isinf(value):
         return "never"
-    return f"{value:g}" if float(value).is_integer() else f"{value:.3f}"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"

@@ -166,3 +166,18 @@ def test_wrong_content_is_missed() -> None:
     found = judge(altered(whole, ops=ops), LIMITS)
     assert found.measurements["wrong_content"].value == 1
     assert found.verdict is Verdict.MISSED
+
+
+def test_a_lost_write_may_be_as_old_as_its_sending() -> None:
+    """The lost writes took half a second to be acknowledged: the oldest may have been stored when it was sent."""
+    whole = history(lost=3)
+    assert whole.ops is not None
+    sent = pl.when(pl.col("intended_ns") < 8 * NS).then(pl.col("began_ns") - NS // 2).otherwise(pl.col("began_ns"))
+    slow = altered(whole, ops=whole.ops.with_columns(began_ns=sent))
+    before, after = measure(whole, LIMITS)["rpo_s"], measure(slow, LIMITS)["rpo_s"]
+    assert (after.value, after.lower) == (before.value, before.lower)
+    assert before.upper is not None
+    assert after.upper is not None
+    assert after.value is not None
+    assert before.upper < 0.2
+    assert after.upper == pytest.approx(after.value + 0.5, abs=0.02)

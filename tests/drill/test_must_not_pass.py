@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from drill.__main__ import main
 from drill.evidence import judge
 from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample
 from drill.objective import Verdict
@@ -36,6 +40,13 @@ def kept(where: pl.Expr, times: int = 1) -> History:
     whole = history()
     assert whole.survivors is not None
     return altered(whole, survivors=pl.concat([whole.survivors.filter(where)] * times))
+
+
+def survived(**columns: pl.Expr) -> History:
+    """The plain history with some columns of its survivors changed."""
+    whole = history()
+    assert whole.survivors is not None
+    return altered(whole, survivors=whole.survivors.with_columns(**columns).cast(SURVIVORS_SCHEMA))
 
 
 def marked(*marks: Mark, instead_of: str = "") -> History:
@@ -164,6 +175,27 @@ HISTORIES: dict[str, tuple[Callable[[], History], Verdict, str]] = {
         UNPROVEN,
         "not a number",
     ),
+    "an endless heartbeat": (
+        lambda: sampled(Sample(NS, "replication_lag_s", "aurora", math.inf)),
+        MISSED,
+        "lag_p99_s never",
+    ),
+    "a negative heartbeat": (
+        lambda: sampled(Sample(NS, "replication_lag_s", "aurora", -1.0)),
+        UNPROVEN,
+        "is negative",
+    ),
+    "survivors without their keys": (lambda: survived(key=pl.lit(None)), MISSED, "rows have no key"),
+    "survivors without a time": (lambda: survived(at_ns=pl.lit(None)), UNPROVEN, "rows have no at_ns"),
+    "survivors of no copy": (lambda: survived(copies=pl.lit(0)), MISSED, "no key of aurora survived"),
+    "survivors of fewer copies than none": (lambda: survived(copies=pl.lit(-1)), MISSED, "no key of aurora survived"),
+    "survivors in a store that nobody knows": (lambda: survived(store=pl.lit("mars")), MISSED, "no key of aurora"),
+    "survivors of other keys": (lambda: survived(key=pl.col("key") + 10**9), MISSED, "sent by nobody"),
+    "survivors of one key a million times": (
+        lambda: survived(copies=pl.when(pl.col("key") == 1000).then(1_000_000).otherwise(1)),
+        MISSED,
+        "duplicates 1999998 exceeds",
+    ),
     "a region that nobody knows": (
         lambda: changed(pl.col("key") == 1900, region=pl.lit("eu-nowhere-9")),
         UNPROVEN,
@@ -198,6 +230,40 @@ def test_does_not_pass(name: str) -> None:
     found = judge(build(), LIMITS)
     assert found.verdict is verdict, found.sentence()
     assert said in found.sentence()
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_does_not_pass_from_disk_either(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m drill judge` of the saved records says the same, with exit status 1 (2 where there are none)."""
+    build, verdict, said = HISTORIES[name]
+    build().save(tmp_path)
+    tables = "".join(f"{k} = {v}\n" for k, v in dataclasses.asdict(LIMITS).items() if v is not None)
+    (tmp_path / "limits.toml").write_text(f"[default]\n{tables}")
+    status = main(["judge", str(tmp_path), "--objectives", str(tmp_path / "limits.toml"), "--json"])
+    out = capsys.readouterr().out
+    if name == "nothing at all":
+        assert (status, out) == (2, "")
+        return
+    found = json.loads(out)
+    assert (status, found["verdict"]) == (1, str(verdict))
+    assert said in "; ".join(found["reasons"])
+
+
+@pytest.mark.parametrize("name", ["ops.parquet", "survivors.parquet", "samples.parquet"])
+def test_a_truncated_parquet_file_is_never_judged(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However little is missing, and however much: exit status 2 and one line that names the file."""
+    history().save(tmp_path)
+    path = tmp_path / name
+    whole = path.read_bytes()
+    for left in (0, 1, 4, 100, len(whole) // 2, len(whole) - 8, len(whole) - 1):
+        path.write_bytes(whole[:left])
+        assert main(["judge", str(tmp_path)]) == 2, left
+        said = capsys.readouterr()
+        assert name in said.err
+        assert len(said.err.splitlines()) == 1
+        assert said.out == ""
 
 
 def test_a_measure_that_crashes_is_unproven(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,3 +155,16 @@ def test_online_and_offline_agree() -> None:
 def _rows(whole: History) -> pl.DataFrame:
     assert whole.survivors is not None
     return whole.survivors.filter(pl.col("store") == "aurora")
+
+
+def test_a_good_request_proves_service_by_its_answer() -> None:
+    """Answers take 200 ms: the first good request may have been served at any time until its answer came."""
+    whole = history(rate=200.0)
+    assert whole.ops is not None
+    slow = altered(whole, ops=whole.ops.with_columns(ended_ns=pl.col("intended_ns") + 200_000_000))
+    quick, rto, down = measure(whole, LIMITS)["rto_s"], measure(slow, LIMITS)["rto_s"], measure(slow, LIMITS)
+    assert rto.value == quick.value
+    assert rto.upper is not None
+    assert rto.upper == pytest.approx(4.2, abs=0.02)
+    assert down["downtime_s"].lower == pytest.approx(3.8, abs=0.03)
+    assert down["downtime_s"].upper == pytest.approx(4.2, abs=0.03)
