@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -124,11 +125,12 @@ def scaling(autoscaling: Any, lambda_: Any, plan: RegionPlan, names: Names) -> N
 
 
 def permit(lambda_: Any, name: str, statement: str, principal: str, source_arn: str, *, alias: bool = False) -> None:
-    """Let an AWS service invoke a function for one source."""
+    """Let an AWS service invoke a function for one source; a statement of that name that is there already stands."""
     qualifier = {"Qualifier": ALIAS} if alias else {}
-    unless(
-        "ResourceConflictException",
-        lambda_.add_permission,
+    held = unless("ResourceNotFoundException", lambda_.get_policy, FunctionName=name, **qualifier)
+    if held is not None and any(s["Sid"] == statement for s in json.loads(held["Policy"])["Statement"]):
+        return
+    lambda_.add_permission(
         FunctionName=name,
         StatementId=statement,
         Action="lambda:InvokeFunction",
@@ -150,6 +152,8 @@ def limit_retries(lambda_: Any, name: str, attempts: int, most_age_s: int) -> No
 def tear_down(lambda_: Any, autoscaling: Any, names: Names) -> None:
     """Delete the run's functions in this region, and their scaling."""
     resource = f"function:{names.orders}:{ALIAS}"
+    policy = {**SCALING, "ResourceId": resource, "PolicyName": names.of(SCALING_POLICY)}
+    unless("ObjectNotFoundException", autoscaling.delete_scaling_policy, **policy)
     unless("ObjectNotFoundException", autoscaling.deregister_scalable_target, **SCALING, ResourceId=resource)
     for name in (names.orders, names.controller, names.canary):
         unless("ResourceNotFoundException", lambda_.delete_function, FunctionName=name)

@@ -70,13 +70,9 @@ class Names:
         """Where a function logs."""
         return f"/aws/lambda/{function}"
 
-    def part(self, part: str) -> str:
-        """The value of PART_TAG."""
-        return f"{self.run_id}/{part}"
-
     def tags(self, part: str) -> dict[str, str]:
         """Tags as a mapping (Lambda, API Gateway, Logs)."""
-        return {"Name": self.of(part), RUN_TAG: self.run_id, PART_TAG: self.part(part)}
+        return {"Name": self.of(part), RUN_TAG: self.run_id, PART_TAG: part}
 
     def tag_list(self, part: str) -> list[dict[str, str]]:
         """Tags as Key and Value pairs (most services)."""

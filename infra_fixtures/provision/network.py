@@ -6,7 +6,7 @@ in the standby in a mirror of it. The private subnets have no way to the interne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +174,10 @@ def tear_down(ec2: Any, names: Names) -> None:
         subnets = [s["SubnetId"] for s in ec2.describe_subnets(Filters=in_it)["Subnets"]]
         described = ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
         gateways = sorted({*gateways, *(g["InternetGatewayId"] for g in described)})
+    for part, identity in found.items():
+        if part.startswith("routes-"):
+            _disassociate(ec2, identity)
+    _give_back_acls(ec2, subnets)
     for subnet in subnets:
         delete("delete_subnet", "InvalidSubnetID.NotFound", SubnetId=subnet)
     for part, identity in found.items():
@@ -188,3 +192,25 @@ def tear_down(ec2: Any, names: Names) -> None:
         delete("delete_internet_gateway", "InvalidInternetGatewayID.NotFound", InternetGatewayId=gateway)
     if "vpc" in found:
         delete("delete_vpc", "InvalidVpcID.NotFound", VpcId=found["vpc"])
+
+
+def _disassociate(ec2: Any, table: str) -> None:
+    for association in ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Associations"]:
+        ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+
+
+def _give_back_acls(ec2: Any, subnets: Sequence[str]) -> None:
+    """Put subnets under their VPC's default ACL again, so that ours is out of use."""
+    if not subnets:
+        return
+    in_force = [{"Name": "association.subnet-id", "Values": list(subnets)}]
+    for acl in ec2.describe_network_acls(Filters=in_force)["NetworkAcls"]:
+        if acl["IsDefault"]:
+            continue
+        of_vpc = [{"Name": "vpc-id", "Values": [acl["VpcId"]]}, {"Name": "default", "Values": ["true"]}]
+        default = ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]["NetworkAclId"]
+        for association in acl["Associations"]:
+            if association["SubnetId"] in subnets:
+                ec2.replace_network_acl_association(
+                    AssociationId=association["NetworkAclAssociationId"], NetworkAclId=default
+                )

@@ -6,17 +6,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra_fixtures.provision.naming import PART_TAG, Names
+from infra_fixtures.provision.naming import PART_TAG, RUN_TAG, Names
+
+KINDS = (
+    ("describe_vpcs", "Vpcs", "VpcId"),
+    ("describe_subnets", "Subnets", "SubnetId"),
+    ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    ("describe_route_tables", "RouteTables", "RouteTableId"),
+    ("describe_network_acls", "NetworkAcls", "NetworkAclId"),
+    ("describe_security_groups", "SecurityGroups", "GroupId"),
+    ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+)
+"""How each kind that a network is made of is listed: operation, where the list is, and what an id is called."""
+GONE = frozenset({"deleting", "deleted"})
 
 
 def find_parts(ec2: Any, names: Names) -> dict[str, str]:
     """The ids of everything of the run that EC2 holds in this region, by part."""
+    ours = [{"Name": f"tag:{RUN_TAG}", "Values": [names.run_id]}]
     found: dict[str, str] = {}
-    filters = [{"Name": "key", "Values": [PART_TAG]}, {"Name": "value", "Values": [names.part("*")]}]
-    for page in ec2.get_paginator("describe_tags").paginate(Filters=filters):
-        for tag in page["Tags"]:
-            if tag["Key"] == PART_TAG and tag["Value"].startswith(names.part("")):
-                found[tag["Value"].removeprefix(names.part(""))] = tag["ResourceId"]
+    for call, listed, identity in KINDS:
+        for resource in getattr(ec2, call)(Filters=ours)[listed]:
+            tags = {t["Key"]: t["Value"] for t in resource.get("Tags", ())}
+            part = tags.get(PART_TAG, "")
+            # a deleted endpoint is still described for a while
+            if part and resource.get("State") not in GONE:
+                found[part] = str(resource[identity])
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -19,6 +20,8 @@ T = TypeVar("T")
 THREADS = 12
 TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
+CANARY_SPARE_S = 15
+"""What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 GLOBAL = None
 
 
@@ -293,7 +296,12 @@ class _Stack:
             t,
             names,
             compute.Function(
-                names.canary, package.CANARY, held.canary, 60, compute.MEMORY_MB, self._canary_environment(home)
+                names.canary,
+                package.CANARY,
+                held.canary,
+                CANARY_SPARE_S + math.ceil(t.canary.duration_s),
+                compute.MEMORY_MB,
+                self._canary_environment(home),
             ),
         )
         alarm = names.of(monitoring.FAILOVER_ALARM)

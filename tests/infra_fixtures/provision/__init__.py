@@ -1,0 +1,1 @@
+"""Tests of provisioning, against a real control plane."""
