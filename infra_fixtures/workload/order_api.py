@@ -260,6 +260,11 @@ def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    # In the init phase, not in the first order's time: https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html
+    for _service in ("secretsmanager", "s3"):
+        _client(_service)
+
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency":
     for _database in (READER, WRITER):
         try:

@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 MOST_WORKERS = 4 * max(2, os.cpu_count() or 2)
 """More would only take the machine from the rest of the model: starting a worker costs half a second of a core."""
-MOST_STARTING = max(2, os.cpu_count() or 2)
-SCALE_PATIENCE_S = 0.02
+MOST_STARTING = max(1, (os.cpu_count() or 2) // 2)
+"""A start takes a core for a while; half of them stay with those who serve."""
+SCALE_PATIENCE_S = 0.1
 """How long an invocation waits for a busy worker before another is started: less than a cold start costs."""
 QUEUE_LIMIT_S = 2.0
 
