@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from drill.evidence import Judged, Judgement
-from drill.history import UnusableInput
 from drill.objective import Verdict
 from drill.stored import Stored, find_stored
+from drill.unusable import UnusableInput
 
 WIDTH = 160
 """Columns of the table where there is no terminal to ask."""

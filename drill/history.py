@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from drill.unusable import UnusableInput
+
 NS = 1_000_000_000
 
 
@@ -89,10 +91,6 @@ OPS_SCHEMA = pl.Schema(
 )
 SAMPLES_SCHEMA = pl.Schema({"at_ns": pl.Int64, "metric": pl.String, "subject": pl.String, "value": pl.Float64})
 SURVIVORS_SCHEMA = pl.Schema({"store": pl.String, "key": pl.Int64, "copies": pl.Int32, "at_ns": pl.Int64})
-
-
-class UnusableInput(Exception):
-    """What the user gave cannot be used; the message says what, where and how to mend it, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drill.history import UnusableInput
 from drill.measurement import Measurement
+from drill.unusable import UnusableInput
 
 LAYERS = ("default", "target", "scenario")
 

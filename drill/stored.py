@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from drill.evidence import Judgement, judge
-from drill.history import History, UnusableInput
+from drill.history import History
 from drill.objective import Objectives, load_objectives, resolve_objectives
+from drill.unusable import UnusableInput
 
 RECORDS = ("ops.parquet", "marks.jsonl", "samples.parquet", "survivors.parquet")
 OBJECTIVES = Path("objectives.toml")

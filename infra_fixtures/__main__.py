@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.held import Held, bring_down, find_held
 from infra_fixtures.safety.recovery import heal_dead_runs
 from infra_fixtures.targets import TARGETS, standing

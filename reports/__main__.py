@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from reports.build import Tampered, build
 from reports.manifest import PUBLIC_KEY, verify
 from reports.record import load_runs

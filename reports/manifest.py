@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from reports.signature import public_key as read_public_key
 from reports.signature import public_pem, signed_by
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from drill.history import History, UnusableInput
+from drill.history import History
 from drill.objective import Objectives, resolve_objectives
+from drill.unusable import UnusableInput
 
 WORST_FIRST = ("MISSED", "UNPROVEN", "MET")
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 # What decides a figure: the engine, the emulator, the load generator, the analysis.
 PACKAGES = (

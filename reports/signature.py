@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 HOW = "give an unencrypted Ed25519 key in PEM (openssl genpkey -algorithm ed25519)"
 

@@ -14,9 +14,9 @@ from types import FrameType
 import pytest
 
 from drill.evidence import Judgement
-from drill.history import UnusableInput
 from drill.objective import load_objectives, objective_tables
 from drill.run import Drill
+from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.safety.journal import unfinished

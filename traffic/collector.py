@@ -19,7 +19,8 @@ from pathlib import Path
 
 import polars as pl
 
-from drill.history import NS, Mark, Sample, UnusableInput
+from drill.history import NS, Mark, Sample
+from drill.unusable import UnusableInput
 from traffic import frames
 from traffic.crew import LONGEST_HELLO, SEND_S, STRANGER_S, Crew, Peer, Stranger
 from traffic.records import OnOps, Records, as_ops

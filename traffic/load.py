@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from drill.unusable import UnusableInput
+
 FOLLOWER = "follower"
 STICKY = "sticky"
 FRESH = "fresh"
@@ -109,6 +111,4 @@ class Service:
 
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
-        from drill.history import UnusableInput  # imports polars, which a healthy Locust process never needs
-
         raise UnusableInput(f"load: {sentence}")

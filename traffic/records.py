@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from drill.history import OPS_SCHEMA, Mark, Op, Outcome, Sample, UnusableInput
+from drill.history import OPS_SCHEMA, Mark, Op, Outcome, Sample
+from drill.unusable import UnusableInput
 from traffic import frames
 
 CHUNK = 65_536

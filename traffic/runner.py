@@ -18,7 +18,8 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from drill.history import Mark, Sample, UnusableInput
+from drill.history import Mark, Sample
+from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
 from traffic.crew import Crew

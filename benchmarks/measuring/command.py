@@ -20,7 +20,7 @@ from rich.table import Table
 
 import benchmarks
 from benchmarks.measuring.figure import Failed, Figure, Skipped
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 WIDTH = 150
 """Columns of the table where there is no terminal to ask."""

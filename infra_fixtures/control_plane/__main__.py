@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.admin_api import AdminApi
 from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.front import Front
@@ -46,6 +46,7 @@ def _warm(moto: Moto) -> None:
     moto.warm((*WARMED, *WARMED_AFTER))
     # What is imported by now stays: the collector need not walk it, which stops every call for 50 ms each time.
     gc.freeze()
+    gc.enable()
 
 
 def main(arguments: list[str]) -> int:
@@ -56,6 +57,7 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.disable()  # until all is imported: nothing of it is garbage
     try:
         site = Site.load(path)
     except (OSError, ValueError) as e:

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.attribution import Scope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend
 from infra_fixtures.control_plane.changes import ChangeStream

@@ -31,7 +31,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout
 from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.aurora.binaries import locate

@@ -20,6 +20,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SLOW_POLL_S = 5.0
+GATHER_S = 0.1
+"""How long a follower that found changes after a look gathers more of them: while a system is provisioned, hundreds of
+calls would each lead to a look. The first change after a rest is never delayed."""
 RECONNECT_S = 0.1
 
 
@@ -126,7 +129,7 @@ async def follow(
 
 
 class _Desk:
-    """One follower's in-tray: changes that arrive while it works are handed over together afterwards."""
+    """One follower's in-tray: a change is looked at at once, those that arrive meanwhile together a little later."""
 
     def __init__(self, follower: Follower, backlog: Backlog) -> None:
         self.follower = follower
@@ -165,6 +168,8 @@ class _Desk:
                     self._catch_up()
             except Exception:  # a follower that fails must go on following
                 log.exception("%s could not reconcile", type(self.follower).__name__)
+            if self._nudge.is_set():
+                await asyncio.sleep(GATHER_S)
             try:
                 async with asyncio.timeout(slow_poll_s):
                     await self._nudge.wait()

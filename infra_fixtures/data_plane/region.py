@@ -20,7 +20,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.api_gateway import ApiGateway
 from infra_fixtures.data_plane.cloudwatch import CloudWatch
 from infra_fixtures.data_plane.eventbridge import EventBridge

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.provision.answers import unless
 from infra_fixtures.provision.compute import ALIAS
 from infra_fixtures.provision.naming import RUN_TAG, Names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 RUN_TAG = "failover-drill:run-id"
 PART_TAG = "failover-drill:part"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.provision.answers import once_ready, unless
 from infra_fixtures.provision.firewall import drop_rules, network_acl, security_group, set_rules
 from infra_fixtures.provision.naming import Names

@@ -23,6 +23,11 @@ TRANSFER_LIMIT_S = 120
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 GLOBAL = None
+REGIONAL_SERVICES = (
+    "kms", "ec2", "rds", "secretsmanager", "s3", "apigateway", "logs", "cloudwatch", "lambda", "sns", "events",
+    "application-autoscaling",
+)  # fmt: skip
+GLOBAL_SERVICES = ("iam", "route53")
 
 
 class Clients(Protocol):
@@ -34,6 +39,15 @@ class Clients(Protocol):
 
 class MigrationFailed(Exception):
     """The order API could not create its tables; the message is its own."""
+
+
+def make_clients(clients: Clients, topology: Topology) -> None:
+    """Make the clients that provisioning will ask for, while the AWS API is perhaps still starting; it calls nothing."""
+    for service in GLOBAL_SERVICES:
+        clients.client(service, GLOBAL)
+    for service in REGIONAL_SERVICES:
+        for region in topology.region_names:
+            clients.client(service, region)
 
 
 def provision(

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.site import DNS_PORT
 
 FIRST_OCTETS = range(64, 120)

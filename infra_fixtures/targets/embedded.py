@@ -20,10 +20,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
-from infra_fixtures.provision import Deployed, arm, migrate, provision
+from infra_fixtures.provision import Deployed, arm, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.lease import lease
@@ -164,10 +164,16 @@ def client_for(site: Site, service: str, region: str | None) -> Any:
 _client_lock = threading.Lock()
 
 
+@functools.cache
+def _session() -> Any:
+    """One session for all clients, which share what botocore has read of its service models."""
+    return boto3.session.Session()
+
+
 @functools.lru_cache(maxsize=256)
 def _client(address: Address, service: str, region: str) -> Any:
     with _client_lock:  # building clients is not thread-safe in boto3
-        return boto3.session.Session().client(
+        return _session().client(
             service,
             region_name=region,
             endpoint_url=address.url,
@@ -209,9 +215,10 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             control = _spawn(site, "infra_fixtures.control_plane", "control_plane")
             processes.append(control)
             processes.append(_spawn(site, "infra_fixtures.data_plane.backbone", "backbone"))
+            clients = _Clients(site)
+            make_clients(clients, topology)
             _await_control_plane(site, processes)
             changes.start()
-            clients = _Clients(site)
             deployed = provision(
                 clients,
                 topology,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from drill.history import UnusableInput
 from drill.measurement import Measurement
 from drill.objective import Objective, Objectives, Verdict, load_objectives, objective_tables, resolve_objectives
+from drill.unusable import UnusableInput
 
 
 def figure(value: float | None, lower: float | None = None, upper: float | None = None) -> Measurement:

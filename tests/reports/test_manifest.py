@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from reports.manifest import MANIFEST, PUBLIC_KEY, SIGNATURE, verify, write
 from tests.reports.outage import GAMEDAY, write_run
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from drill.evidence import judge
-from drill.history import UnusableInput
 from drill.objective import Objectives
+from drill.unusable import UnusableInput
 from reports.record import load_run, load_runs, load_scenario
 from tests.reports.outage import GAMEDAY, history, write_run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from reports.run_directory import RunDirectory, commit_of
 
 NOON = dt.datetime(2026, 11, 24, 12, 0, 5, tzinfo=dt.UTC)

@@ -18,7 +18,8 @@ import polars as pl
 import psutil
 import pytest
 
-from drill.history import NS, UnusableInput
+from drill.history import NS
+from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.site import child_environment
 from tests.traffic.conftest import Stage, await_ops

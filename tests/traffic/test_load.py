@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from drill.history import Outcome, UnusableInput
+from drill.history import Outcome
+from drill.unusable import UnusableInput
 from traffic import frames, outcomes
 from traffic.load import Load, Service, amount_of
 from traffic.outcomes import Answer, Said, of_read, of_receipt, of_write

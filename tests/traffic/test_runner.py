@@ -14,7 +14,8 @@ import psutil
 import pytest
 from polars.testing import assert_frame_equal
 
-from drill.history import OPS_SCHEMA, Op, Outcome, UnusableInput
+from drill.history import OPS_SCHEMA, Op, Outcome
+from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.site import child_environment
 from tests.traffic.conftest import Stage, await_ops

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 BIN_VARIABLE = "DRILL_PG_BIN"
 UNPRIVILEGED = "nobody"

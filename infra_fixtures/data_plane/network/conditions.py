@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 
 class Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

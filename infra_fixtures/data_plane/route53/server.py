@@ -22,7 +22,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.route53.zone import Answer
 from infra_fixtures.site import Address
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.provision import Clients, Deployed, provision
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import Topology

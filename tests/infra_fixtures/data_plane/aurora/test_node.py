@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from drill.wait import await_until
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE, locate
 from infra_fixtures.data_plane.aurora.node import PROCESS, Node

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from drill.wait import await_until
 from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Passage, Way, read_request
 from infra_fixtures.data_plane.network.link import Link
