@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from drill.history import NS, Mark
 
 # Of these every drill has one at its very edge; the picture's axis says it already.
 SILENT = frozenset({"drill.baseline", "drill.end", "drill.expects", "fault.begin", "degraded.begin"})
+
+OF_RUN = re.compile(r"^drill-\d{8}t\d{6}z-[0-9a-f]{6}-")
+"""How the name of every resource of a run begins; it tells a reader nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +85,5 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def _who(mark: Mark) -> str:
     words = mark.detail if mark.event.startswith(("dns.", "alarm.")) and mark.detail else mark.subject
+    words = OF_RUN.sub("", words)
     return words if len(words) <= 28 else words[:27] + "…"

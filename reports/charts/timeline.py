@@ -47,7 +47,7 @@ def timeline(
     labels = pack(told, start, end, CHARACTERS)
     rows = 1 + max((x.row for x in labels), default=-1)
     with look.style():
-        head, lanes = 0.78, rows * LANE_IN + 0.08
+        head, lanes = 0.98, rows * LANE_IN + 0.08
         heights = [lanes, 2.5, 1.05, 1.05]
         figure = plt.figure(figsize=(10, head + sum(heights) + 0.52))
         grid = figure.add_gridspec(
@@ -130,7 +130,7 @@ def _rates(
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="upper right", ncols=len(names), handlelength=1.1, handleheight=0.9, columnspacing=1.4,
-        bbox_to_anchor=(0.991, 1 - 0.42 / figure.get_figheight()), borderaxespad=0,
+        bbox_to_anchor=(0.991, 1 - 0.66 / figure.get_figheight()), borderaxespad=0,
     )  # fmt: skip
     return None
 
