@@ -36,7 +36,6 @@ from infra_fixtures.topology import Topology
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 STAND_UP_TIMEOUT_S = 60.0
-WARM_WORKERS = 3
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -255,16 +254,15 @@ class _Clients:
 
 
 def _warm(clients: _Clients, deployed: Deployed) -> None:
-    """Have a few workers running in each region before anything is measured, as in a system that has been serving."""
+    """Have a worker running in each region before anything is measured, as in a system that has been serving."""
 
     def ping(region: str) -> None:
         clients.client("lambda", region).invoke(
             FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "ping"}'
         )
 
-    regions = [region for region in deployed.regions for _ in range(WARM_WORKERS)]
-    with ThreadPoolExecutor(len(regions)) as pool:
-        list(pool.map(ping, regions))
+    with ThreadPoolExecutor(len(deployed.regions)) as pool:
+        list(pool.map(ping, deployed.regions))
 
 
 def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:

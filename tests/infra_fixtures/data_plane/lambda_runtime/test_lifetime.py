@@ -30,7 +30,7 @@ async def main():
     service = LambdaService(Site.load(Path(sys.argv[1])), "us-east-1")
     await service.start()
     await service.reconcile([])
-    await asyncio.gather(service.invoke("lived", b"{}"), service.invoke("lived", b'{"sleep": 0.2}'))
+    await asyncio.gather(*(service.invoke("lived", b'{"sleep": 1}') for _ in range(2)))
     asyncio.create_task(service.invoke("lived", b'{"sleep": 60}'))
     await asyncio.sleep(0.05)
     print(*service.pids("lived"), flush=True)
