@@ -103,6 +103,8 @@ class Plan:
     """How long the drill watches, in seconds, and whether the fault must be felt by clients for the drill to count."""
 
     baseline_s: float = 5.0
+    baselines: int = 3
+    """How often the baseline is begun anew before a system that is not steady is left unbroken; each is marked."""
     warm_up_s: float = 20.0
     """How long service may take to become steady under load before the baseline begins."""
     must_bite: bool = True
@@ -217,17 +219,32 @@ class Drill:
         self.traffic.start()
         if not self._warm_up(plan):
             return False
-        self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s")
-        began_ns = time.monotonic_ns() - self.t0_ns
-        end = time.monotonic() + plan.baseline_s
+        for _ in range(plan.baselines):
+            began_ns = time.monotonic_ns()
+            steady = self._observe(began_ns, plan.baseline_s)
+            if steady is None:
+                return False
+            if steady:
+                self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s", began_ns)
+                return True
+            self.mark("baseline.unsteady", "traffic", f"not steady for {plan.baseline_s:g} s", began_ns)
+        return False
+
+    def _observe(self, began_ns: int, for_s: float) -> bool | None:
+        """Whether service is steady while nothing is done for `for_s`; None where the load generator failed.
+
+        It is if no outage could be told from chance, by the measure that later judges the baseline.
+        """
+        end = time.monotonic() + for_s
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY_S, left))
             self._show(None)
             if self._check_traffic():
-                return False
-        ops = self.traffic.ops().filter(pl.col("intended_ns") >= began_ns)
-        good = ops.filter(pl.col("outcome") == "ok").height
-        return good >= self.objectives.availability * ops.height > 0
+                return None
+        now_ns = time.monotonic_ns() - self.t0_ns
+        state = recovery(self.traffic.ops(), self.objectives, began_ns - self.t0_ns, now_ns)
+        share = state.share_good
+        return not state.felt and not state.down and share is not None and share >= self.objectives.availability
 
     def _warm_up(self, plan: Plan) -> bool:
         """Let the first requests start what starts on demand; whether service then became steady."""
