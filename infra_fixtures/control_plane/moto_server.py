@@ -40,6 +40,7 @@ OVERLAYS: dict[str, Sequence[str]] = {
     "cloudwatch": ("cloudwatch_feed",),
     "s3": ("s3_encryption",),
     "apigateway": ("api_gateway_domains",),
+    "secretsmanager": ("secret_replicas",),
 }
 """By moto's name of a service, the overlay modules that mend it."""
 

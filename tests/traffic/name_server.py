@@ -15,7 +15,10 @@ import dns.rrset
 
 
 class NameServer:
-    """Answers A queries for any name with `addresses` and `ttl`; with `rcode` where that is set. Logs when it was asked."""
+    """Answers A queries for any name with `addresses` and `ttl`; with `rcode` where that is set.
+
+    Logs when it was asked for what (`asked`), and the number of each query (`queries`), which a repeated one shares.
+    """
 
     def __init__(self, host: str, port: int, *addresses: str, ttl: int = 1) -> None:
         self.addresses = addresses
@@ -24,6 +27,7 @@ class NameServer:
         self.alias: str | None = None
         self.deaf = False
         self.asked: list[tuple[float, str]] = []
+        self.queries: list[tuple[int, float]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, port))
         self._socket.settimeout(0.05)
@@ -48,6 +52,7 @@ class NameServer:
             query = dns.message.from_wire(wire)
             name = query.question[0].name
             self.asked.append((time.monotonic(), name.to_text()))
+            self.queries.append((query.id, self.asked[-1][0]))
             if self.deaf:
                 continue
             answer = dns.message.make_response(query)

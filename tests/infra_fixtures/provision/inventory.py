@@ -7,13 +7,16 @@ from typing import Any
 
 from infra_fixtures.provision import Clients
 from infra_fixtures.provision.naming import RUN_TAG, Names
-from infra_fixtures.provision.parts import KINDS
+from infra_fixtures.provision.parts import GONE, KINDS
 
 REGIONS = ("us-east-1", "us-west-2")
 
 
 def everything(clients: Clients, run_id: str) -> set[str]:
-    """One word for each resource whose name or tag is the run's; keys that wait for their deletion do not count."""
+    """One word for each resource whose name or tag is the run's.
+
+    What AWS itself says is gone does not count: keys that wait for their deletion, endpoints described as deleted.
+    """
     names = Names(run_id)
     found: set[str] = set()
     for region in REGIONS:
@@ -26,7 +29,8 @@ def everything(clients: Clients, run_id: str) -> set[str]:
                 found.add(f"{region} {kind} {name}")
         ours = [{"Name": f"tag:{RUN_TAG}", "Values": [run_id]}]
         for call, listed, identity in KINDS:
-            found |= {f"{region} {listed} {r[identity]}" for r in getattr(at("ec2"), call)(Filters=ours)[listed]}
+            described = getattr(at("ec2"), call)(Filters=ours)[listed]
+            found |= {f"{region} {listed} {r[identity]}" for r in described if r.get("State") not in GONE}
         for key in at("kms").list_keys()["Keys"]:
             tags = {t["TagKey"]: t["TagValue"] for t in at("kms").list_resource_tags(KeyId=key["KeyId"])["Tags"]}
             state = at("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
