@@ -134,6 +134,8 @@ class Drill:
     _marks: list[Mark] = field(default_factory=list)
     _samples: list[Sample] = field(default_factory=list)
     _survivors: list[Survivor] | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    """Tells the probes to end."""
 
     def run(self, fault: AbstractContextManager[Effect], plan: Plan | None = None) -> Judgement:
         """Run the drill and return its judgement.
@@ -160,10 +162,15 @@ class Drill:
     def _break(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
         self._phase("breaking")
         with fault as effect:
-            self._note_effect(effect)
-            self._await_recovery(effect, plan)
-            self._settle_down()
-            self._phase("healing")
+            try:
+                self._note_effect(effect)
+                self._await_recovery(effect, plan)
+                self._settle_down()
+            except BaseException:
+                self._stop.set()  # nothing more is to be seen: probes end while the fault is healed
+                raise
+            finally:
+                self._phase("healing")
         self.mark("fault.healed", effect.subject, effect.fault)
         self.healthy_again()
         self.mark("steady.after", "system", "serves as before")
@@ -194,22 +201,21 @@ class Drill:
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
         """Probes look for as long as this lasts."""
-        stop = threading.Event()
-        threads = [threading.Thread(target=self._watch, args=(p, stop), name=p.name, daemon=True) for p in self.probes]
+        threads = [threading.Thread(target=self._watch, args=(p,), name=p.name, daemon=True) for p in self.probes]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            stop.set()
+            self._stop.set()
             for thread in threads:
                 thread.join(timeout=2.0)
 
-    def _watch(self, probe: Probe, stop: threading.Event) -> None:
+    def _watch(self, probe: Probe) -> None:
         try:
-            probe.watch(self, stop)
+            probe.watch(self, self._stop)
         except Exception as e:  # any death of a probe is an absent proof
-            if not stop.is_set():
+            if not self._stop.is_set():
                 self.mark("probe.died", probe.name, f"{type(e).__name__}: {e}")
 
     def _baseline(self, plan: Plan) -> bool:

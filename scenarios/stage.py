@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import random
 import signal
 import time
@@ -109,10 +111,14 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
 
 @pytest.fixture
 def world(game_day: GameDay, live: Live) -> Iterator[World]:
-    """A fresh two-region system, torn down afterwards whatever happens."""
-    with standing(
-        game_day.target, pace=game_day.pace, runs_dir=game_day.runs_dir, run_id=game_day.run.run_id
-    ) as stands:
+    """A fresh two-region system, torn down afterwards whatever happens; where it cannot stand, the game day is over."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stands = stack.enter_context(
+                standing(game_day.target, pace=game_day.pace, runs_dir=game_day.runs_dir, run_id=game_day.run.run_id)
+            )
+        except UnusableInput as e:
+            pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)
         if not game_day.described:
             _describe(game_day, stands)
         await_steady_state(stands)
@@ -183,6 +189,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write_pdf(run)
     write_manifest(game_day.run.path, signing_key())
     terminalreporter.write_line(f"records and reports: {game_day.run.path} (judge them again: python -m drill judge)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the memory of a process about to end to the system: pytest and Python would search it for 3 s."""
+    if config.stash.get(GAME_DAY, None) is not None:
+        gc.freeze()
 
 
 def _plays_scenarios(config: pytest.Config) -> bool:

@@ -58,7 +58,7 @@ def test_connections_are_kept_except_by_fresh_clients(stage: Stage) -> None:
     for kept in ("follower", "sticky"):
         assert opened[kept] <= _most_in_flight(ops.filter(cohort=kept)), kept
     # a query that the name server was late to answer is sent again, under its number
-    asked = {number: at for number, at in reversed(stage.names.queries)}
+    asked = dict(reversed(stage.names.queries))
     assert all(b - a >= 0.99 for a, b in itertools.pairwise(sorted(asked.values())))
 
 
