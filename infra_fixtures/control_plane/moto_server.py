@@ -41,6 +41,7 @@ OVERLAYS: dict[str, Sequence[str]] = {
     "s3": ("s3_encryption",),
     "apigateway": ("api_gateway_domains",),
     "secretsmanager": ("secret_replicas",),
+    "applicationautoscaling": ("scaling_absent",),
 }
 """By moto's name of a service, the overlay modules that mend it."""
 

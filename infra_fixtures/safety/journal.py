@@ -78,6 +78,10 @@ class Journal:
         """Faults not yet undone, newest first: the order in which to undo them."""
         return open_entries(self.path)
 
+    def lines(self) -> list[Line]:
+        """All that was written, in order."""
+        return list(_lines(self.path))
+
     def close(self) -> None:
         """Release the journal; the file stays as a record."""
         self._file.close()

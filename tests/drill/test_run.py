@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from drill.history import History, Mark, Op, Outcome, Sample, Survivor
-from drill.objective import Objectives
-from drill.run import Drill, Effect, Plan, Unproven
+from drill.objective import Objectives, Verdict
+from drill.run import Drill, Effect, Plan, Probe, Recorder, Unproven
 
 RATE = 100
-OBJECTIVES = Objectives(rto_s=5, rpo_s=1, lag_p99_s=1, deadline_s=0.2, settle_s=0.5, window_s=0.3)
-QUICK = Plan(baseline_s=1.0, warm_up_s=1.5, feel_s=1.0)
+OBJECTIVES = Objectives(rto_s=5, rpo_s=1, lag_p99_s=1, deadline_s=0.2, settle_s=0.3, window_s=0.3)
+QUICK = Plan(baseline_s=0.5, warm_up_s=1.5, feel_s=0.7)
 
 
 class Script:
@@ -36,6 +38,12 @@ class Script:
     def stop(self) -> None:
         """The load ends; only the first time counts."""
         self.ended_ns = self.ended_ns or time.monotonic_ns() - self.t0_ns
+
+    def fail_for(self, seconds: float) -> None:
+        """Service is down from now on for so long."""
+        assert self.began_ns is not None
+        since_s = (time.monotonic_ns() - self.t0_ns - self.began_ns) / 1e9
+        self.outages.append((since_s, since_s + seconds))
 
     def ops(self) -> pl.DataFrame:
         """Every op that is due by now."""
@@ -65,28 +73,60 @@ class Script:
 
 
 class Watcher:
-    """Notes the phases it is told of."""
+    """Notes the phases it is told of; where one is to be interrupted, Ctrl-C comes at its beginning.
+
+    `at`: what is to happen at a mark.
+    """
 
     def __init__(self) -> None:
         self.phases: list[str] = []
+        self.interrupted_at = ""
+        self.at: dict[str, Callable[[], object]] = {}
 
     def phase(self, name: str) -> None:
         """Keep it."""
         self.phases.append(name)
+        if name == self.interrupted_at:
+            raise KeyboardInterrupt
 
     def update(self, **figures: float | str | None) -> None:
         """Not looked at."""
         return
 
     def mark(self, event: str, detail: str) -> None:
-        """Not looked at."""
-        return
+        """Do what is to be done at it."""
+        if event in self.at:
+            self.at[event]()
+
+
+class Heartbeats:
+    """A probe that sees no lag, and dies of `error`, where there is one, once service was watched for `lives_s`."""
+
+    name = "heartbeats"
+
+    def __init__(self, error: Exception | None = None, lives_s: float = 0.5) -> None:
+        self.error = error
+        self.lives_s = lives_s
+        self.ended = False
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """A sample every 20 ms until told to stop."""
+        dies_s = time.monotonic() + self.lives_s
+        while not stop.wait(0.02):
+            recorder.sample("replication_lag_s", "aurora", 0.001)
+            if self.error is not None and time.monotonic() > dies_s:
+                raise self.error
+        self.ended = True
 
 
 class World:
     """A drill on a script, with a fault that can be seen to be injected and healed."""
 
-    def __init__(self, directory: Path, outages: list[tuple[float, float]]) -> None:
+    def __init__(
+        self, directory: Path, outages: list[tuple[float, float]], down_s: float = 0.0, probes: Sequence[Probe] = ()
+    ) -> None:
+        self.down_s = down_s
+        self.survivors_error: Exception | None = None
         self.t0_ns = time.monotonic_ns()
         self.traffic = Script(self.t0_ns, outages)
         self.watcher = Watcher()
@@ -98,7 +138,7 @@ class World:
             t0_ns=self.t0_ns,
             objectives=OBJECTIVES,
             traffic=self.traffic,
-            probes=(),
+            probes=probes,
             read_survivors=self._survivors,
             healthy_again=lambda: self.events.append("checked"),
             observer=self.watcher,
@@ -107,8 +147,9 @@ class World:
 
     @contextlib.contextmanager
     def fault(self, error: BaseException | None = None) -> Iterator[Effect]:
-        """A fault that notes both ends; `error` strikes as soon as it is injected."""
+        """A fault that notes both ends and lasts `down_s`; `error` strikes as soon as it is injected."""
         self.events.append("injected")
+        self.traffic.fail_for(self.down_s)
         try:
             now = time.monotonic_ns()
             if error is not None:
@@ -118,8 +159,11 @@ class World:
             self.events.append("healed")
 
     def _survivors(self, region: str) -> list[Survivor]:
+        if self.survivors_error is not None:
+            raise self.survivors_error
         kept = self.traffic.ops().filter(pl.col("outcome") == "ok")["key"].to_list()
-        return [Survivor("aurora", k, 1, 0) for k in kept]
+        at_ns = time.monotonic_ns() - self.t0_ns
+        return [Survivor("aurora", k, 1, at_ns) for k in kept]
 
 
 def test_a_system_that_is_not_steady_is_not_broken(tmp_path: Path) -> None:
@@ -134,7 +178,8 @@ def test_a_system_that_is_not_steady_is_not_broken(tmp_path: Path) -> None:
 
 def test_a_baseline_that_fails_is_not_broken_either(tmp_path: Path) -> None:
     """Service that was steady and fails during the baseline is no steady state: nothing is injected."""
-    world = World(tmp_path, outages=[(1.2, 60.0)])
+    world = World(tmp_path, outages=[])
+    world.watcher.at["drill.baseline"] = lambda: world.traffic.fail_for(60.0)
     with pytest.raises(Unproven):
         world.drill.run(world.fault(), QUICK)
     assert "injected" not in world.events
@@ -171,3 +216,94 @@ def test_an_interrupt_heals_and_keeps_the_records(tmp_path: Path) -> None:
     ops = History.load(tmp_path).ops
     assert ops is not None
     assert ops.height > 0
+
+
+def test_a_felt_fault_with_all_the_proof_is_met(tmp_path: Path) -> None:
+    """Down for 0.6 s, back for good, survivors whole, lag seen: MET, the RTO is the outage, nothing raised."""
+    heartbeats = Heartbeats()
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[heartbeats])
+    judgement = world.drill.run(world.fault(), QUICK)
+    assert judgement.verdict is Verdict.MET, judgement.sentence()
+    rto = judgement.measurements["rto_s"]
+    assert rto.value == pytest.approx(0.6, abs=0.1)
+    assert world.events == ["injected", "healed", "checked", "published MET"]
+    assert heartbeats.ended, "probes are told when it is over"
+
+
+def test_a_fault_that_outlasts_the_objective_is_missed(tmp_path: Path) -> None:
+    """Service stays down: the drill does not wait for ever, heals, and raises AssertionError."""
+    world = World(tmp_path, outages=[], down_s=60.0, probes=[Heartbeats()])
+    world.drill.objectives = dataclasses.replace(OBJECTIVES, rto_s=1.0)
+    began_s = time.monotonic()
+    with pytest.raises(AssertionError, match="MISSED"):
+        world.drill.run(world.fault(), QUICK)
+    assert time.monotonic() - began_s < 8
+    assert world.events == ["injected", "healed", "checked", "published MISSED"]
+
+
+@pytest.mark.parametrize("phase", ["awaiting recovery", "reading survivors"])
+def test_an_interrupt_in_the_middle_of_a_fault_heals_and_keeps_the_records(tmp_path: Path, phase: str) -> None:
+    """Ctrl-C while recovery is awaited, or survivors are read: healed, nothing published, the fault is in the marks."""
+    heartbeats = Heartbeats()
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[heartbeats])
+    world.watcher.interrupted_at = phase
+    with pytest.raises(KeyboardInterrupt):
+        world.drill.run(world.fault(), QUICK)
+    assert world.events == ["injected", "healed"]
+    assert world.traffic.ended_ns is not None
+    assert heartbeats.ended
+    history = History.load(tmp_path)
+    assert history.first_mark("fault.effective") is not None
+    assert history.first_mark("fault.healed") is None
+    assert history.survivors is None
+    assert history.ops is not None
+    assert history.ops.height > RATE
+    assert history.samples is not None
+
+
+def test_a_probe_that_died_leaves_it_unproven(tmp_path: Path) -> None:
+    """All is well but one probe died: what it should have seen is not known, and the reason names it."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats(ConnectionError("gone"))])
+    with pytest.raises(Unproven, match=r"heartbeats.*ConnectionError: gone"):
+        world.drill.run(world.fault(), QUICK)
+    assert world.events == ["injected", "healed", "checked", "published UNPROVEN"]
+
+
+def test_unread_survivors_leave_it_unproven(tmp_path: Path) -> None:
+    """Where what survived cannot be read, the loss is not known; the drill goes on and says why."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.survivors_error = PermissionError("no ledger")
+    with pytest.raises(Unproven, match="rpo_s"):
+        world.drill.run(world.fault(), QUICK)
+    mark = History.load(tmp_path).first_mark("survivors.unread")
+    assert mark is not None
+    assert mark.detail == "PermissionError: no ledger"
+    assert world.events[-1] == "published UNPROVEN"
+
+
+def test_a_load_generator_that_died_leaves_it_unproven(tmp_path: Path) -> None:
+    """It dies while recovery is awaited: the drill ends at once, heals, and the reason names the traffic."""
+    world = World(tmp_path, outages=[], down_s=60.0, probes=[Heartbeats()])
+
+    @contextlib.contextmanager
+    def fault() -> Iterator[Effect]:
+        with world.fault() as effect:
+            world.traffic.failure = "Locust was killed by SIGKILL"
+            yield effect
+
+    began_s = time.monotonic()
+    with pytest.raises((Unproven, AssertionError)) as said:
+        world.drill.run(fault(), QUICK)
+    assert time.monotonic() - began_s < 5
+    assert "Locust was killed by SIGKILL" in str(said.value)
+    assert world.events[:3] == ["injected", "healed", "checked"]
+
+
+def test_another_verdict_than_the_plan_expects_fails(tmp_path: Path) -> None:
+    """A drill that must come out UNPROVEN and is MET has failed; one that is UNPROVEN as expected has not."""
+    world = World(tmp_path / "met", outages=[], down_s=0.6, probes=[Heartbeats()])
+    with pytest.raises(AssertionError, match="UNPROVEN was to come out, but it is MET"):
+        world.drill.run(world.fault(), dataclasses.replace(QUICK, expect=Verdict.UNPROVEN))
+    world = World(tmp_path / "unproven", outages=[])
+    judgement = world.drill.run(world.fault(), dataclasses.replace(QUICK, expect=Verdict.UNPROVEN))
+    assert judgement.verdict is Verdict.UNPROVEN

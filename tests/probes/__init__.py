@@ -1,1 +1,1 @@
-"""Tests of the probes."""
+"""Every probe on a real system: what happens there is what it says, when it happens."""

@@ -1,1 +1,1 @@
-"""Tests of the application under test."""
+"""The application under test on a real system: what it answers is what happened."""

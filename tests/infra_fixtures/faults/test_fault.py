@@ -1,0 +1,78 @@
+"""What every fault has in common: it is journalled first, and healed whatever happens, or said not to be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from infra_fixtures.faults.fault import NotSupported, injected
+from infra_fixtures.faults.lambda_throttled import lambda_throttled
+from infra_fixtures.faults.region_lost import region_lost
+from infra_fixtures.safety.heal import HealingFailed
+from infra_fixtures.safety.journal import AwsCall
+from infra_fixtures.targets.world import World
+from tests.real_world import System
+
+
+class Struck(Exception):
+    """Something went wrong in the middle."""
+
+
+@pytest.mark.parametrize("error", [Struck, KeyboardInterrupt])
+def test_an_error_while_it_stands_heals_it(system: System, error: type[BaseException]) -> None:
+    """A scenario that fails, and Ctrl-C: the fault is undone and the journal closed before the error goes on."""
+    world = system.world
+    with pytest.raises(error), lambda_throttled(world, world.standby, world.deployed.canary_function):
+        raise error
+    assert world.journal.open_entries() == []
+    client = world.client("lambda", world.standby)
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(
+        FunctionName=world.deployed.canary_function
+    )
+
+
+def test_an_injection_that_fails_halfway_is_undone(system: System) -> None:
+    """The undo is journalled before the injection, so that whatever half of it was done is taken back."""
+    world, function = system.world, system.world.deployed.canary_function
+    client = world.client("lambda", world.standby)
+
+    def half() -> None:
+        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+        raise Struck
+
+    undo = [AwsCall("lambda", world.standby, "delete_function_concurrency", {"FunctionName": function})]
+    with pytest.raises(Struck), injected(world, "half", "canary", undo, half):
+        pytest.fail("it was never injected")
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=function)
+    assert world.journal.open_entries() == []
+
+
+def test_an_undo_that_fails_is_named_and_stays_open(system: System) -> None:
+    """The other undos are done all the same; who must heal by hand is told what, and the journal keeps it."""
+    world, function = system.world, system.world.deployed.canary_function
+    client = world.client("lambda", world.standby)
+
+    def call(name: str) -> AwsCall:
+        return AwsCall("lambda", world.standby, "delete_function_concurrency", {"FunctionName": name})
+
+    def inject() -> None:
+        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+
+    stuck = injected(world, "stuck", "canary", [call("no-such-function"), call(function)], inject)
+    with pytest.raises(HealingFailed, match="do it by hand") as failed, stuck:
+        pass
+    assert "no-such-function" in str(failed.value)
+    assert "ResourceNotFoundException" in str(failed.value)
+    assert function not in str(failed.value)
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=function)
+    assert [b.fault for b in world.journal.open_entries()] == ["stuck"]
+    world.journal.healed(world.journal.open_entries()[0].entry, by="hand")
+
+
+def test_a_target_without_the_power_says_so() -> None:
+    """The sentence names fault, power and target; nothing is touched."""
+    powerless = cast(World, cast(Any, SimpleNamespace(target="attach")))
+    with pytest.raises(NotSupported, match="region_lost needs RegionPower, which the target attach does not have"):
+        region_lost(powerless, "us-east-1")

@@ -1,0 +1,138 @@
+"""The embedded target leaves nothing behind, and says in one sentence why it cannot stand."""
+
+from __future__ import annotations
+
+import random
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from drill.history import UnusableInput
+from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
+from infra_fixtures.safety.journal import JOURNAL, PowerCall, open_entries
+from infra_fixtures.safety.lease import FIRST_OCTETS
+from infra_fixtures.safety.sweep import processes_of
+from infra_fixtures.site import EDGE_PORT, POSTGRES_PORT, Site
+from infra_fixtures.targets import standing
+from infra_fixtures.targets.embedded import Embedded
+
+RUN_ID = "20260101T000000Z-standing"
+
+
+@dataclass(slots=True)
+class Traces:
+    """What a run of RUN_ID on `network` has on this machine; `work_dir` is its directory, once known."""
+
+    network: str
+    work_dir: Path | None = None
+
+    def pids(self) -> set[int]:
+        """Its processes."""
+        return {p.pid for p in processes_of(RUN_ID, self.work_dir)}
+
+    def found(self) -> list[str]:
+        """A sentence for each."""
+        return [
+            *(f"process {pid}" for pid in self.pids()),
+            *(f"file {path}" for path in Path(tempfile.gettempdir()).glob(f"*{RUN_ID}*")),
+            *(f"socket {c.laddr}" for c in psutil.net_connections("inet") if self._is_ours(c)),
+            *(f"thread {t.name}" for t in threading.enumerate() if t.name == "change-board" and t.is_alive()),
+            *(f"lease {line}" for line in Path("/proc/net/unix").read_text().splitlines() if self._is_lease(line)),
+            *(f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/*{RUN_ID}*")),
+        ]
+
+    def _is_ours(self, connection: object) -> bool:
+        address = getattr(connection, "laddr", ())
+        status = getattr(connection, "status", "")
+        return bool(address) and address.ip.startswith(f"{self.network}.") and status in ("LISTEN", "NONE")
+
+    def _is_lease(self, line: str) -> bool:
+        return line.endswith(f"@failover-drill/{self.network}")
+
+
+@pytest.fixture
+def network() -> Iterator[str]:
+    """The loopback network that the next lease will take: it draws one at random, and is made to draw this one."""
+    state = random.getstate()
+    seed = random.randrange(2**32)
+    random.seed(seed)
+    drawn = f"127.{random.choice(FIRST_OCTETS)}.{random.randint(1, 254)}"
+    random.seed(seed)
+    yield drawn
+    random.setstate(state)
+
+
+class Struck(Exception):
+    """Something went wrong while it stood."""
+
+
+@pytest.mark.slow
+def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
+    """A scenario fails while a fault stands: everything that was there is gone, and the journal is closed."""
+    traces, segments = Traces(network), set[str]()
+
+    def fail_while_it_stands() -> None:
+        with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID) as world:
+            assert isinstance(world, Embedded)
+            assert world.site.primary.edge.host.startswith(network)
+            traces.work_dir = Path(world.site.work_dir)
+            there = traces.found()
+            for kind in ("process", "file", "socket", "thread", "lease"):
+                assert [t for t in there if t.startswith(kind)], kind
+            segments.update(_shared_memory(traces.pids()))
+            assert len(segments) == 2, "one of each PostgreSQL"
+            world.journal.begin("replication_cut", [PowerCall("heal_replication")])
+            world.cut_replication()
+            raise Struck
+
+    with pytest.raises(Struck):
+        fail_while_it_stands()
+    assert traces.found() == []
+    assert not segments & _shared_memory(), "of PostgreSQL"
+    assert open_entries(tmp_path / RUN_ID / JOURNAL) == []
+    assert '"by":"teardown"' in (tmp_path / RUN_ID / JOURNAL).read_text()
+
+
+def test_without_postgresql_it_does_not_stand(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting leads nowhere: one sentence that names it, and nothing is left."""
+    monkeypatch.setenv(BIN_VARIABLE, str(tmp_path))
+    with (
+        pytest.raises(UnusableInput, match=f"lacks PostgreSQL's postgres.*set {BIN_VARIABLE}") as said,
+        standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID),
+    ):
+        pytest.fail("it stands")
+    assert "\n" not in str(said.value)
+    assert Traces(network).found() == []
+
+
+@pytest.mark.parametrize("part", ["edge", "internal", "node", "dns"])
+def test_a_port_in_use_is_named(network: str, tmp_path: Path, part: str) -> None:
+    """Somebody else listens where a part of it must: one sentence that names the address, soon, and nothing is left."""
+    site = Site.plan(run_id="x", work_dir=tmp_path, pace=10.0, network=network, regions=("us-east-1", "us-west-2"))
+    taken = site.internal if part == "internal" else site.dns if part == "dns" else getattr(site.primary, part)
+    assert taken.port in (EDGE_PORT, POSTGRES_PORT, site.internal.port, site.dns.port)
+    began_s = time.monotonic()
+    with (
+        socket.create_server((taken.host, taken.port)),
+        pytest.raises(UnusableInput) as said,
+        standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID),
+    ):
+        pytest.fail("it stands")
+    assert time.monotonic() - began_s < 30
+    assert str(taken) in str(said.value) or (taken.host in str(said.value) and str(taken.port) in str(said.value))
+    assert "in use" in str(said.value)
+    assert "\n" not in str(said.value)
+    assert Traces(network).found() == []
+
+
+def _shared_memory(made_by: Set[int] | None = None) -> set[str]:
+    """System V segments by number; those that these processes made, where they are given."""
+    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if made_by is None or int(row[4]) in made_by}

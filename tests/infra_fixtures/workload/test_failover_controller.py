@@ -1,0 +1,71 @@
+"""The deployed failover controller decides by what it finds: switch over, fail over, or leave it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drill.wait import wait_until
+from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.region_lost import region_lost
+from tests.real_world import System
+
+
+def decide(system: System, event: dict[str, Any]) -> dict[str, Any]:
+    """Invoke it as SNS would; its decision."""
+    answer = system.world.client("lambda", system.world.standby).invoke(
+        FunctionName=system.world.deployed.controller_function, Payload=json.dumps(event).encode()
+    )
+    said: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return said
+
+
+def alarm(system: System, state: str = "ALARM", name: str = "") -> dict[str, Any]:
+    """The event of our alarm, or of another's."""
+    message = {
+        "AlarmName": name or system.world.deployed.alarm_name,
+        "NewStateValue": state,
+        "NewStateReason": "a test",
+    }
+    return {"Records": [{"Sns": {"Message": json.dumps(message)}}]}
+
+
+def test_what_is_no_alarm_of_ours_moves_nothing(system: System) -> None:
+    """Another alarm, an alarm that ends, a broken message, no records at all."""
+    broken = {"Records": [{"Sns": {"Message": "not JSON"}}]}
+    for event in (alarm(system, name="another"), alarm(system, "OK"), broken, {"Records": []}, {}):
+        assert decide(system, event)["decision"] == "nothing"
+    assert system.writer() == system.world.primary
+
+
+def test_a_well_database_is_switched_over_and_only_once(system: System) -> None:
+    """The alarm goes off although the database is well (only its front is lost): a switchover, nothing lost."""
+    kept = system.primary.order()
+    said = decide(system, alarm(system))
+    assert (said["decision"], said["alarm"]) == ("switched over", "a test")
+    assert "reserved" in said["capacity"]
+    assert "failed" not in said["capacity"]
+    assert system.writer() == system.world.standby
+    assert system.standby.holds(kept)
+    again = decide(system, alarm(system))
+    assert (again["decision"], again["because"]) == ("nothing", "the standby's cluster is the writer already")
+
+
+def test_a_dead_database_is_failed_over(system: System) -> None:
+    """No instance is available: the standby is promoted whatever it lacks, and takes orders."""
+    with database_lost(system.world, system.world.primary):
+        said = decide(system, {"mode": "failover"})
+        assert said["decision"] in ("failed over", "nothing"), "nothing where its own alarm was first"
+        wait_until(lambda: system.writer() == system.world.standby, what="the standby to write", timeout_s=10)
+        system.standby.order()
+
+
+def test_a_silent_region_is_failed_over(system: System) -> None:
+    """The primary's RDS API does not answer at all: that is said, within the time a lost region may cost."""
+    with region_lost(system.world, system.world.primary):
+        said = decide(system, alarm(system))
+        if said["decision"] != "nothing":  # its own alarm may have been first
+            assert (said["decision"], "does not answer" in said["because"]) == ("failed over", True)
+        wait_until(lambda: system.writer() == system.world.standby, what="the standby to write", timeout_s=10)
+        system.standby.order()

@@ -1,0 +1,109 @@
+"""One system for all probes, and a recorder that keeps what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from drill.run import Probe
+from drill.wait import wait_until
+from tests.real_world import System, real_world
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A mark or a sample, when it was recorded and, in `at_ns`, for when."""
+
+    what: str
+    subject: str
+    detail: str
+    value: float
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Notebook:
+    """Keeps marks and samples; times are time.monotonic_ns()."""
+
+    said: list[Said] = field(default_factory=list)
+
+    def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Keep a mark."""
+        self.said.append(Said(event, subject, detail, 0.0, at_ns or time.monotonic_ns()))
+
+    def sample(self, metric: str, subject: str, value: float, at_ns: int | None = None) -> None:
+        """Keep a sample."""
+        self.said.append(Said(metric, subject, "", value, at_ns or time.monotonic_ns()))
+
+    def found(self, what: str, *, subject: str = "", detail: str = "") -> list[Said]:
+        """All that was said of it; `detail` is what the detail begins with."""
+        return [
+            s for s in list(self.said) if s.what == what and subject in ("", s.subject) and s.detail.startswith(detail)
+        ]
+
+    def await_said(self, what: str, *, subject: str = "", detail: str = "", timeout_s: float = 10.0) -> Said:
+        """The last of it, once there is one."""
+        found = wait_until(
+            lambda: self.found(what, subject=subject, detail=detail),
+            what=f"{what} {subject} {detail} among {[(s.what, s.subject, s.detail) for s in self.said[-10:]]}",
+            timeout_s=timeout_s,
+        )
+        return found[-1]
+
+    def await_value(self, above: float | None = None, below: float | None = None, timeout_s: float = 10.0) -> None:
+        """Until the last sample's value is in these bounds."""
+
+        def inside() -> bool:
+            value = self.said[-1].value if self.said else None
+            return value is not None and (above is None or value > above) and (below is None or value < below)
+
+        wait_until(inside, what=f"a sample above {above}, below {below}", timeout_s=timeout_s)
+
+
+def let_pass(seconds: float) -> None:
+    """Let the system go on for so long."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until, what="time to pass", timeout_s=seconds + 1)
+
+
+@contextlib.contextmanager
+def watching(probe: Probe) -> Iterator[Notebook]:
+    """The probe looks, in a thread as in a drill; it must not die, and must end when it is told to."""
+    notebook, stop, died = Notebook(), threading.Event(), list[BaseException]()
+
+    def watch() -> None:
+        try:
+            probe.watch(notebook, stop)
+        except BaseException as e:
+            died.append(e)
+
+    thread = threading.Thread(target=watch, name=probe.name, daemon=True)
+    thread.start()
+    try:
+        yield notebook
+    finally:
+        stop.set()
+        thread.join(timeout=3)
+    assert not died, died
+    assert not thread.is_alive(), f"{probe.name} does not stop"
+
+
+@pytest.fixture(scope="package")
+def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system that stands for the whole package."""
+    runs_dir: Path = tmp_path_factory.mktemp("runs")
+    with real_world(runs_dir) as system:
+        yield system
+
+
+@pytest.fixture
+def system(shared_system: System) -> Iterator[System]:
+    """The system as it is in normal operation; it is so again for the next test."""
+    yield shared_system
+    shared_system.is_as_before()

@@ -1,0 +1,45 @@
+"""Steady is both regions healthy through to their databases and the name leading to the primary; else it says what is not."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from drill.wait import WaitTimeout, wait_until
+from infra_fixtures.faults.database_lost import database_lost
+from probes.dns_answer import DnsAnswer
+from probes.steady_state import await_steady_state
+from tests.probes.test_dns_answer import invert
+from tests.real_world import System
+
+
+def test_a_well_system_is_steady_at_once(system: System) -> None:
+    """It returns without waiting."""
+    began_s = time.monotonic()
+    await_steady_state(system.world)
+    assert time.monotonic() - began_s < 2
+
+
+@pytest.mark.parametrize("which", ["primary", "standby"])
+def test_a_region_without_its_database_is_named(system: System, which: str) -> None:
+    """The region whose database is gone is the one it waited for in vain."""
+    region = getattr(system.world, which)
+    with (
+        database_lost(system.world, region),
+        pytest.raises(WaitTimeout, match=f"for {region} to be healthy through to its database"),
+    ):
+        await_steady_state(system.world, timeout_s=0.5)
+
+
+def test_a_name_that_leads_elsewhere_is_named(system: System) -> None:
+    """Both regions are well, but Route 53 answers with the standby."""
+    world = system.world
+    invert(world, True)
+    try:
+        names = DnsAnswer(world)
+        wait_until(lambda: names.answer() == world.standby, what="the answer to flip", timeout_s=10)
+        with pytest.raises(WaitTimeout, match=f"for Route 53 to answer with {world.primary}"):
+            await_steady_state(world, timeout_s=0.3)
+    finally:
+        invert(world, False)

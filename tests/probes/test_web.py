@@ -1,0 +1,28 @@
+"""HTTP as probes speak it: an answer, a refusal in its own words, or 0 for a dead line."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra_fixtures.targets.world import Endpoint
+from probes.web import Client, ProbeRefused
+from tests.real_world import System
+
+
+def test_an_answer_is_decoded_and_a_refusal_keeps_its_words(system: System) -> None:
+    """2xx gives the JSON; anything else raises with method, path, status and body."""
+    client = Client(system.world.regional(system.world.primary))
+    assert client.ask("POST", "/heartbeat", {"seq": 1})["stored"] is True
+    with pytest.raises(ProbeRefused, match=r"GET /orders/-5: 404 .*no_such_order"):
+        client.ask("GET", "/orders/-5")
+
+
+def test_without_its_key_it_is_forbidden(system: System) -> None:
+    """The endpoint's headers are what lets a probe in."""
+    endpoint = system.world.regional(system.world.primary)
+    assert Client(Endpoint(endpoint.url, {"host": endpoint.headers["host"]})).status("/orders/1") == 403
+
+
+def test_a_dead_line_has_status_0() -> None:
+    """Nobody listens: no exception, and no status that a server could have given."""
+    assert Client(Endpoint("http://127.0.0.1:1")).status("/health") == 0

@@ -1,0 +1,113 @@
+"""A whole embedded system for the tests that need one, and what may be asked of it as its users and operators would."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from drill.wait import WaitTimeout, wait_until
+from infra_fixtures.targets import standing
+from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.world import Entry, World
+from probes.steady_state import await_steady_state
+from probes.web import Client, ProbeRefused
+
+_keys = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One region as its clients see it, past Route 53."""
+
+    world: Embedded
+    name: str
+    web: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "web", Client(self.world.regional(self.name)))
+
+    def order(self, key: int | None = None, *, receipt: bool = False) -> int:
+        """Store an order and return its key; ProbeRefused or urllib3's HTTPError where that fails."""
+        key = next(_keys) if key is None else key
+        said = self.web.ask("POST", "/orders", {"key": key, "amount": 7, "receipt": receipt})
+        assert said["stored"] is True
+        return key
+
+    def refusal(self) -> str:
+        """Why an order is not stored, in the words of who refuses it; empty where it is stored."""
+        try:
+            self.order()
+        except (ProbeRefused, urllib3.exceptions.HTTPError) as e:
+            return f"{type(e).__name__}: {e}"
+        return ""
+
+    def holds(self, key: int) -> bool:
+        """Whether the region's own database shows the order."""
+        status = self.web.status(f"/orders/{key}")
+        assert status in (200, 404), f"{self.name} cannot be read: {status}"
+        return status == 200
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A world that stands, and its two regions."""
+
+    world: Embedded
+    primary: Region
+    standby: Region
+
+    def writer(self) -> str:
+        """The region whose cluster is the global cluster's writer, as the standby's RDS API says."""
+        rds = self.world.client("rds", self.world.standby)
+        found = rds.describe_global_clusters(GlobalClusterIdentifier=self.world.deployed.global_cluster_id)
+        members: list[dict[str, Any]] = found["GlobalClusters"][0]["GlobalClusterMembers"]
+        return next(str(m["DBClusterArn"]).split(":")[3] for m in members if m["IsWriter"])
+
+    def elsewhere(self, dns: tuple[str, int]) -> World:
+        """The same world with another name server at its entry."""
+
+        class Elsewhere(Embedded):
+            __slots__ = ()
+
+            @property
+            def entry(self) -> Entry:
+                return dataclasses.replace(super().entry, dns=dns)
+
+        world = self.world
+        return Elsewhere(world.site, world.journal, world.deployed, world.changes)
+
+    def is_as_before(self) -> None:
+        """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.
+
+        The alarm of a short fault may go off after it is healed and move the writer once more, so that the roles are
+        given back until they stay.
+        """
+
+        def steady() -> bool:
+            self.world.return_to_primary()
+            try:
+                await_steady_state(self.world, timeout_s=4.0)
+            except WaitTimeout:
+                return False
+            return self.writer() == self.world.primary
+
+        wait_until(steady, what="the system to be as it was before", timeout_s=40)
+        key = self.primary.order()
+        wait_until(lambda: self.standby.holds(key), what="an order to reach the standby", timeout_s=10)
+        assert self.world.journal.open_entries() == []
+
+
+@contextlib.contextmanager
+def real_world(runs_dir: Path) -> Iterator[System]:
+    """The whole embedded system, steady, torn down at the end."""
+    with standing("embedded", pace=10.0, runs_dir=runs_dir) as world:
+        assert isinstance(world, Embedded)
+        await_steady_state(world)
+        yield System(world, Region(world, world.primary), Region(world, world.standby))
