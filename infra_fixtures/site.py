@@ -84,6 +84,16 @@ class Site(msgspec.Struct, frozen=True):
         """The scaled-down mirror."""
         return self.regions[1]
 
+    @property
+    def addresses(self) -> dict[str, Address]:
+        """Every fixed address that a process of the run listens on, by what listens there."""
+        own = ("global_aws", "internal", "backend", "dns", "backbone")
+        inside = ("aws", "edge", "gateway", "writer", "reader", "node", "upstream", "egress", "lambda_api")
+        return {
+            **{name: getattr(self, name) for name in own},
+            **{f"{name} of {r.name}": getattr(r, name) for r in self.regions for name in inside},
+        }
+
     def region(self, name: str) -> RegionSite:
         """The site of a region by its AWS name; KeyError where it is none of this run's."""
         for r in self.regions:

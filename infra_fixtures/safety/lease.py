@@ -11,12 +11,12 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drill.unusable import UnusableInput
-from infra_fixtures.site import DNS_PORT
+from infra_fixtures.site import DNS_PORT, Address
 
 FIRST_OCTETS = range(64, 120)
 WORK_PREFIX = "failover-drill-"
@@ -41,6 +41,20 @@ def lease(run_id: str) -> Iterator[Lease]:
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
         holder.close()
+
+
+def require_free(addresses: Mapping[str, Address]) -> None:
+    """Raise UnusableInput, naming it, where somebody listens on one of these already (such as on 0.0.0.0)."""
+    for what, address in addresses.items():
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                attempt.bind((address.host, address.port))
+            except OSError as e:
+                raise UnusableInput(
+                    f"{address} ({what}) cannot be listened on ({e.strerror}): stop the program that listens on port "
+                    f"{address.port}, or let it listen on 127.0.0.1 only"
+                ) from e
 
 
 def _network() -> tuple[str, socket.socket]:

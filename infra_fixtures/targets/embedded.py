@@ -26,7 +26,7 @@ from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.provision import Deployed, arm, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
-from infra_fixtures.safety.lease import lease
+from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.safety.sweep import sweep
 from infra_fixtures.safety.watchdog import Watchdog
 from infra_fixtures.site import EDGE_PORT, Address, Site, child_environment
@@ -205,6 +205,7 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
         )
+        require_free(site.addresses)
         site.save()
         journal = Journal(journal_dir)
         watchdog = Watchdog(run_id, held.work_dir, journal_dir)
