@@ -1,0 +1,91 @@
+"""`python -m infra_fixtures`: hold a topology up, show it, bring it down; clean up after one whose holder was killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drill.wait import wait_until
+from infra_fixtures.__main__ import main
+from infra_fixtures.safety.journal import JOURNAL
+from infra_fixtures.safety.lease import WORK_PREFIX
+from infra_fixtures.safety.sweep import processes_of
+from infra_fixtures.site import REPOSITORY, RUN_ID_VARIABLE
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A topology held up by another process, whose runs directory is `tmp_path`."""
+    with (tmp_path / "said.txt").open("w") as said:
+        holder = subprocess.Popen(
+            [sys.executable, "-m", "infra_fixtures", "up", "--runs-dir", str(tmp_path)],
+            cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+    try:
+
+        def stands() -> bool:
+            assert holder.poll() is None, (tmp_path / "said.txt").read_text()
+            return "brings it down" in (tmp_path / "said.txt").read_text()
+
+        wait_until(stands, what="the topology to stand", timeout_s=60)
+        yield holder
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+
+
+@pytest.mark.slow
+def test_a_topology_is_held_shown_and_brought_down(
+    held: subprocess.Popen[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`status` shows what `up` printed, and no key; `down` ends the holder with status 0; then nothing is held."""
+    runs = ["--runs-dir", str(tmp_path)]
+    printed = (tmp_path / "said.txt").read_text()
+    assert main(["status", *runs]) == 0
+    shown = capsys.readouterr().out
+    assert shown.strip() in printed
+    assert "Route 53 name server" in shown
+    assert not re.search(r"\b[A-Za-z0-9]{30,}\b", shown), "an API key is a secret"
+    run_id = shown.split()[0]
+    assert processes_of(run_id)
+    assert main(["down", *runs]) == 0
+    assert capsys.readouterr().out == f"{run_id} is down\n"
+    assert held.wait(timeout=5) == 0
+    assert processes_of(run_id) == []
+    assert main(["status", *runs]) == 0
+    assert capsys.readouterr().out == "nothing is held up\n"
+    assert main(["heal", *runs]) == 0
+    assert capsys.readouterr().out.startswith("nothing to heal")
+
+
+def test_down_and_heal_of_nothing_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 0 each, and a sentence."""
+    for command, sentence in (
+        ("down", "nothing is held up"),
+        ("heal", "nothing to heal"),
+        ("status", "nothing is held"),
+    ):
+        assert main([command, "--runs-dir", str(tmp_path)]) == 0
+        assert capsys.readouterr().out.startswith(sentence)
+
+
+def test_what_a_dead_run_left_is_removed_by_heal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Harness and watchdog are dead, a process of the run lives on and its work directory lies there: both go."""
+    run_id = f"orphan-{os.getpid()}"
+    (tmp_path / run_id).mkdir()
+    (tmp_path / run_id / JOURNAL).touch()
+    work_dir = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{run_id}-"))
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={RUN_ID_VARIABLE: run_id})
+    wait_until(lambda: processes_of(run_id), what="the orphan", timeout_s=5)
+    assert main(["heal", "--runs-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{run_id}: ended 1 processes\n"
+    assert orphan.poll() is not None
+    assert not work_dir.exists()
