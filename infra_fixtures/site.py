@@ -64,7 +64,7 @@ class Emulator(msgspec.Struct, frozen=True):
     regions: tuple[str, ...]
     health: str
     argv: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
+    environment: tuple[tuple[str, str], ...] = ()
     log: str = ""
     lost_with: str = ""
 

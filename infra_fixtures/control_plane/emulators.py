@@ -110,7 +110,7 @@ class _Guarded:
         with Path(self.emulator.log).open("ab") as log:
             self._process = subprocess.Popen(
                 self.emulator.argv,
-                env=self.emulator.environment,
+                env=dict(self.emulator.environment),
                 cwd=Path(self.emulator.log).parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

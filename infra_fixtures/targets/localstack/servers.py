@@ -56,7 +56,7 @@ def _emulator(
         regions,
         HEALTH,
         argv=(str(python), "-m", "localstack.runtime.main"),
-        environment=environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id),
+        environment=tuple(environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id).items()),
         log=str(log),
         lost_with=lost_with,
     )
@@ -79,7 +79,7 @@ def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
     for place in places.values():
         place.mkdir(parents=True, exist_ok=True)
     return {
-        **_kept(("PATH", "LANG", "LC_ALL", "LOCALSTACK_AUTH_TOKEN")),
+        **_kept(("PATH", "LANG", "LC_ALL")),
         **{name: str(place) for name, place in places.items()},
         RUN_ID_VARIABLE: run_id,
         "OVERRIDE_IN_DOCKER": "0",
