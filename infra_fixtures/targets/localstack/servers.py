@@ -56,17 +56,21 @@ def _emulator(
         regions,
         HEALTH,
         argv=(str(python), "-m", "localstack.runtime.main"),
-        environment=tuple(environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id).items()),
+        environment=tuple(
+            environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id, lost_with).items()
+        ),
         log=str(log),
         lost_with=lost_with,
     )
 
 
-def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
+def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[str, str]:
     """What LocalStack is started with: loopback alone, nothing of the machine's touched, no word to anybody.
 
     OVERRIDE_IN_DOCKER: where /.dockerenv exists it would take the machine for its own container and rewrite
     /etc/resolv.conf. GATEWAY_SERVER: its default server binds every interface whatever GATEWAY_LISTEN says.
+    LOCALSTACK_HOST: what it names endpoints after; with its region's own suffix they are named as AWS names them, and
+    records can alias them.
     """
     places = {
         "HOME": home / "home",
@@ -86,6 +90,7 @@ def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
         "DNS_ADDRESS": "0",
         "GATEWAY_SERVER": "hypercorn",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        **({"LOCALSTACK_HOST": f"{region}.amazonaws.com:{port}"} if region else {}),
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "API_ENDPOINT": NOWHERE,

@@ -28,7 +28,7 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
     topology = embedded_topology(asked.pace)
     settings = Settings.read(asked.options, topology.region_names)
     held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
-    moto = moto_answers(held)
+    moto = moto_answers(held, named=not settings.shared and not settings.urls)
     python = None if settings.urls else ready_python(settings.python)
 
     def arrange(site: Site) -> Site:

@@ -66,9 +66,11 @@ def test_nothing_but_loopback_is_spoken_to() -> None:
 
 def test_a_licensed_localstack_answers_what_only_the_licence_lacks() -> None:
     """What LocalStack says it has goes to it, except where our data plane needs moto."""
-    free, licensed = moto_answers(), moto_answers(["apigatewayv2", "rds", "cloudfront", "route53"])
+    free = moto_answers(named=True)
+    licensed = moto_answers(["apigatewayv2", "rds", "cloudfront", "route53"], named=True)
     assert free - licensed == {"apigatewayv2", "cloudfront"}
     assert {"rds", "route53"} <= licensed
+    assert moto_answers(named=False) - free == {"apigateway"}
     assert len({row.service for row in TABLE}) == len(TABLE)
     assert all(row.because for row in TABLE)
 

@@ -45,7 +45,7 @@ def site() -> Iterator[Site]:
         whole = msgspec.structs.replace(
             plan,
             account_id=ACCOUNT,
-            moto_answers=moto_answers(),
+            moto_answers=moto_answers(named=False),
             emulators=emulators(plan, Settings(shared=True, urls={}, python=None), PYTHON),
         )
         whole.save()
