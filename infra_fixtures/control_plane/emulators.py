@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
 from infra_fixtures.site import Emulator
 

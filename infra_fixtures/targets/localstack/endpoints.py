@@ -13,7 +13,7 @@ from typing import Any
 from botocore.config import Config
 from localstack_client.session import Session
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.site import Address, Site
 from infra_fixtures.targets.embedded import GLOBAL_SERVICES
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.site import REPOSITORY
 from infra_fixtures.targets.localstack.options import PYTHON_VARIABLE
 

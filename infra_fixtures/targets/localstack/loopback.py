@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 
 
 def refuse_elsewhere(url: str) -> None:

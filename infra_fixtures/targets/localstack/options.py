@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.targets.asked import Option
 from infra_fixtures.targets.localstack.loopback import refuse_public
 

@@ -9,14 +9,17 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.site import GLOBAL, RUN_ID_VARIABLE, Emulator, Site
+from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
 
 HEALTH = "/_localstack/health"
 NOWHERE = "http://127.0.0.1:9"
 """Where LocalStack's calls home go: the discard port, which refuses."""
 HEALTH_LIMIT_S = 5.0
+CACHE = HOME / "cache"
+"""What LocalStack works out at every first start (an index of all AWS services, a certificate): seconds, so it is kept."""
 
 
 def emulators(site: Site, settings: Settings, python: Path | None) -> tuple[Emulator, ...]:
@@ -78,10 +81,12 @@ def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[st
         "FILESYSTEM_ROOT": home / "root",
         "LOCALSTACK_VOLUME_DIR": home / "volume",
         "CONFIG_DIR": home / "config",
-        "XDG_CACHE_HOME": home / "cache",
+        "XDG_CACHE_HOME": CACHE / "python",
     }
-    for place in places.values():
+    kept = places["FILESYSTEM_ROOT"] / "var" / "lib" / "localstack" / "cache"
+    for place in (*places.values(), kept.parent, CACHE / "localstack"):
         place.mkdir(parents=True, exist_ok=True)
+    kept.symlink_to(CACHE / "localstack")
     return {
         **_kept(("PATH", "LANG", "LC_ALL")),
         **{name: str(place) for name, place in places.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -139,10 +140,8 @@ def test_emulators_end_with_the_control_plane() -> None:
         good = _emulator(EAST, held.work_dir)
         site = msgspec.structs.replace(plan, emulators=(good,))
         site.save()
-        running = run_control_plane(site)
-        next(running)
-        process = _process(site, EAST)
-        running.close()
+        with contextlib.contextmanager(run_control_plane)(site):
+            process = _process(site, EAST)
         wait_until(lambda: not process.is_running(), what="the emulator to end", timeout_s=5)
         bad = msgspec.structs.replace(good, argv=(sys.executable, "-c", "raise SystemExit('no such licence')"))
         broken = msgspec.structs.replace(plan, emulators=(bad,))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drill.history import UnusableInput
+from drill.unusable import UnusableInput
 from infra_fixtures.targets import TARGETS
 from infra_fixtures.targets.localstack import installation
 from infra_fixtures.targets.localstack.answers import TABLE, moto_answers

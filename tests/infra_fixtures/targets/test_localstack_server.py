@@ -55,7 +55,7 @@ def site() -> Iterator[Site]:
 
 def _process(site: Site) -> psutil.Process:
     port = int(site.emulators[0].url.rpartition(":")[2])
-    found = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
+    found = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr[1:] == (port,)]
     assert len(found) == 1
     return psutil.Process(found[0])
 
@@ -63,7 +63,7 @@ def _process(site: Site) -> psutil.Process:
 def test_it_listens_on_loopback_alone(site: Site) -> None:
     """Every socket that LocalStack listens on is bound to 127.0.0.1."""
     sockets = [c for c in _process(site).net_connections("inet") if c.status == "LISTEN"]
-    assert {c.laddr.ip for c in sockets} == {"127.0.0.1"}
+    assert {c.laddr[0] for c in sockets} == {"127.0.0.1"}
 
 
 def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
