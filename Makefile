@@ -47,6 +47,7 @@ bench: $(VENV)/run.stamp  ## the benchmarks, as a table
 lock:  ## resolve requirements/*.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" --group pyproject.toml:dev -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --python-version 3.13 --exclude-newer 2026-02-27T00:00:00Z --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/localstack.in -o requirements/localstack.lock
 
 clean:  ## remove .venv and caches; records in RUNS_DIR stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from infra_fixtures.targets import TARGETS, add_options
+
 pytest_plugins = ("scenarios.stage",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What a game day can be told (DESIGN: Contract)."""
     group = parser.getgroup("failover drill")
-    group.addoption("--target", default="embedded", help="where the system stands: embedded")
+    group.addoption("--target", default="embedded", help=f"where the system stands: {', '.join(TARGETS)}")
     group.addoption(
         "--pace",
         default="10",
@@ -20,3 +22,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--objectives", default="objectives.toml", help="TOML file of recovery objectives (default objectives.toml)"
     )
     group.addoption("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
+    add_options(group.addoption)

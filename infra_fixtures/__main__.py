@@ -6,13 +6,15 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.held import Held, bring_down, find_held
 from infra_fixtures.safety.recovery import heal_dead_runs
-from infra_fixtures.targets import TARGETS, standing
+from infra_fixtures.targets import TARGETS, add_options, read_options, standing
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,13 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
+    add_options(up.add_argument)
     given = parser.parse_args(arguments)
     try:
         if given.target not in TARGETS:
             raise UnusableInput(f"--target {given.target} is unknown: give one of {', '.join(TARGETS)}")
         match given.command:
             case "up":
-                return _up(given.target, parse_pace(given.pace), given.runs_dir)
+                options = read_options(given.target, lambda name: getattr(given, name))
+                return _up(given.target, parse_pace(given.pace), given.runs_dir, options)
             case "status":
                 return _status(given.runs_dir)
             case "down":
@@ -61,7 +65,7 @@ def parse_pace(text: str) -> float:
     return pace
 
 
-def _up(target: str, pace: float, runs_dir: Path) -> int:
+def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -69,7 +73,7 @@ def _up(target: str, pace: float, runs_dir: Path) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    with standing(target, pace=pace, runs_dir=runs_dir) as world:
+    with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
         held = Held.of(world)
         with held.announced(runs_dir):
             print(held.describe(), flush=True)

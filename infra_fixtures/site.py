@@ -51,6 +51,28 @@ class RegionSite(msgspec.Struct, frozen=True):
     runtime_host: str
 
 
+class Emulator(msgspec.Struct, frozen=True):
+    """Another emulator of the AWS API that stands behind the front beside moto, and what it answers for.
+
+    `regions` are those whose calls it answers; GLOBAL among them: those of services that belong to no region. `argv` and
+    `environment` are how the control plane starts it; without them somebody else runs it, and it is only used.
+    `lost_with` is the region whose loss freezes it. `health` is a path that answers 200 once it serves.
+    """
+
+    name: str
+    url: str
+    regions: tuple[str, ...]
+    health: str
+    argv: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    log: str = ""
+    lost_with: str = ""
+
+
+GLOBAL = ""
+"""The region of services that have none."""
+
+
 class Site(msgspec.Struct, frozen=True):
     """One embedded run: `regions` primary first; every process of the run is given this as a JSON file."""
 
@@ -73,6 +95,16 @@ class Site(msgspec.Struct, frozen=True):
     """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
     pg_uid: int | None = None
     """The unprivileged user PostgreSQL runs as where the harness is root; None: as the harness itself."""
+    emulators: tuple[Emulator, ...] = ()
+    """Who answers API calls instead of moto; none: moto answers everything."""
+    moto_answers: frozenset[str] = frozenset()
+    """The services (botocore's names) that moto answers although there are other emulators."""
+
+    def answers(self, service: str, region: str) -> Emulator | None:
+        """Who answers a service's calls in a region (GLOBAL: a service that has none); None is moto."""
+        if not self.emulators or service in self.moto_answers:
+            return None
+        return next((e for e in self.emulators if region in e.regions), None)
 
     @property
     def primary(self) -> RegionSite:

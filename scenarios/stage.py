@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,13 @@ from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.safety.journal import unfinished
-from infra_fixtures.targets import TARGETS, standing
+from infra_fixtures.targets import TARGETS, read_options, standing
 from infra_fixtures.targets.world import World
 from probes.alarm import Alarm
 from probes.controller import Controller
 from probes.dns_answer import DnsAnswer
 from probes.health_check import HealthCheck
+from probes.machinery import MachineryAlive, refuse_broken
 from probes.object_lag import ObjectLag
 from probes.promotion import Promotion
 from probes.replication_lag import ReplicationLag
@@ -66,6 +68,7 @@ class GameDay:
     runs_dir: Path
     seed: int
     run: RunDirectory
+    options: Mapping[str, Any]
     described: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -92,7 +95,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(e)) from e
     config.option.allure_report_dir = config.option.allure_report_dir or str(run.allure_results)
     config.option.xmlpath = config.option.xmlpath or str(run.junit)
-    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, random.randrange(2**31), run)
+    config.stash[GAME_DAY] = GameDay(
+        target, pace, objectives, runs_dir, random.randrange(2**31), run, read_options(target, config.getoption)
+    )
     signal.signal(signal.SIGTERM, _interrupt)
 
 
@@ -115,7 +120,13 @@ def world(game_day: GameDay, live: Live) -> Iterator[World]:
     with contextlib.ExitStack() as stack:
         try:
             stands = stack.enter_context(
-                standing(game_day.target, pace=game_day.pace, runs_dir=game_day.runs_dir, run_id=game_day.run.run_id)
+                standing(
+                    game_day.target,
+                    pace=game_day.pace,
+                    runs_dir=game_day.runs_dir,
+                    run_id=game_day.run.run_id,
+                    options=game_day.options,
+                )
             )
         except UnusableInput as e:
             pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -141,6 +152,7 @@ def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRe
     objectives = load_objectives(game_day.objectives, game_day.target, scenario)
 
     def healthy_again() -> None:
+        refuse_broken(world)
         world.return_to_primary()
         await_steady_state(world)
 
@@ -157,7 +169,17 @@ def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRe
         objectives=objectives,
         traffic=traffic,
         probes=[
-            probe(world) for probe in (ReplicationLag, ObjectLag, DnsAnswer, HealthCheck, Alarm, Controller, Promotion)
+            probe(world)
+            for probe in (
+                ReplicationLag,
+                ObjectLag,
+                DnsAnswer,
+                HealthCheck,
+                Alarm,
+                Controller,
+                Promotion,
+                MachineryAlive,
+            )
         ],
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
@@ -234,7 +256,7 @@ def _describe(game_day: GameDay, world: World) -> None:
         fidelity=world.fidelity,
         objectives=objective_tables(game_day.objectives),
         topology_digest=world.deployed.topology_digest,
-        options={"objectives": str(game_day.objectives)},
+        options={"objectives": str(game_day.objectives), **game_day.options},
         not_proven=list(world.not_proven),
     )
     allure_report.write_environment(game_day.run.path)

@@ -26,6 +26,9 @@ WARMED = ("ec2", "iam", "kms", "s3", "rds", "secretsmanager", "awslambda", "apig
 WARMED_AFTER = ("sns", "cloudwatch", "events", "applicationautoscaling", "sts", "cloudfront")
 """What a run will ask for, in the order in which provisioning does."""
 
+MOTO_NAMES = {"awslambda": "lambda", "applicationautoscaling": "application-autoscaling"}
+"""botocore's name of a service where moto has another."""
+
 
 async def serve(site: Site) -> None:
     """Serve until SIGTERM or SIGINT."""
@@ -37,13 +40,21 @@ async def serve(site: Site) -> None:
     front = Front(site, moto, ChangeStream())
     front.admin = AdminApi(front)
     await front.start()
-    threading.Thread(target=_warm, args=(moto,), daemon=True, name="warm").start()
-    await stop.wait()
-    await front.stop()
+    threading.Thread(target=_warm, args=(moto, site), daemon=True, name="warm").start()
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(front.emulators.serve())
+    try:
+        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        await stopping
+    finally:
+        await front.stop()
 
 
-def _warm(moto: Moto) -> None:
-    moto.warm((*WARMED, *WARMED_AFTER))
+def _warm(moto: Moto, site: Site) -> None:
+    wanted = (*WARMED, *WARMED_AFTER)
+    moto.warm(s for s in wanted if not site.emulators or MOTO_NAMES.get(s, s) in site.moto_answers)
     # What is imported by now stays: the collector need not walk it, which stops every call for 50 ms each time.
     gc.freeze()
     gc.enable()

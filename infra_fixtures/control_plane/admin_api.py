@@ -34,6 +34,7 @@ class AdminApi:
         self._front = front
         self._routes: list[tuple[str, re.Pattern[str], Action]] = []
         self._add("GET", "ready", self._ready)
+        self._add("GET", "failure", self._failure)
         self._add("GET", "changes", self._changes)
         self._add("PUT", "regions/([^/]+)", self._region)
         self._add("PUT", "route53/health_checks/([^/]+)", self._health_check)
@@ -60,7 +61,12 @@ class AdminApi:
         self._routes.append((method, re.compile(re.escape(ADMIN_PREFIX) + pattern), action))
 
     async def _ready(self, request: web.BaseRequest) -> web.StreamResponse:
-        return _json({"ready": True})
+        awaited = self._front.emulators.awaited
+        return _json({"ready": not awaited, "awaited": awaited}, 503 if awaited else 200)
+
+    async def _failure(self, request: web.BaseRequest) -> web.StreamResponse:
+        """What of the control plane died unasked, as a sentence; null where all is well."""
+        return _json({"failure": self._front.emulators.failure})
 
     async def _changes(self, request: web.BaseRequest) -> web.StreamResponse:
         """The endless stream of changes; its first line is empty, so that a listener knows it is connected."""

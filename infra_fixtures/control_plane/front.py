@@ -1,4 +1,4 @@
-"""The front of the AWS API: a listener a region, a global one and an internal one, before moto and the Lambda service.
+"""The front of the AWS API: a listener a region, a global one and an internal one, before the emulators and Lambda.
 
 It says which region a call belongs to, refuses what belongs to a region that is down, tells followers of every change
 before the caller has its answer, and passes the rest through untouched.
@@ -20,9 +20,10 @@ from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.attribution import Scope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend
 from infra_fixtures.control_plane.changes import ChangeStream
+from infra_fixtures.control_plane.emulators import Emulators
 from infra_fixtures.control_plane.moto_server import Moto
-from infra_fixtures.control_plane.operations import operation_of
-from infra_fixtures.site import Address, Site
+from infra_fixtures.control_plane.operations import operation_of, service_of
+from infra_fixtures.site import GLOBAL, Address, Site
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Front:
         self.site = site
         self.moto = moto
         self.changes = changes
+        self.emulators = Emulators(site.emulators)
         self.admin: Handler | None = None
         self._down: set[str] = set()
         self._listeners: dict[str, _Listener] = {}
@@ -52,6 +54,7 @@ class Front:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
         connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        self.emulators.start(self._session)
         for region in self.site.regions:
             self._functions[region.name] = HttpBackend(self._session, region.lambda_api.url)
             self._listeners[region.name] = _Listener(region.aws, self._gated)
@@ -64,6 +67,7 @@ class Front:
         """Close every listener and connection at once."""
         for listener in self._listeners.values():
             listener.close()
+        self.emulators.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -73,17 +77,23 @@ class Front:
             return False
         if up:
             self._down.discard(region)
+            self.emulators.thaw(region)
             await self._listeners[region].open()
         else:
             self._down.add(region)
             self._listeners[region].close()
+            self.emulators.freeze(region)
         return True
 
     def backend(self, scope: Scope, call: Call) -> Backend:
-        """Who answers a call: the region's Lambda service an Invoke, moto everything else."""
+        """Who answers a call: the region's Lambda service an Invoke, an emulator or moto everything else."""
         if scope.signing_name == "lambda" and call.method == "POST" and _INVOKE.match(call.raw_path):
             return self._functions.get(scope.region, self.moto)
-        return self.moto
+        if not self.site.emulators:
+            return self.moto
+        region = GLOBAL if scope.is_global else scope.region or self.site.primary.name
+        emulator = self.site.answers(service_of(scope.signing_name, call.raw_path), region)
+        return self.moto if emulator is None else self.emulators.backend(emulator)
 
     def _unreachable(self, scope: Scope) -> bool:
         return scope.region in self._down and not scope.is_global

@@ -33,9 +33,9 @@ THREADS = 8
 _OVERLAY_PACKAGE = "infra_fixtures.control_plane.overlays"
 
 OVERLAYS: dict[str, Sequence[str]] = {
-    "rds": ("rds_clusters", "rds_global"),
+    "rds": ("neighbours", "rds_clusters", "rds_global"),
     "route53": ("route53_health", "route53_records"),
-    "awslambda": ("lambda_code", "lambda_capacity"),
+    "awslambda": ("neighbours", "lambda_code", "lambda_capacity"),
     "kms": ("kms_keys",),
     "cloudwatch": ("cloudwatch_feed",),
     "s3": ("s3_encryption",),

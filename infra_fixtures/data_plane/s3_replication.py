@@ -10,6 +10,7 @@ the choice of SSE-KMS objects.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -35,6 +36,8 @@ COPY_LIMIT_S = 10.0
 LAGS_KEPT = 1000
 WRITES = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
 RULE_CHANGES = frozenset({"PutBucketReplication", "DeleteBucketReplication"})
+KEPT_HEADERS = ("content-type", "content-encoding", "cache-control", "content-disposition", "x-amz-meta-")
+"""What an object keeps beside its bytes when it is replicated."""
 NS = 1_000_000_000
 
 
@@ -97,7 +100,7 @@ class S3Replicator:
         return frozenset({"s3"})
 
     async def __aenter__(self) -> S3Replicator:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S), auto_decompress=False)
         loop = asyncio.get_running_loop()
         self._workers = [loop.create_task(self._work(lane)) for lane in self._lanes.values() for _ in range(WORKERS)]
         return self
@@ -216,8 +219,7 @@ class S3Replicator:
             if pending.deleted:
                 status = await self._ask("DELETE", rule.target_region, rule.target, key)
             else:
-                source = {"x-amz-copy-source": "/" + quote(f"{pending.bucket}/{key}", safe="/~")}
-                status = await self._ask("PUT", rule.target_region, rule.target, key, source)
+                status = await self._copy(pending)
             told = 200 <= status < 300
             if status == 404:
                 self._events.record("object.gone", pending.bucket, key)
@@ -234,12 +236,30 @@ class S3Replicator:
         async with self._session.head(url, headers=_signed(self._homes[pending.bucket])) as response:
             return response.status == 404
 
+    async def _copy(self, pending: Pending) -> int:
+        """Read the object in its region and write it in the other; a copy inside S3 would need both in one emulator."""
+        assert self._session is not None
+        url = f"{self._site.internal.url}/{pending.bucket}/{quote(pending.key, safe='/~')}"
+        async with self._session.get(url, headers=_signed(self._homes[pending.bucket])) as response:
+            body = await response.read()
+        if response.status != 200:
+            return response.status
+        kept = {k: v for k, v in response.headers.items() if k.lower().startswith(KEPT_HEADERS)}
+        return await self._ask("PUT", pending.rule.target_region, pending.rule.target, pending.key, kept, body)
+
     async def _ask(
-        self, method: str, region: str, bucket: str, key: str, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        region: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> int:
         assert self._session is not None
         url = f"{self._site.internal.url}/{bucket}/{quote(key, safe='/~')}"
-        async with self._session.request(method, url, headers={**_signed(region), **(headers or {})}) as response:
+        sent = {**_signed(region), **(headers or {})}
+        async with self._session.request(method, url, headers=sent, data=body) as response:
             await response.read()
             return response.status
 
@@ -247,18 +267,14 @@ class S3Replicator:
         """Read every bucket's rules; those met without a change that told of them hold from now on."""
         began = time.monotonic_ns() if self._read_once else 0
         self._read_once = True
-        s3 = await call(client, self._site, "s3", self._site.primary.name)
-        names = [b["Name"] for b in (await call(s3.list_buckets))["Buckets"]]
-        for name in names:
-            if name not in self._homes:
-                where = await call(s3.get_bucket_location, Bucket=name)
-                self._homes[name] = where.get("LocationConstraint") or "us-east-1"
+        configured: dict[str, Any] = {}
         found: dict[str, list[Rule]] = {}
-        for name in names:
-            try:
-                configuration = (await call(s3.get_bucket_replication, Bucket=name))["ReplicationConfiguration"]
-            except ClientError:
-                continue  # it has none
+        for region in self._lanes:
+            if self._lanes[region].held:  # lost, and nobody can be asked: what it was told last still holds
+                found |= {b: rules for b, rules in self._rules.items() if self._homes[b] == region}
+            else:
+                configured |= await self._configured(await call(client, self._site, "s3", region), region)
+        for name, configuration in configured.items():
             rules = list(_rules(configuration["Rules"], self._homes))
             if rules:
                 found[name] = sorted(rules, key=lambda r: -r.priority)
@@ -267,6 +283,19 @@ class S3Replicator:
         if found != self._rules:
             self._rules = found
             self._events.record("rules", "s3", ", ".join(f"{b} -> {r.target}" for b in found for r in found[b]))
+
+    async def _configured(self, s3: Any, region: str) -> dict[str, Any]:
+        """The replication configurations of a region's own buckets, which it may list among those of others."""
+        configured = {}
+        for name in [b["Name"] for b in (await call(s3.list_buckets))["Buckets"]]:
+            if name not in self._homes:
+                where = await call(s3.get_bucket_location, Bucket=name)
+                self._homes[name] = where.get("LocationConstraint") or "us-east-1"
+            if self._homes[name] == region:
+                with contextlib.suppress(ClientError):  # it has none
+                    answer = await call(s3.get_bucket_replication, Bucket=name)
+                    configured[name] = answer["ReplicationConfiguration"]
+        return configured
 
 
 def _rules(described: Iterable[Mapping[str, Any]], homes: Mapping[str, str]) -> Iterable[Rule]:

@@ -16,6 +16,13 @@ APIGATEWAY = "apigateway.amazonaws.com"
 FIRST_PAGE = 500
 
 
+ALIAS_ZONES = {"us-east-1": "Z1UJRXOUMOOFQ8", "us-west-2": "Z2OJLYMUO9EFXC"}
+"""The hosted zone of regional API endpoints, by region, for an AWS API that does not say.
+
+https://docs.aws.amazon.com/general/latest/gr/apigateway.html
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """`host` is its execute-api name; `domain_target` and `domain_zone` are what an alias record needs."""
@@ -103,7 +110,7 @@ def domain(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, 
         id=api,
         host=f"{api}.execute-api.{plan.name}.amazonaws.com",
         domain_target=str(held["regionalDomainName"]),
-        domain_zone=str(held["regionalHostedZoneId"]),
+        domain_zone=str(held.get("regionalHostedZoneId") or ALIAS_ZONES[plan.name]),
     )
 
 

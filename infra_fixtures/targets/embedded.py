@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.safety.sweep import sweep
 from infra_fixtures.safety.watchdog import Watchdog
 from infra_fixtures.site import EDGE_PORT, Address, Site, child_environment
+from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
-from infra_fixtures.targets.world import Endpoint, Entry, Instant
-from infra_fixtures.topology import Topology
+from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
+from infra_fixtures.topology import Topology, embedded_topology
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 STAND_UP_TIMEOUT_S = 60.0
@@ -59,6 +61,32 @@ NOT_PROVEN = (
 )
 
 
+ClientFor = Callable[[Site, str, str | None], Any]
+
+
+def _as_planned(site: Site) -> Site:
+    return site
+
+
+def _nothing(clients: _Clients, topology: Topology, run_id: str) -> None:
+    """Nothing has to be ready before provisioning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What another target on this machine has instead: its own AWS API, and its own words about it.
+
+    `arrange` adds to the site who answers the AWS API, `prepare` is called when it answers and before anything is made.
+    """
+
+    target: str = "embedded"
+    fidelity: Mapping[str, str] = field(default_factory=lambda: FIDELITY)
+    not_proven: tuple[str, ...] = NOT_PROVEN
+    client: ClientFor = lambda site, service, region: client_for(site, service, region)
+    arrange: Callable[[Site], Site] = _as_planned
+    prepare: Callable[[_Clients, Topology, str], None] = _nothing
+
+
 @dataclass(slots=True)
 class Embedded:
     """A world on this machine; it has every power."""
@@ -67,7 +95,12 @@ class Embedded:
     journal: Journal
     deployed: Deployed
     changes: ChangeBoard
-    target: str = "embedded"
+    variant: Variant = field(default_factory=Variant)
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        return self.variant.target
 
     @property
     def pace(self) -> float:
@@ -87,12 +120,12 @@ class Embedded:
     @property
     def fidelity(self) -> Mapping[str, str]:
         """By component."""
-        return FIDELITY
+        return self.variant.fidelity
 
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What a run on this target cannot prove."""
-        return tuple(sentence.format(pace=self.pace) for sentence in NOT_PROVEN)
+        return tuple(sentence.format(pace=self.pace) for sentence in self.variant.not_proven)
 
     @property
     def entry(self) -> Entry:
@@ -110,7 +143,11 @@ class Embedded:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""
-        return client_for(self.site, service, region)
+        return self.variant.client(self.site, service, region)
+
+    def broken(self) -> str | None:
+        """Which part of the AWS API's own processes died unasked."""
+        return failure(self.site)
 
     def regional(self, region: str) -> Endpoint:
         """The region's regional endpoint, by its address and the name AWS would give it."""
@@ -188,12 +225,21 @@ def _client(address: Address, service: str, region: str) -> Any:
         )
 
 
+def stand(asked: Asked) -> AbstractContextManager[World]:
+    """The embedded target of a run."""
+    topology = embedded_topology(asked.pace)
+    return embedded(run_id=asked.run_id, pace=asked.pace, topology=topology, journal_dir=asked.journal_dir)
+
+
 @contextlib.contextmanager
-def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path) -> Iterator[Embedded]:
+def embedded(
+    *, run_id: str, pace: float, topology: Topology, journal_dir: Path, variant: Variant | None = None
+) -> Iterator[Embedded]:
     """Stand the whole system up on this machine; at the end every process and file of it is gone.
 
     Raises UnusableInput where the machine cannot carry it (no PostgreSQL, a port in use), in one sentence.
     """
+    variant = variant or Variant()
     with lease(run_id) as held:
         pg_bin, pg_uid = locate(held.work_dir)
         site = Site.plan(
@@ -205,7 +251,11 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
         )
+<<<<<<< HEAD
         require_free(site.addresses)
+=======
+        site = variant.arrange(site)
+>>>>>>> localstack
         site.save()
         journal = Journal(journal_dir)
         watchdog = Watchdog(run_id, held.work_dir, journal_dir)
@@ -215,10 +265,11 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             control = _spawn(site, "infra_fixtures.control_plane", "control_plane")
             processes.append(control)
             processes.append(_spawn(site, "infra_fixtures.data_plane.backbone", "backbone"))
-            clients = _Clients(site)
+            clients = _Clients(site, variant.client)
             make_clients(clients, topology)
             _await_control_plane(site, processes)
             changes.start()
+            variant.prepare(clients, topology, run_id)
             deployed = provision(
                 clients,
                 topology,
@@ -230,7 +281,7 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
             migrate(clients, deployed)
             _warm(clients, deployed)
             arm(clients, deployed)
-            yield Embedded(site, journal, deployed, changes)
+            yield Embedded(site, journal, deployed, changes, variant)
         finally:
             changes.stop()
             _stop(site, processes)
@@ -244,6 +295,7 @@ def embedded(*, run_id: str, pace: float, topology: Topology, journal_dir: Path)
 @dataclass(frozen=True, slots=True)
 class _Clients:
     site: Site
+    client_for: ClientFor
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -251,7 +303,7 @@ class _Clients:
         return child_environment(self.site)
 
     def client(self, service: str, region: str | None) -> Any:
-        return client_for(self.site, service, region)
+        return self.client_for(self.site, service, region)
 
 
 def _warm(clients: _Clients, deployed: Deployed) -> None:
@@ -280,9 +332,7 @@ def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:
 
 def _await_control_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
     url = f"{site.internal.url}/_drill/ready"
-    wait_until(
-        lambda: _all_alive(site, processes) and _ok(url), what="the AWS API of the embedded target", timeout_s=30
-    )
+    wait_until(lambda: _all_alive(site, processes) and _ok(url), what="the AWS API to answer", timeout_s=30)
 
 
 def _await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
@@ -310,6 +360,16 @@ def _all_alive(site: Site, processes: list[subprocess.Popen[bytes]]) -> bool:
             last = (log.read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
             raise UnusableInput(f"{name} ended with status {process.returncode} while standing up: {last}")
     return True
+
+
+def failure(site: Site) -> str | None:
+    """Which part of the control plane died unasked, as a sentence; None while all live."""
+    try:
+        with urllib.request.urlopen(f"{site.internal.url}/_drill/failure", timeout=2) as answer:
+            said: str | None = json.load(answer)["failure"]
+            return said
+    except OSError as e:
+        return f"the AWS API of run {site.run_id} does not answer: {e}"
 
 
 def _ok(url: str) -> bool:

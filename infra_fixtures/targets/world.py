@@ -125,3 +125,11 @@ class ReplicationPower(Protocol):
 
     def heal_replication(self) -> None:
         """The link carries again; what hung is closed so that it connects anew."""
+
+
+@runtime_checkable
+class Machinery(Protocol):
+    """Stands on processes of its own that may die unasked; what happens afterwards says nothing about the system."""
+
+    def broken(self) -> str | None:
+        """What of it died unasked, as a sentence that names it; None while all is well."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from botocore.exceptions import ClientError
 from moto.rds.exceptions import (
     DBClusterNotFoundError,
     InvalidDBClusterStateFault,
@@ -20,6 +21,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBCluster, DBInstanceClustered, GlobalCluster, RDSBackend, rds_backends
 
 from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.neighbours import neighbour
 from infra_fixtures.site import Site
 
 PASSWORD_LENGTH = range(8, 129)
@@ -144,9 +146,11 @@ def _primary_to_follow(backend: RDSBackend, kwargs: dict[str, Any]) -> DBCluster
 
 def usable_key(backend: RDSBackend, key: str) -> str:
     """The ARN of a KMS key that exists here and is enabled; raises KMSKeyNotAccessibleFault."""
-    kms = backend.kms
     if key.startswith("arn:") and key.split(":")[3] != backend.region_name:
         raise KMSKeyNotAccessibleFault(key)
+    if (elsewhere := neighbour("kms", backend.region_name)) is not None:
+        return _usable_elsewhere(elsewhere, key)
+    kms = backend.kms
     key_id = kms.any_id_to_key_id(key)
     found = kms.keys.get(key_id) if key_id else None
     if found is None:
@@ -156,6 +160,16 @@ def usable_key(backend: RDSBackend, key: str) -> str:
     if found.key_state != "Enabled":
         raise KMSKeyNotAccessibleFault(key)
     return found.arn
+
+
+def _usable_elsewhere(kms: Any, key: str) -> str:
+    try:
+        found = kms.describe_key(KeyId=key)["KeyMetadata"]
+    except ClientError as e:
+        raise KMSKeyNotAccessibleFault(key) from e
+    if found["KeyState"] != "Enabled":
+        raise KMSKeyNotAccessibleFault(key)
+    return str(found["Arn"])
 
 
 def _deleting(original: Any) -> Any:

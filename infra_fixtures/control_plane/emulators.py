@@ -1,0 +1,172 @@
+"""Other emulators of the AWS API behind the front: started, watched, frozen with their region, and passed calls to.
+
+One that is lost with its region is stopped where it stands (SIGSTOP) and not killed: emulators keep what they hold in
+memory, and a region that comes back on AWS has its buckets and functions still. One that dies unasked is a failure of
+the harness, told by name to whoever asks, and never part of a drill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+
+from drill.unusable import UnusableInput
+from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
+from infra_fixtures.site import Emulator
+
+LOOK_EVERY_S = 0.05
+HEALTH_LIMIT_S = 1.0
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Emulators:
+    """All emulators of a run; belongs to one event loop."""
+
+    def __init__(self, emulators: Sequence[Emulator]) -> None:
+        self._guarded = {e.name: _Guarded(e) for e in emulators}
+        self._awaiting: list[asyncio.Task[None]] = []
+        self.awaited = [e.name for e in emulators]
+        """Those that have not yet said that they serve."""
+
+    def start(self, session: aiohttp.ClientSession) -> None:
+        """Start those that are ours to start; `awaited` tells when all serve."""
+        for guarded in self._guarded.values():
+            guarded.start(session)
+            self._awaiting.append(asyncio.get_running_loop().create_task(self._await(guarded, session)))
+
+    async def serve(self) -> None:
+        """Return when all serve; raises UnusableInput, naming it, where one ends before."""
+        await asyncio.gather(*self._awaiting)
+
+    def stop(self) -> None:
+        """Kill what was started: there is nothing to save."""
+        for task in self._awaiting:
+            task.cancel()
+        for guarded in self._guarded.values():
+            guarded.stop()
+
+    def freeze(self, region: str) -> None:
+        """Stop what is lost with a region, where it stands."""
+        self._signal(region, frozen=True)
+
+    def thaw(self, region: str) -> None:
+        """Let it go on."""
+        self._signal(region, frozen=False)
+
+    def backend(self, emulator: Emulator) -> _Guarded:
+        """Where to pass calls that this emulator answers."""
+        return self._guarded[emulator.name]
+
+    @property
+    def failure(self) -> str | None:
+        """Which of them died unasked, as a sentence that names it; None while all live."""
+        return next((g.failure for g in self._guarded.values() if g.failure), None)
+
+    def _signal(self, region: str, *, frozen: bool) -> None:
+        for guarded in self._guarded.values():
+            if guarded.emulator.lost_with == region:
+                guarded.freeze(frozen)
+
+    async def _await(self, guarded: _Guarded, session: aiohttp.ClientSession) -> None:
+        limit = aiohttp.ClientTimeout(total=HEALTH_LIMIT_S)
+        while True:
+            if guarded.failure:
+                raise UnusableInput(guarded.failure)
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                url = guarded.emulator.url + guarded.emulator.health
+                async with session.get(url, timeout=limit) as answer:
+                    if answer.status == 200:
+                        self.awaited.remove(guarded.emulator.name)
+                        return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+class _Guarded:
+    """One emulator: a backend while it lives, a sentence where it does not."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.failure: str | None = None
+        self._frozen = False
+        self._stopping = False
+        self._served = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http: HttpBackend | None = None
+
+    def start(self, session: aiohttp.ClientSession) -> None:
+        self._http = HttpBackend(session, self.emulator.url)
+        if not self.emulator.argv:
+            return
+        with Path(self.emulator.log).open("ab") as log:
+            self._process = subprocess.Popen(
+                self.emulator.argv,
+                env=dict(self.emulator.environment),
+                cwd=Path(self.emulator.log).parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        handle = os.pidfd_open(self._process.pid)
+        asyncio.get_running_loop().add_reader(handle, self._ended, handle)
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def freeze(self, frozen: bool) -> None:
+        self._frozen = frozen
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    async def answer(self, call: Call) -> Answer:
+        """Pass a call on; raises BackendUnreachable where it is frozen, dead, or answers nobody."""
+        if self.failure or self._http is None:
+            raise BackendUnreachable(self.failure or f"{self.emulator.name} is not started")
+        if self._frozen:
+            raise BackendUnreachable(f"{self.emulator.name} is lost with its region")
+        try:
+            answer = await self._http.answer(call)
+        except BackendUnreachable as e:
+            if self._process is None and self._served and isinstance(e.__cause__, aiohttp.ClientConnectorError):
+                self.failure = (
+                    f"{self.emulator.name} at {self.emulator.url} answered before and refuses connections now: start "
+                    "it again and repeat the run"
+                )
+            raise
+        self._served = True
+        return answer
+
+    def _ended(self, handle: int) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            return
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
+        if not self._stopping:
+            self.failure = (
+                f"{self.emulator.name} (process {self._process.pid}) ended unasked with status "
+                f"{self._process.returncode}; its last words: {_last_line(Path(self.emulator.log))}"
+            )
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "(none)"

@@ -1,0 +1,54 @@
+"""Where the AWS API is, by localstack-client: one Session a region, and nothing but loopback.
+
+A Session ignores the `region_name` of its `client` and gives its own, so each region has its own Session.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from typing import Any
+
+from botocore.config import Config
+from localstack_client.session import Session
+
+from drill.unusable import UnusableInput
+from infra_fixtures.site import Address, Site
+from infra_fixtures.targets.embedded import GLOBAL_SERVICES
+from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
+
+REDIRECTION = "AWS_ENDPOINT_URL"
+"""localstack-client puts this variable above everything."""
+_building = threading.Lock()
+
+
+def client_for(site: Site, service: str, region: str | None) -> Any:
+    """A boto3 client at the region's own endpoint (None or a global service: at the global one)."""
+    if region is None or service in GLOBAL_SERVICES:
+        return _client(site.global_aws, service, site.primary.name)
+    return _client(site.region(region).aws, service, region)
+
+
+@functools.lru_cache(maxsize=256)
+def _client(address: Address, service: str, region: str) -> Any:
+    with _building:  # boto3 builds one at a time
+        client = _session(address, region).client(
+            service,
+            config=Config(
+                connect_timeout=2,
+                read_timeout=30,
+                retries={"total_max_attempts": 1},
+                max_pool_connections=20,
+                s3={"addressing_style": "path"},
+            ),
+        )
+    refuse_elsewhere(client.meta.endpoint_url)
+    return client
+
+
+@functools.lru_cache(maxsize=16)
+def _session(address: Address, region: str) -> Session:
+    if os.environ.get(REDIRECTION):
+        raise UnusableInput(f"{REDIRECTION} is set and would lead every client there: unset it and start again")
+    return Session("localstack", "localstack", region_name=region, localstack_host=str(address))

@@ -1,0 +1,68 @@
+"""What the localstack target can be told, on the command line or by the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drill.unusable import UnusableInput
+from infra_fixtures.targets.asked import Option
+from infra_fixtures.targets.localstack.loopback import refuse_public
+
+PYTHON_VARIABLE = "LOCALSTACK_PYTHON"
+URLS_VARIABLE = "LOCALSTACK_URLS"
+GLOBALLY = "global"
+EVERYWHERE = "all"
+
+OPTIONS = (
+    Option(
+        "--localstack-shared",
+        "localstack: one LocalStack for all regions instead of one a region and one for global services",
+        switch=True,
+    ),
+    Option(
+        "--localstack-endpoint",
+        f"localstack: use the LocalStack at WHERE=URL instead of starting one; WHERE is a region, {GLOBALLY} or "
+        f"{EVERYWHERE}; may be given several times (default: {URLS_VARIABLE}, separated by commas)",
+        many=True,
+    ),
+    Option(
+        "--localstack-python",
+        f"localstack: the Python 3.13 that LocalStack runs on (default: {PYTHON_VARIABLE}, or python3.13 where found)",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options, read: `urls` by region, `global` or `all`."""
+
+    shared: bool
+    urls: Mapping[str, str]
+    python: Path | None
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any], regions: tuple[str, ...]) -> Settings:
+        """Take what was given, else what the environment says; raises UnusableInput."""
+        given = options.get("localstack_endpoint") or os.environ.get(URLS_VARIABLE, "").split(",")
+        python = options.get("localstack_python") or os.environ.get(PYTHON_VARIABLE)
+        urls = dict(_endpoint(text.strip(), (*regions, GLOBALLY, EVERYWHERE)) for text in given if text.strip())
+        if urls and EVERYWHERE not in urls and (missing := sorted({*regions, GLOBALLY} - urls.keys())):
+            raise UnusableInput(
+                f"--localstack-endpoint says nothing for {', '.join(missing)}: give one for each of "
+                f"{', '.join((*regions, GLOBALLY))}, or one for {EVERYWHERE}"
+            )
+        return cls(bool(options.get("localstack_shared")), urls, Path(python) if python else None)
+
+
+def _endpoint(text: str, known: tuple[str, ...]) -> tuple[str, str]:
+    where, _, url = text.partition("=")
+    if where not in known or not url.startswith(("http://", "https://")):
+        raise UnusableInput(
+            f"--localstack-endpoint {text} is not WHERE=URL: WHERE is one of {', '.join(known)}, URL begins with http"
+        )
+    refuse_public(url)
+    return where, url.rstrip("/")

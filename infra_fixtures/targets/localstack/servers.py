@@ -1,0 +1,113 @@
+"""How LocalStack is started: its environment, its directories, and which of them answers what."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+from drill.unusable import UnusableInput
+from infra_fixtures.site import GLOBAL, RUN_ID_VARIABLE, Emulator, Site
+from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
+
+HEALTH = "/_localstack/health"
+NOWHERE = "http://127.0.0.1:9"
+"""Where LocalStack's calls home go: the discard port, which refuses."""
+HEALTH_LIMIT_S = 5.0
+CACHE = HOME / "cache"
+"""What LocalStack works out at every first start (an index of all AWS services, a certificate): seconds, so it is kept."""
+
+
+def emulators(site: Site, settings: Settings, python: Path | None) -> tuple[Emulator, ...]:
+    """One LocalStack a region and one for global services, or one for all; `python` starts those that no URL is given for."""
+    regions = [r.name for r in site.regions]
+    if settings.shared or EVERYWHERE in settings.urls:
+        return (_emulator(site, settings, python, EVERYWHERE, (*regions, GLOBAL), ""),)
+    return (
+        *(_emulator(site, settings, python, r, (r,), r) for r in regions),
+        _emulator(site, settings, python, GLOBALLY, (GLOBAL,), ""),
+    )
+
+
+def offered(url: str) -> frozenset[str]:
+    """The services that a LocalStack says it has; raises UnusableInput where none answers there."""
+    try:
+        with urllib.request.urlopen(url + HEALTH, timeout=HEALTH_LIMIT_S) as answer:
+            return frozenset(json.load(answer)["services"])
+    except (OSError, ValueError, KeyError) as e:
+        raise UnusableInput(
+            f"no LocalStack answers at {url} ({e}): start it, or leave --localstack-endpoint away and one is started"
+        ) from e
+
+
+def _emulator(
+    site: Site, settings: Settings, python: Path | None, where: str, regions: tuple[str, ...], lost_with: str
+) -> Emulator:
+    name = "LocalStack" if where == EVERYWHERE else f"LocalStack of {where}"
+    log = Path(site.work_dir) / f"localstack-{where}.log"
+    if where in settings.urls:
+        return Emulator(name, settings.urls[where], regions, HEALTH)
+    assert python is not None
+    port = _free_port()
+    return Emulator(
+        name,
+        f"http://127.0.0.1:{port}",
+        regions,
+        HEALTH,
+        argv=(str(python), "-m", "localstack.runtime.main"),
+        environment=tuple(
+            environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id, lost_with).items()
+        ),
+        log=str(log),
+        lost_with=lost_with,
+    )
+
+
+def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[str, str]:
+    """What LocalStack is started with: loopback alone, nothing of the machine's touched, no word to anybody.
+
+    OVERRIDE_IN_DOCKER: where /.dockerenv exists it would take the machine for its own container and rewrite
+    /etc/resolv.conf. GATEWAY_SERVER: its default server binds every interface whatever GATEWAY_LISTEN says.
+    LOCALSTACK_HOST: what it names endpoints after; with its region's own suffix they are named as AWS names them, and
+    records can alias them.
+    """
+    places = {
+        "HOME": home / "home",
+        "TMPDIR": home / "tmp",
+        "FILESYSTEM_ROOT": home / "root",
+        "LOCALSTACK_VOLUME_DIR": home / "volume",
+        "CONFIG_DIR": home / "config",
+        "XDG_CACHE_HOME": CACHE / "python",
+    }
+    kept = places["FILESYSTEM_ROOT"] / "var" / "lib" / "localstack" / "cache"
+    for place in (*places.values(), kept.parent, CACHE / "localstack"):
+        place.mkdir(parents=True, exist_ok=True)
+    kept.symlink_to(CACHE / "localstack")
+    return {
+        **_kept(("PATH", "LANG", "LC_ALL")),
+        **{name: str(place) for name, place in places.items()},
+        RUN_ID_VARIABLE: run_id,
+        "OVERRIDE_IN_DOCKER": "0",
+        "DNS_ADDRESS": "0",
+        "GATEWAY_SERVER": "hypercorn",
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        **({"LOCALSTACK_HOST": f"{region}.amazonaws.com:{port}"} if region else {}),
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "API_ENDPOINT": NOWHERE,
+        "ANALYTICS_API": NOWHERE,
+    }
+
+
+def _kept(names: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

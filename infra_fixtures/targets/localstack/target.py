@@ -1,0 +1,81 @@
+"""The localstack target stood up: the embedded world with LocalStack as its AWS API."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import msgspec
+
+from infra_fixtures.provision.naming import Names
+from infra_fixtures.site import Site
+from infra_fixtures.targets.asked import Asked
+from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
+from infra_fixtures.targets.localstack.answers import moto_answers
+from infra_fixtures.targets.localstack.endpoints import client_for
+from infra_fixtures.targets.localstack.installation import VERSION, ready_python
+from infra_fixtures.targets.localstack.options import Settings
+from infra_fixtures.targets.localstack.servers import emulators, offered
+from infra_fixtures.targets.world import World
+from infra_fixtures.topology import Topology, embedded_topology
+
+ACCOUNT = "000000000000"
+"""The account of whoever does not call with twelve digits as access key: LocalStack's own default."""
+
+
+def stand(asked: Asked) -> AbstractContextManager[World]:
+    """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
+    topology = embedded_topology(asked.pace)
+    settings = Settings.read(asked.options, topology.region_names)
+    held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
+    moto = moto_answers(held, named=not settings.shared and not settings.urls)
+    python = None if settings.urls else ready_python(settings.python)
+
+    def arrange(site: Site) -> Site:
+        return msgspec.structs.replace(
+            site, account_id=ACCOUNT, moto_answers=moto, emulators=emulators(site, settings, python)
+        )
+
+    who = _who(moto, shared=settings.shared or len(settings.urls) == 1, own=python is not None)
+    return embedded(
+        run_id=asked.run_id,
+        pace=asked.pace,
+        topology=topology,
+        journal_dir=asked.journal_dir,
+        variant=Variant(
+            target="localstack",
+            fidelity={
+                **FIDELITY,
+                "control plane": f"EMULATOR: {who}",
+                "lambda": "MODEL: run by the drill's own service",
+            },
+            not_proven=(who, *NOT_PROVEN),
+            client=client_for,
+            arrange=arrange,
+            prepare=_prepare,
+        ),
+    )
+
+
+def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
+    """Who answered what, in a sentence for every report."""
+    version = f"LocalStack {VERSION}" if own else "a LocalStack that ran already"
+    which = "one for all regions" if shared else "one a region and one for global services"
+    return (
+        f"how AWS itself would answer its API: {version} ({which}) answered, moto for {', '.join(sorted(moto))}, "
+        "and functions were invoked in the drill's own Lambda service"
+    )
+
+
+def _prepare(clients: Any, topology: Topology, run_id: str) -> None:
+    """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
+
+    Nobody uses it: the standby's calls go to the standby's own LocalStack. With one LocalStack for all it is the bucket.
+    """
+    primary, standby = topology.region_names
+    s3 = clients.client("s3", primary)
+    name = Names(run_id).bucket(standby, ACCOUNT)
+    if clients.site.answers("s3", primary) == clients.site.answers("s3", standby):
+        return
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": standby})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})

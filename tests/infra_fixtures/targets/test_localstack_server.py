@@ -1,0 +1,100 @@
+"""LocalStack itself, started as the target starts it; skipped where its environment has not been made (docs/targets.md)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from drill.wait import wait_until
+from infra_fixtures.safety.lease import lease
+from infra_fixtures.site import Site
+from infra_fixtures.targets.embedded import failure
+from infra_fixtures.targets.localstack.answers import moto_answers
+from infra_fixtures.targets.localstack.endpoints import client_for
+from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.options import Settings
+from infra_fixtures.targets.localstack.servers import emulators
+from infra_fixtures.targets.localstack.target import ACCOUNT
+from tests.infra_fixtures.conftest import run_control_plane
+
+PYTHON = HOME / "bin" / "python"
+RESOLVER = Path("/etc/resolv.conf")
+
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{HOME.name} has not been made")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """A control plane with one LocalStack for all; the machine's resolver configuration is compared around its life."""
+    before = (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns)
+    with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
+        plan = Site.plan(
+            run_id=held.work_dir.name,
+            work_dir=held.work_dir,
+            pace=10.0,
+            network=held.network,
+            regions=("us-east-1", "us-west-2"),
+        )
+        whole = msgspec.structs.replace(
+            plan,
+            account_id=ACCOUNT,
+            moto_answers=moto_answers(named=False),
+            emulators=emulators(plan, Settings(shared=True, urls={}, python=None), PYTHON),
+        )
+        whole.save()
+        yield from run_control_plane(whole)
+    assert (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns) == before
+
+
+def _process(site: Site) -> psutil.Process:
+    port = int(site.emulators[0].url.rpartition(":")[2])
+    found = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr[1:] == (port,)]
+    assert len(found) == 1
+    return psutil.Process(found[0])
+
+
+def test_it_listens_on_loopback_alone(site: Site) -> None:
+    """Every socket that LocalStack listens on is bound to 127.0.0.1."""
+    sockets = [c for c in _process(site).net_connections("inet") if c.status == "LISTEN"]
+    assert {c.laddr[0] for c in sockets} == {"127.0.0.1"}
+
+
+def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
+    """LocalStack runs with its guard set and has no name server of its own; the file is compared again at the end."""
+    environment = _process(site).environ()
+    assert environment["OVERRIDE_IN_DOCKER"] == "0"
+    assert environment["DNS_ADDRESS"] == "0"
+    assert not any(b"LocalStack" in line for line in RESOLVER.read_bytes().splitlines())
+
+
+def test_moto_and_localstack_hold_one_account(site: Site) -> None:
+    """A key of LocalStack's KMS is taken by moto's RDS, which asks for it, and an unknown one is refused."""
+    kms, rds = client_for(site, "kms", "us-east-1"), client_for(site, "rds", "us-east-1")
+    key = kms.create_key()["KeyMetadata"]
+    assert key["Arn"].split(":")[4] == ACCOUNT == client_for(site, "sts", "us-east-1").get_caller_identity()["Account"]
+    wanted = {
+        "Engine": "aurora-postgresql",
+        "MasterUsername": "drill",
+        "MasterUserPassword": "not-a-secret-1",
+        "StorageEncrypted": True,
+    }
+    made = rds.create_db_cluster(DBClusterIdentifier="orders", KmsKeyId=key["Arn"], **wanted)["DBCluster"]
+    assert made["KmsKeyId"] == key["Arn"]
+    with pytest.raises(rds.exceptions.KMSKeyNotAccessibleFault):
+        rds.create_db_cluster(DBClusterIdentifier="other", KmsKeyId=key["Arn"][:-4] + "0000", **wanted)
+
+
+def test_a_kill_nobody_planned_is_named(site: Site) -> None:
+    """Last, for it ends LocalStack: after kill -9 the failure names it, with its process and the status."""
+    process = _process(site)
+    assert failure(site) is None
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: failure(site), what="the death to be told", timeout_s=5)
+    assert str(failure(site)).startswith(f"LocalStack (process {process.pid}) ended unasked with status -9")
