@@ -20,3 +20,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--objectives", default="objectives.toml", help="TOML file of recovery objectives (default objectives.toml)"
     )
     group.addoption("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
+    group = parser.getgroup("conformance")
+    group.addoption("--endpoint-url", help="also run tests/conformance against this loopback endpoint of an AWS API")
