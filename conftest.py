@@ -23,3 +23,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
     add_options(group.addoption)
+    group = parser.getgroup("conformance")
+    group.addoption("--endpoint-url", help="also run tests/conformance against this loopback endpoint of an AWS API")

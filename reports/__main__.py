@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from drill.unusable import UnusableInput
+from reports.allure_html import Allure, Gate, NotMade
 from reports.build import Tampered, build
 from reports.manifest import PUBLIC_KEY, verify
-from reports.record import load_runs
+from reports.record import Run, load_runs
 from reports.signature import fingerprint, public_key, signing_key
 from reports.table import print_verdicts
 from reports.trend import series_of, trend_table
@@ -47,7 +48,17 @@ def _build(asked: argparse.Namespace) -> int:
     for note in built.notes:
         print(note)
     print(f"built in {asked.dir}, signed by {fingerprint(key)}")
-    return 0
+    return _gate(built.run) if asked.gate else 0
+
+
+def _gate(run: Run) -> int:
+    """A gate that could not be asked lets nobody pass."""
+    try:
+        gate = Allure.installed().gate(run)
+    except NotMade as e:
+        gate = Gate(None, f"Allure's quality gate was not asked: {e}")
+    print(gate.said, file=sys.stdout if gate.passed else sys.stderr)
+    return 0 if gate.passed else 1
 
 
 def _verify(asked: argparse.Namespace) -> int:
@@ -93,11 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="build|verify|trend")
     one = commands.add_parser(
-        "build", help="pictures, summary.md, report.pdf and a signed manifest, from a run's records"
+        "build", help="pictures, summary.md, report.pdf, allure-report and a signed manifest, from a run's records"
     )
     one.add_argument("dir", type=Path, metavar="DIR", help="a run, such as reports/runs/latest")
     one.add_argument("--key", type=Path, help="Ed25519 private key (PEM); else DRILL_SIGNING_KEY(_FILE), else your own")
     one.add_argument("--resign", action="store_true", help="sign records that differ from the manifest there is")
+    one.add_argument("--gate", action="store_true", help="also ask Allure's quality gate; 1 where it does not pass")
     one.set_defaults(command=_build)
     one = commands.add_parser("verify", help="name every file that was changed, added or removed since signing")
     one.add_argument("dir", type=Path, metavar="DIR", help="a run, such as reports/runs/latest")

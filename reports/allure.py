@@ -1,41 +1,44 @@
 """What Allure is told of a drill: labels, parameters, a step a phase, pictures and records, and the run's environment.
 
-Results go to the run's `allure-results/`; a report is made of them by `build_html`.
+Results go to the run's `allure-results/`; `reports.allure_html` makes a report of them.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import allure as _allure
 
-from reports.record import load_run, load_scenario
+from reports.record import Scenario, load_run, load_scenario
 from reports.summary import figure_rows
 from reports.wording import title
 
-PACKAGE = "allure@3.18.0"
 ALLURE: Any = _allure
 """Allure's API has no types."""
 NOT_STEPS = frozenset({"standing up", "publishing", "tearing down"})
 """Phases outside the test's body, or in which its attachments are made: Allure files what happens in a step under it."""
 
-TRACKER = re.compile(
-    r"<script[^>]*googletagmanager[^>]*></script>|<script\b[^>]*>(?:(?!</script>).)*\bgtag\(.*?</script>", re.DOTALL
-)
-"""What Allure's own page would tell Google whenever a report is read."""
+PER_RUN = frozenset({"seed"})
+"""Parameters that differ in every run: shown, but not what tells one test from another in Allure's history."""
 
 CATEGORIES = (
     {"name": "Missed objective", "matchedStatuses": ["failed"]},
-    {"name": "Unproven: the evidence does not suffice", "matchedStatuses": ["broken"], "messageRegex": r"(?s).*\bUnproven\b.*"},
-    {"name": "Harness fault", "matchedStatuses": ["broken"], "messageRegex": r"(?s)(?!.*\bUnproven\b).*"},
-)  # fmt: skip
+    {
+        "name": "Unproven: the evidence does not suffice",
+        "matchedStatuses": ["broken"],
+        "messageRegex": r"[\s\S]*\bUnproven\b[\s\S]*",
+    },
+    {
+        "name": "Harness fault",
+        "matchedStatuses": ["broken"],
+        "messageRegex": r"(?![\s\S]*\bUnproven\b)[\s\S]*",
+    },
+)
+"""Written without flags: Allure 2 reads them as Java does, Allure 3 as JavaScript does."""
 
 
 class Unfinished(Exception):
@@ -43,18 +46,25 @@ class Unfinished(Exception):
 
 
 def label_scenario(
-    scenario: str, target: str, pace: float, load: Mapping[str, Any] | None = None, *, severity: str = "critical"
+    test: Callable[..., Any],
+    scenario: str,
+    target: str,
+    pace: float,
+    load: Mapping[str, Any] | None = None,
+    *,
+    severity: str = "critical",
 ) -> None:
-    """Label the running test; called outside of Allure it does nothing."""
+    """Label the running test, whose function `test` is; called outside of Allure it does nothing."""
     ALLURE.dynamic.epic("Disaster recovery")
     ALLURE.dynamic.feature(title(scenario))
-    ALLURE.dynamic.title(f"{title(scenario)} on {target} at pace {pace:g}")
+    # Not dynamic.title: what a fixture says by it is overwritten when the set-up ends.
+    ALLURE.title(f"{title(scenario)} on {target} at pace {pace:g}")(test)
     ALLURE.dynamic.severity(severity)
     ALLURE.dynamic.tag(target, f"pace-{pace:g}", scenario)
     ALLURE.dynamic.parameter("target", target)
     ALLURE.dynamic.parameter("pace", f"{pace:g}")
     for name, value in (load or {}).items():
-        ALLURE.dynamic.parameter(name, str(value))
+        ALLURE.dynamic.parameter(name, value, excluded=name in PER_RUN)
 
 
 class PhaseSteps:
@@ -90,7 +100,7 @@ class PhaseSteps:
 def attach_scenario(directory: Path) -> None:
     """Attach pictures, verdict, marks and the figures as a table to the running test, those that are there."""
     scenario = load_scenario(directory)
-    ALLURE.dynamic.description(f"**{scenario.verdict}** {scenario.reason}")
+    ALLURE.dynamic.description(_judged(scenario))
     for name in ("timeline", "waterfall"):
         if (directory / f"{name}.png").exists():
             ALLURE.attach.file(str(directory / f"{name}.png"), title(name), ALLURE.attachment_type.PNG)
@@ -126,28 +136,12 @@ def write_environment(run_directory: Path, results: Path | None = None) -> None:
     (results / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
 
 
-def build_html(results: Path, out: Path) -> str | None:
-    """Make `out` of `results` with Allure 3 where Node has it installed; else (or on failure) a sentence saying why not.
-
-    Nothing is downloaded: `npm install allure@<version>` is the user's decision. Allure's analytics are off.
-    """
-    npx = shutil.which("npx")
-    if npx is None:
-        return f"no allure-report was made: Node's npx is not on PATH, install Node and `npm install -g {PACKAGE}`"
-    environment = {**os.environ, "ALLURE_NO_ANALYTICS": "true"}
-    command = [npx, "--no-install", PACKAGE, "generate", str(results.resolve()), "--output", str(out.resolve())]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    except (OSError, subprocess.TimeoutExpired) as e:
-        return f"no allure-report was made: {e}"
-    index = out / "index.html"
-    if done.returncode == 0 and index.exists():
-        index.write_text(TRACKER.sub("", index.read_text(encoding="utf-8")), encoding="utf-8")
-        return None
-    if "canceled" in done.stderr or "not found" in done.stderr:
-        return f"no allure-report was made: {PACKAGE} is not installed, run `npm install {PACKAGE}`"
-    last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-    return f"no allure-report was made: allure ended with {done.returncode} ({last})"
+def _judged(scenario: Scenario) -> str:
+    """The verdict, its reason, and the figures that an objective was set for: what a reader looks for first."""
+    rows = [row[:5] for row in figure_rows(scenario) if row[3]]
+    table = [f"| {' | '.join(row)} |" for row in [("figure", "value", "bounds", "objective", "verdict"), *rows]]
+    table.insert(1, "|---" * 5 + "|")
+    return "\n".join([f"**{scenario.verdict}** {scenario.reason}", *(["", *table] if rows else [])])
 
 
 def _executor(run_id: str) -> dict[str, Any]:

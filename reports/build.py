@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import manifest
-from reports.allure import build_html
+from reports.allure_html import build_html
 from reports.pdf import write_pdf
 from reports.pictures import draw
 from reports.record import Run, load_run
@@ -51,10 +51,6 @@ def build(directory: Path, key: Ed25519PrivateKey, *, resign: bool = False) -> B
         draw(scenario, run)
     write_summary(run)
     write_pdf(run)
-    notes = []
-    results = directory / "allure-results"
-    if results.is_dir():
-        told = build_html(results, directory / "allure-report")
-        notes += [told] if told else []
+    told = build_html(run)
     manifest.write(directory, key)
-    return Built(run, tuple(notes))
+    return Built(run, (told,) if told else ())

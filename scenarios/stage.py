@@ -160,7 +160,7 @@ def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRe
         draw(load_scenario(directory), load_run(game_day.run.path))
         allure_report.attach_scenario(directory)
 
-    allure_report.label_scenario(scenario, game_day.target, game_day.pace, dataclasses.asdict(load))
+    allure_report.label_scenario(request.function, scenario, game_day.target, game_day.pace, dataclasses.asdict(load))
     steps = allure_report.PhaseSteps()
     yield Drill(
         scenario=scenario,

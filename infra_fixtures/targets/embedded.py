@@ -251,11 +251,8 @@ def embedded(
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
         )
-<<<<<<< HEAD
         require_free(site.addresses)
-=======
         site = variant.arrange(site)
->>>>>>> localstack
         site.save()
         journal = Journal(journal_dir)
         watchdog = Watchdog(run_id, held.work_dir, journal_dir)

@@ -34,7 +34,8 @@ def alarm(system: System, state: str = "ALARM", name: str = "") -> dict[str, Any
 def test_what_is_no_alarm_of_ours_moves_nothing(system: System) -> None:
     """Another alarm, an alarm that ends, a broken message, no records at all."""
     broken: dict[str, Any] = {"Records": [{"Sns": {"Message": "not JSON"}}]}
-    for event in (alarm(system, name="another"), alarm(system, "OK"), broken, {"Records": []}, {}):
+    events: list[dict[str, Any]] = [alarm(system, name="another"), alarm(system, "OK"), broken, {"Records": []}, {}]
+    for event in events:
         assert decide(system, event)["decision"] == "nothing"
     assert system.writer() == system.world.primary
 
