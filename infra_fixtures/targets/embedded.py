@@ -38,6 +38,7 @@ from infra_fixtures.topology import Topology, embedded_topology
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 STAND_UP_TIMEOUT_S = 60.0
+WARM_WORKERS = 2
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -304,15 +305,16 @@ class _Clients:
 
 
 def _warm(clients: _Clients, deployed: Deployed) -> None:
-    """Have a worker running in each region before anything is measured, as in a system that has been serving."""
+    """Have a few workers running in each region before anything is measured, as in a system that has been serving."""
 
     def ping(region: str) -> None:
         clients.client("lambda", region).invoke(
             FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "ping"}'
         )
 
-    with ThreadPoolExecutor(len(deployed.regions)) as pool:
-        list(pool.map(ping, deployed.regions))
+    regions = [region for region in deployed.regions for _ in range(WARM_WORKERS)]
+    with ThreadPoolExecutor(len(regions)) as pool:
+        list(pool.map(ping, regions))
 
 
 def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:

@@ -28,12 +28,14 @@ from infra_fixtures.data_plane.metric_batch import MetricBatch
 
 log = logging.getLogger(__name__)
 
-MOST_WORKERS = 4 * max(2, os.cpu_count() or 2)
+CORES = max(2, os.cpu_count() or 2)
+MOST_WORKERS = 4 * CORES
 """More would only take the machine from the rest of the model: starting a worker costs half a second of a core."""
-MOST_STARTING = max(1, (os.cpu_count() or 2) // 2)
-"""A start takes a core for a while; half of them stay with those who serve."""
-SCALE_PATIENCE_S = 0.1
-"""How long an invocation waits for a busy worker before another is started: less than a cold start costs."""
+MOST_STARTING = CORES // 2
+"""Beside workers that serve: half of the cores stay with them."""
+SCALE_PATIENCE_S = 0.5
+"""How long an invocation waits for a busy worker before another is started: about what a start costs. Two workers catch up
+with half a second's standstill of a busy machine in a tenth of one; starting more would take them the cores to do so."""
 QUEUE_LIMIT_S = 2.0
 
 
@@ -76,9 +78,7 @@ class Pool:
             return
         self._waiting.append(work)
         work.timer = self._loop.call_later(QUEUE_LIMIT_S, self._expire, work)
-        if self._scale_timer is None:
-            patience_s = SCALE_PATIENCE_S if self.ready_workers else 0.0
-            self._scale_timer = self._loop.call_later(patience_s, self._scale)
+        self._scale_soon()
 
     def change(self, definition: FunctionDefinition, task_root: Path) -> None:
         """Take another code or configuration: busy workers finish their invocation, idle ones go now."""
@@ -167,8 +167,10 @@ class Pool:
     # inside
 
     def _scale_soon(self) -> None:
+        """Look again when the longest waiting invocation will have waited long enough to be worth a start."""
         if self._scale_timer is None:
-            self._scale_timer = self._loop.call_later(SCALE_PATIENCE_S, self._scale)
+            since_s = self._waiting[0].asked_s if self._waiting and self.ready_workers else -SCALE_PATIENCE_S
+            self._scale_timer = self._loop.call_at(since_s + SCALE_PATIENCE_S, self._scale)
 
     def _scale(self) -> None:
         if self._scale_timer is not None:
@@ -176,10 +178,16 @@ class Pool:
             self._scale_timer = None
         if self._closed:
             return
+        patient = (
+            self.ready_workers and self._waiting and self._loop.time() - self._waiting[0].asked_s < SCALE_PATIENCE_S
+        )
+        if patient:
+            self._scale_soon()
         live = sum(1 for w in self._workers if not w.retired)
-        for_waiting = min(len(self._waiting) - len(self._starting), MOST_WORKERS - live)
+        for_waiting = 0 if patient else min(len(self._waiting) - len(self._starting), MOST_WORKERS - live)
         wanted = max(for_waiting, self.provisioned - live)
-        for _ in range(min(wanted, MOST_STARTING - len(self._starting))):
+        most_starting = MOST_STARTING if self.ready_workers else CORES
+        for _ in range(min(wanted, most_starting - len(self._starting))):
             self._start(provisioned=live < self.provisioned)
             live += 1
 

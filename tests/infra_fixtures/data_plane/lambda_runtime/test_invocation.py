@@ -92,7 +92,7 @@ def test_a_function_that_cannot_start_says_why(site: Site) -> None:
     """An import error and an exit at start reach the caller as function errors, each time anew."""
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find("stillborn") is None) as service:
+        async with following(site, settled=lambda s: s.find("stillborn") is s.find("unimportable") is None) as service:
             for _ in range(2):
                 result, said = await ask(service, "unimportable")
                 assert result.function_error == "Unhandled"
