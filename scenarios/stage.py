@@ -73,6 +73,8 @@ class GameDay:
     notes: list[str] = field(default_factory=list)
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
 GAME_DAY = pytest.StashKey[GameDay]()
 
 
@@ -98,7 +100,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[GAME_DAY] = GameDay(
         target, pace, objectives, runs_dir, random.randrange(2**31), run, read_options(target, config.getoption)
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a process that a shell started in the background
+            signal.signal(number, _interrupt)
 
 
 @pytest.fixture(scope="session")
@@ -240,7 +244,12 @@ def _refuse_unfinished(runs_dir: Path) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends a game day as Ctrl-C does, so that fixtures heal and tear down."""
+    """SIGTERM ends a game day as Ctrl-C does, so that fixtures heal and tear down; the next ones do not end that.
+
+    Whoever cannot wait for it has SIGKILL, after which the watchdog tidies up.
+    """
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)  # and not SIG_IGN, which children would inherit
     raise KeyboardInterrupt
 
 
