@@ -60,7 +60,8 @@ class Held(msgspec.Struct, frozen=True):
     def alive(self) -> bool:
         """Whether its holder still lives (the same process, not another with its number)."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+            holder = psutil.Process(self.pid)
+            return holder.status() != psutil.STATUS_ZOMBIE and abs(holder.create_time() - self.started) < 1.0
         except psutil.Error:
             return False
 
