@@ -44,15 +44,15 @@ def test_a_workflow_may_read_the_repository_and_nothing_else(path: Path) -> None
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
 
 
-def test_every_target_can_be_chosen_and_is_drilled() -> None:
-    """A target that needs no account is drilled on every change, and can be chosen for a game day."""
+def test_targets_that_need_no_account_can_be_chosen_and_are_drilled() -> None:
+    """Every one of them and no other: a choice that there is no target for would only pretend."""
     gameday = yaml.safe_load((ROOT / ".github/workflows/gameday.yml").read_text())
     # YAML 1.1 reads the key `on` as true.
     choices = gameday[True]["workflow_dispatch"]["inputs"]["target"]["options"]
     drilled = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["drill"]["strategy"]["matrix"]
     without_account = set(TARGETS) - {"aws", "attach"}
-    assert without_account <= set(choices)
-    assert without_account <= set(drilled["target"])
+    assert without_account == set(choices)
+    assert without_account == set(drilled["target"])
 
 
 @pytest.mark.skipif(
