@@ -265,18 +265,19 @@ def embedded(
             make_clients(clients, topology)
             _await_control_plane(site, processes)
             changes.start()
-            variant.prepare(clients, topology, run_id)
-            deployed = provision(
-                clients,
-                topology,
-                run_id,
-                is_final=lambda host: host.startswith(f"{held.network}."),
-                edges={r.name: str(r.edge) for r in site.regions},
-            )
-            _await_data_plane(site, processes)
-            migrate(clients, deployed)
-            _warm(clients, deployed)
-            arm(clients, deployed)
+            with _naming_the_dead(site):
+                variant.prepare(clients, topology, run_id)
+                deployed = provision(
+                    clients,
+                    topology,
+                    run_id,
+                    is_final=lambda host: host.startswith(f"{held.network}."),
+                    edges={r.name: str(r.edge) for r in site.regions},
+                )
+                _await_data_plane(site, processes)
+                migrate(clients, deployed)
+                _warm(clients, deployed)
+                arm(clients, deployed)
             yield Embedded(site, journal, deployed, changes, variant)
         finally:
             changes.stop()
@@ -286,6 +287,17 @@ def embedded(
                 journal.healed(begun.entry, by="teardown")
             watchdog.dismiss()
             journal.close()
+
+
+@contextlib.contextmanager
+def _naming_the_dead(site: Site) -> Iterator[None]:
+    """Where standing up fails because a part of the AWS API died, say so instead of what came of it."""
+    try:
+        yield
+    except Exception as e:
+        if what := failure(site):
+            raise UnusableInput(f"the system could not be stood up: {what}") from e
+        raise
 
 
 @dataclass(frozen=True, slots=True)

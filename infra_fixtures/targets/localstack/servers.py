@@ -64,7 +64,14 @@ def _emulator(
         ),
         log=str(log),
         lost_with=lost_with,
+        warm=tuple(s for s in _wanted(regions) if s not in site.moto_answers),
     )
+
+
+def _wanted(regions: tuple[str, ...]) -> tuple[str, ...]:
+    """What a run asks of a LocalStack, in the order in which provisioning does."""
+    regional = ("s3", "kms", "ec2", "apigateway", "logs", "sns") if any(regions) else ()
+    return (*regional, *(("iam",) if GLOBAL in regions else ()))
 
 
 def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[str, str]:

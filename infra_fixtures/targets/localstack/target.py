@@ -32,9 +32,8 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
     python = None if settings.urls else ready_python(settings.python)
 
     def arrange(site: Site) -> Site:
-        return msgspec.structs.replace(
-            site, account_id=ACCOUNT, moto_answers=moto, emulators=emulators(site, settings, python)
-        )
+        own = msgspec.structs.replace(site, account_id=ACCOUNT, moto_answers=moto)
+        return msgspec.structs.replace(own, emulators=emulators(own, settings, python))
 
     who = _who(moto, shared=settings.shared or len(settings.urls) == 1, own=python is not None)
     return embedded(

@@ -42,12 +42,9 @@ def site() -> Iterator[Site]:
             network=held.network,
             regions=("us-east-1", "us-west-2"),
         )
-        whole = msgspec.structs.replace(
-            plan,
-            account_id=ACCOUNT,
-            moto_answers=moto_answers(named=False),
-            emulators=emulators(plan, Settings(shared=True, urls={}, python=None), PYTHON),
-        )
+        own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_answers=moto_answers(named=False))
+        shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
+        whole = msgspec.structs.replace(own, emulators=shared)
         whole.save()
         yield from run_control_plane(whole)
     assert (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns) == before
