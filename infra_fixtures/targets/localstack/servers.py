@@ -103,6 +103,7 @@ def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[st
         "GATEWAY_SERVER": "hypercorn",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         **({"LOCALSTACK_HOST": f"{region}.amazonaws.com:{port}"} if region else {}),
+        "LS_LOG": "warning",
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "API_ENDPOINT": NOWHERE,
