@@ -56,8 +56,7 @@ class Emulator(msgspec.Struct, frozen=True):
 
     `regions` are those whose calls it answers; GLOBAL among them: those of services that belong to no region. `argv` and
     `environment` are how the control plane starts it; without them somebody else runs it, and it is only used.
-    `lost_with` is the region whose loss freezes it. `health` is a path that answers 200 once it serves; `warm` are services
-    (by signing name) that it loads when first asked and that the run will ask for.
+    `lost_with` is the region whose loss freezes it. `health` is a path that answers 200 once it serves.
     """
 
     name: str
@@ -68,7 +67,6 @@ class Emulator(msgspec.Struct, frozen=True):
     environment: tuple[tuple[str, str], ...] = ()
     log: str = ""
     lost_with: str = ""
-    warm: tuple[str, ...] = ()
 
 
 GLOBAL = ""

@@ -24,8 +24,6 @@ from infra_fixtures.site import Emulator
 
 LOOK_EVERY_S = 0.05
 HEALTH_LIMIT_S = 1.0
-ANY_REGION = "us-east-1"
-"""What a service that has no region is signed for."""
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -105,7 +103,7 @@ class _Guarded:
         asyncio.get_running_loop().add_reader(handle, self._ended, handle)
 
     async def greet(self, session: aiohttp.ClientSession) -> None:
-        """Wait until it serves, then have it load what will be asked for."""
+        """Find out when it serves."""
         limit = aiohttp.ClientTimeout(total=HEALTH_LIMIT_S)
         while not self._serving.is_set():
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
@@ -113,12 +111,6 @@ class _Guarded:
                     if answer.status == 200:
                         self._serving.set()
             await asyncio.sleep(LOOK_EVERY_S)
-        for service in self.emulator.warm:
-            scope = f"Credential=warm/20260101/{self.emulator.regions[0] or ANY_REGION}/{service}/aws4_request"
-            signed = {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
-            with contextlib.suppress(aiohttp.ClientError):
-                async with session.get(self.emulator.url, headers=signed) as answer:
-                    await answer.read()
 
     def stop(self) -> None:
         self._stopping = True

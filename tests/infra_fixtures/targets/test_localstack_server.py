@@ -58,9 +58,9 @@ def _process(site: Site) -> psutil.Process:
 
 
 def test_it_listens_on_loopback_alone(site: Site) -> None:
-    """Every socket that LocalStack listens on is bound to 127.0.0.1."""
+    """Every socket that LocalStack listens on is bound to 127.0.0.1, which it is told as an IPv6 address."""
     sockets = [c for c in _process(site).net_connections("inet") if c.status == "LISTEN"]
-    assert {c.laddr[0] for c in sockets} == {"127.0.0.1"}
+    assert {c.laddr[0] for c in sockets} == {"::ffff:127.0.0.1"}
 
 
 def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
