@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import uuid
@@ -46,7 +47,9 @@ def site() -> Iterator[Site]:
         shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
         whole = msgspec.structs.replace(own, emulators=shared)
         whole.save()
-        yield from run_control_plane(whole)
+        with contextlib.contextmanager(run_control_plane)(whole):
+            client_for(whole, "sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
+            yield whole
     assert (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns) == before
 
 
