@@ -63,4 +63,4 @@ lock:  ## resolve requirements/*.lock anew (needs uv)
 	uv pip compile --python-version 3.13 --exclude-newer 2026-02-27T00:00:00Z --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/localstack.in -o requirements/localstack.lock
 
 clean:  ## remove .venv and caches; records in RUNS_DIR stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .localstack-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

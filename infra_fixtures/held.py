@@ -36,6 +36,9 @@ class Held(msgspec.Struct, frozen=True):
         for region in (world.primary, world.standby):
             endpoints[f"{region} API endpoint"] = world.regional(region).url
             endpoints[f"{region} AWS API"] = str(world.client("sts", region).meta.endpoint_url)
+        note = world.fidelity.get("control plane", "").partition(":")[2].strip()
+        if note:
+            endpoints["who answers the AWS API"] = note
         own = psutil.Process()
         return cls(world.deployed.run_id, world.target, world.pace, own.pid, own.create_time(), endpoints)
 

@@ -41,15 +41,8 @@ async def serve(site: Site) -> None:
     front.admin = AdminApi(front)
     await front.start()
     threading.Thread(target=_warm, args=(moto, site), daemon=True, name="warm").start()
-    stopping = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(front.emulators.serve())
-    try:
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            serving.result()
-        await stopping
-    finally:
-        await front.stop()
+    await stop.wait()
+    await front.stop()
 
 
 def _warm(moto: Moto, site: Site) -> None:

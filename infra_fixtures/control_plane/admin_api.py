@@ -61,8 +61,7 @@ class AdminApi:
         self._routes.append((method, re.compile(re.escape(ADMIN_PREFIX) + pattern), action))
 
     async def _ready(self, request: web.BaseRequest) -> web.StreamResponse:
-        awaited = self._front.emulators.awaited
-        return _json({"ready": not awaited, "awaited": awaited}, 503 if awaited else 200)
+        return _json({"ready": True})
 
     async def _failure(self, request: web.BaseRequest) -> web.StreamResponse:
         """What of the control plane died unasked, as a sentence; null where all is well."""

@@ -73,3 +73,17 @@ class HttpBackend:
         if call.method != "HEAD":
             kept.popall("content-length", None)
         return Answer(response.status, kept, body)
+
+
+def fault(call: Call, status: int, code: str, message: str) -> Answer:
+    """An error every SDK understands, in the protocol of the call."""
+    kind = {k.lower(): v for k, v in call.headers.items()}.get("content-type", "")
+    headers: CIMultiDict[str] = CIMultiDict({"x-amzn-errortype": code})
+    if "json" in kind:
+        headers["content-type"] = "application/json"
+        quoted = message.replace("\\", "/").replace('"', "'").replace("\n", " ")
+        return Answer(status, headers, f'{{"__type":"{code}","message":"{quoted}"}}'.encode())
+    headers["content-type"] = "text/xml"
+    escaped = message.replace("&", "&amp;").replace("<", "&lt;")
+    error = f"<Error><Code>{code}</Code><Message>{escaped}</Message></Error>"
+    return Answer(status, headers, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode())

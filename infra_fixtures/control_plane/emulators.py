@@ -2,7 +2,8 @@
 
 One that is lost with its region is stopped where it stands (SIGSTOP) and not killed: emulators keep what they hold in
 memory, and a region that comes back on AWS has its buckets and functions still. One that dies unasked is a failure of
-the harness, told by name to whoever asks, and never part of a drill.
+the harness, told by name to whoever asks, and never part of a drill. Calls to one that is still starting wait for it, so
+that what others answer goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import aiohttp
 
-from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
 from infra_fixtures.site import Emulator
 
@@ -34,23 +34,17 @@ class Emulators:
 
     def __init__(self, emulators: Sequence[Emulator]) -> None:
         self._guarded = {e.name: _Guarded(e) for e in emulators}
-        self._awaiting: list[asyncio.Task[None]] = []
-        self.awaited = [e.name for e in emulators]
-        """Those that have not yet said that they serve."""
+        self._greeting: list[asyncio.Task[None]] = []
 
     def start(self, session: aiohttp.ClientSession) -> None:
-        """Start those that are ours to start; `awaited` tells when all serve."""
+        """Start those that are ours to start, and find out when each serves."""
         for guarded in self._guarded.values():
             guarded.start(session)
-            self._awaiting.append(asyncio.get_running_loop().create_task(self._await(guarded, session)))
-
-    async def serve(self) -> None:
-        """Return when all serve; raises UnusableInput, naming it, where one ends before."""
-        await asyncio.gather(*self._awaiting)
+            self._greeting.append(asyncio.get_running_loop().create_task(guarded.greet(session)))
 
     def stop(self) -> None:
         """Kill what was started: there is nothing to save."""
-        for task in self._awaiting:
+        for task in self._greeting:
             task.cancel()
         for guarded in self._guarded.values():
             guarded.stop()
@@ -77,19 +71,6 @@ class Emulators:
             if guarded.emulator.lost_with == region:
                 guarded.freeze(frozen)
 
-    async def _await(self, guarded: _Guarded, session: aiohttp.ClientSession) -> None:
-        limit = aiohttp.ClientTimeout(total=HEALTH_LIMIT_S)
-        while True:
-            if guarded.failure:
-                raise UnusableInput(guarded.failure)
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                url = guarded.emulator.url + guarded.emulator.health
-                async with session.get(url, timeout=limit) as answer:
-                    if answer.status == 200:
-                        self.awaited.remove(guarded.emulator.name)
-                        return
-            await asyncio.sleep(LOOK_EVERY_S)
-
 
 class _Guarded:
     """One emulator: a backend while it lives, a sentence where it does not."""
@@ -99,7 +80,7 @@ class _Guarded:
         self.failure: str | None = None
         self._frozen = False
         self._stopping = False
-        self._served = False
+        self._serving = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._http: HttpBackend | None = None
 
@@ -121,6 +102,16 @@ class _Guarded:
         handle = os.pidfd_open(self._process.pid)
         asyncio.get_running_loop().add_reader(handle, self._ended, handle)
 
+    async def greet(self, session: aiohttp.ClientSession) -> None:
+        """Find out when it serves."""
+        limit = aiohttp.ClientTimeout(total=HEALTH_LIMIT_S)
+        while not self._serving.is_set():
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(self.emulator.url + self.emulator.health, timeout=limit) as answer:
+                    if answer.status == 200:
+                        self._serving.set()
+            await asyncio.sleep(LOOK_EVERY_S)
+
     def stop(self) -> None:
         self._stopping = True
         if self._process is not None and self._process.poll() is None:
@@ -133,22 +124,21 @@ class _Guarded:
             self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     async def answer(self, call: Call) -> Answer:
-        """Pass a call on; raises BackendUnreachable where it is frozen, dead, or answers nobody."""
+        """Pass a call on once it serves; raises BackendUnreachable where it is frozen, dead, or answers nobody."""
+        await self._serving.wait()
         if self.failure or self._http is None:
             raise BackendUnreachable(self.failure or f"{self.emulator.name} is not started")
         if self._frozen:
             raise BackendUnreachable(f"{self.emulator.name} is lost with its region")
         try:
-            answer = await self._http.answer(call)
+            return await self._http.answer(call)
         except BackendUnreachable as e:
-            if self._process is None and self._served and isinstance(e.__cause__, aiohttp.ClientConnectorError):
+            if self._process is None and isinstance(e.__cause__, aiohttp.ClientConnectorError):
                 self.failure = (
                     f"{self.emulator.name} at {self.emulator.url} answered before and refuses connections now: start "
                     "it again and repeat the run"
                 )
             raise
-        self._served = True
-        return answer
 
     def _ended(self, handle: int) -> None:
         assert self._process is not None
@@ -161,6 +151,7 @@ class _Guarded:
                 f"{self.emulator.name} (process {self._process.pid}) ended unasked with status "
                 f"{self._process.returncode}; its last words: {_last_line(Path(self.emulator.log))}"
             )
+        self._serving.set()  # nobody waits for it any longer
 
 
 def _die_with_parent() -> None:

@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from drill.unusable import UnusableInput
 from infra_fixtures.control_plane.attribution import Scope, scope_of
-from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend
+from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
 from infra_fixtures.control_plane.moto_server import Moto
@@ -117,7 +117,8 @@ class Front:
         try:
             answer = await self.backend(scope, call).answer(call)
         except BackendUnreachable as e:
-            answer = _service_exception(str(e))
+            invoked = scope.signing_name == "lambda"
+            answer = _service_exception(str(e)) if invoked else fault(call, 503, "ServiceUnavailable", str(e))
         if 200 <= answer.status < 300:
             self._tell(scope, call)
         if gated and self._unreachable(scope):  # the region died while it worked

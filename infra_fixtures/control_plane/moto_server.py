@@ -24,7 +24,7 @@ import msgspec
 from botocore.loaders import JSONFileLoader
 from multidict import CIMultiDict
 
-from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call
+from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call, fault
 from infra_fixtures.site import Site
 
 log = logging.getLogger(__name__)
@@ -103,10 +103,10 @@ class Moto:
             return _run(app, environ, call)
         except NotImplementedError as e:
             log.warning("%s %s: %s", call.method, call.raw_path, e)
-            return _fault(call, 501, "NotImplemented", f"moto has no such operation: {e}")
+            return fault(call, 501, "NotImplemented", f"moto has no such operation: {e}")
         except Exception as e:  # one call that moto cannot stomach must not end the process
             log.exception("moto failed on %s %s", call.method, call.raw_path)
-            return _fault(call, 500, "InternalFailure", f"moto failed: {type(e).__name__}: {e}")
+            return fault(call, 500, "InternalFailure", f"moto failed: {type(e).__name__}: {e}")
 
     def _service(self, environ: dict[str, Any]) -> str:
         """Which of moto's services is asked: by the credential scope, as moto's own dispatcher has it."""
@@ -196,17 +196,3 @@ def _run(app: Any, environ: dict[str, Any], call: Call) -> Answer:
     if call.method != "HEAD":
         kept.popall("content-length", None)
     return Answer(int(status.split(" ", 1)[0]), kept, written[0] if len(written) == 1 else b"".join(written))
-
-
-def _fault(call: Call, status: int, code: str, message: str) -> Answer:
-    """An error every SDK understands, in the protocol of the call."""
-    kind = {k.lower(): v for k, v in call.headers.items()}.get("content-type", "")
-    headers: CIMultiDict[str] = CIMultiDict({"x-amzn-errortype": code})
-    if "json" in kind:
-        headers["content-type"] = "application/json"
-        quoted = message.replace("\\", "/").replace('"', "'").replace("\n", " ")
-        return Answer(status, headers, f'{{"__type":"{code}","message":"{quoted}"}}'.encode())
-    headers["content-type"] = "text/xml"
-    escaped = message.replace("&", "&amp;").replace("<", "&lt;")
-    error = f"<Error><Code>{code}</Code><Message>{escaped}</Message></Error>"
-    return Answer(status, headers, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode())

@@ -69,15 +69,18 @@ def _as_planned(site: Site) -> Site:
     return site
 
 
-def _nothing(clients: _Clients, topology: Topology, run_id: str) -> None:
-    """Nothing has to be ready before provisioning."""
+@contextlib.contextmanager
+def _nothing(clients: _Clients, topology: Topology, run_id: str) -> Iterator[None]:
+    """Nothing has to be ready before provisioning, and all that was made goes with the processes that hold it."""
+    yield
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What another target on this machine has instead: its own AWS API, and its own words about it.
 
-    `arrange` adds to the site who answers the AWS API, `prepare` is called when it answers and before anything is made.
+    `arrange` adds to the site who answers the AWS API; `around` is entered when it answers and before anything is made, and
+    left while all still runs.
     """
 
     target: str = "embedded"
@@ -85,7 +88,7 @@ class Variant:
     not_proven: tuple[str, ...] = NOT_PROVEN
     client: ClientFor = lambda site, service, region: client_for(site, service, region)
     arrange: Callable[[Site], Site] = _as_planned
-    prepare: Callable[[_Clients, Topology, str], None] = _nothing
+    around: Callable[[_Clients, Topology, str], AbstractContextManager[None]] = _nothing
 
 
 @dataclass(slots=True)
@@ -267,19 +270,21 @@ def embedded(
             make_clients(clients, topology)
             _await_control_plane(site, processes)
             changes.start()
-            variant.prepare(clients, topology, run_id)
-            deployed = provision(
-                clients,
-                topology,
-                run_id,
-                is_final=lambda host: host.startswith(f"{held.network}."),
-                edges={r.name: str(r.edge) for r in site.regions},
-            )
-            _await_data_plane(site, processes)
-            migrate(clients, deployed)
-            _warm(clients, deployed)
-            arm(clients, deployed)
-            yield Embedded(site, journal, deployed, changes, variant)
+            with contextlib.ExitStack() as parts:
+                with _naming_the_dead(site):
+                    parts.enter_context(variant.around(clients, topology, run_id))
+                    deployed = provision(
+                        clients,
+                        topology,
+                        run_id,
+                        is_final=lambda host: host.startswith(f"{held.network}."),
+                        edges={r.name: str(r.edge) for r in site.regions},
+                    )
+                    _await_data_plane(site, processes)
+                    migrate(clients, deployed)
+                    _warm(clients, deployed)
+                    arm(clients, deployed)
+                yield Embedded(site, journal, deployed, changes, variant)
         finally:
             changes.stop()
             _stop(site, processes)
@@ -288,6 +293,17 @@ def embedded(
                 journal.healed(begun.entry, by="teardown")
             watchdog.dismiss()
             journal.close()
+
+
+@contextlib.contextmanager
+def _naming_the_dead(site: Site) -> Iterator[None]:
+    """Where standing up fails because a part of the AWS API died, say so instead of what came of it."""
+    try:
+        yield
+    except Exception as e:
+        if what := failure(site):
+            raise UnusableInput(f"the system could not be stood up: {what}") from e
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ def _emulator(
         return Emulator(name, settings.urls[where], regions, HEALTH)
     assert python is not None
     port = _free_port()
+    # It names endpoints after this host: with the region's own suffix as AWS does, so that records can alias them.
+    named = {"LOCALSTACK_HOST": f"{lost_with}.amazonaws.com:{port}"} if lost_with else {}
     return Emulator(
         name,
         f"http://127.0.0.1:{port}",
@@ -60,20 +62,31 @@ def _emulator(
         HEALTH,
         argv=(str(python), "-m", "localstack.runtime.main"),
         environment=tuple(
-            environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id, lost_with).items()
+            {
+                **environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id),
+                "SERVICES": ",".join(s for s in _wanted(regions) if s not in site.moto_answers),
+                **named,
+            }.items()
         ),
         log=str(log),
         lost_with=lost_with,
     )
 
 
-def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[str, str]:
+def _wanted(regions: tuple[str, ...]) -> tuple[str, ...]:
+    """What a run asks of a LocalStack, in the order in which provisioning does."""
+    regional = ("s3", "kms", "ec2", "apigateway", "logs", "sns") if any(regions) else ()
+    return (*regional, *(("iam",) if GLOBAL in regions else ()))
+
+
+def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
     """What LocalStack is started with: loopback alone, nothing of the machine's touched, no word to anybody.
 
     OVERRIDE_IN_DOCKER: where /.dockerenv exists it would take the machine for its own container and rewrite
-    /etc/resolv.conf. GATEWAY_SERVER: its default server binds every interface whatever GATEWAY_LISTEN says.
-    LOCALSTACK_HOST: what it names endpoints after; with its region's own suffix they are named as AWS names them, and
-    records can alias them.
+    /etc/resolv.conf. GATEWAY_LISTEN: an IPv4 host is ignored and every interface bound, an IPv6 host is not; this one is
+    127.0.0.1 written as IPv6. (Its other server, hypercorn, obeys, and was seen to leave calls unanswered.)
+    EAGER_SERVICE_LOADING: it loads SERVICES one after the other before it serves; asked for several at once while it still
+    has to load them, it was seen to answer none. Others are loaded when asked for (STRICT_SERVICE_LOADING).
     """
     places = {
         "HOME": home / "home",
@@ -93,9 +106,10 @@ def environment(home: Path, port: int, run_id: str, region: str = "") -> dict[st
         RUN_ID_VARIABLE: run_id,
         "OVERRIDE_IN_DOCKER": "0",
         "DNS_ADDRESS": "0",
-        "GATEWAY_SERVER": "hypercorn",
-        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        **({"LOCALSTACK_HOST": f"{region}.amazonaws.com:{port}"} if region else {}),
+        "GATEWAY_LISTEN": f"[::ffff:127.0.0.1]:{port}",
+        "EAGER_SERVICE_LOADING": "1",
+        "STRICT_SERVICE_LOADING": "0",
+        "LS_LOG": "warning",
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "API_ENDPOINT": NOWHERE,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 
+from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
@@ -32,9 +36,8 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
     python = None if settings.urls else ready_python(settings.python)
 
     def arrange(site: Site) -> Site:
-        return msgspec.structs.replace(
-            site, account_id=ACCOUNT, moto_answers=moto, emulators=emulators(site, settings, python)
-        )
+        own = msgspec.structs.replace(site, account_id=ACCOUNT, moto_answers=moto)
+        return msgspec.structs.replace(own, emulators=emulators(own, settings, python))
 
     who = _who(moto, shared=settings.shared or len(settings.urls) == 1, own=python is not None)
     return embedded(
@@ -49,10 +52,10 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
                 "control plane": f"EMULATOR: {who}",
                 "lambda": "MODEL: run by the drill's own service",
             },
-            not_proven=(who, *NOT_PROVEN),
+            not_proven=(f"how AWS itself would answer its API: {who}", *NOT_PROVEN),
             client=client_for,
             arrange=arrange,
-            prepare=_prepare,
+            around=_around,
         ),
     )
 
@@ -62,20 +65,41 @@ def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
     version = f"LocalStack {VERSION}" if own else "a LocalStack that ran already"
     which = "one for all regions" if shared else "one a region and one for global services"
     return (
-        f"how AWS itself would answer its API: {version} ({which}) answered, moto for {', '.join(sorted(moto))}, "
-        "and functions were invoked in the drill's own Lambda service"
+        f"{version} ({which}) answered it, moto for {', '.join(sorted(moto))}, and functions were invoked in the drill's "
+        "own Lambda service"
     )
 
 
-def _prepare(clients: Any, topology: Topology, run_id: str) -> None:
+@contextlib.contextmanager
+def _around(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
+    """Make what LocalStack needs beyond the topology; from one that outlives the run take all of the run away again."""
+    namesake = _namesake(clients, topology, run_id)
+    try:
+        yield
+    finally:
+        if any(not emulator.argv for emulator in clients.site.emulators):
+            _tear_down(clients, topology, run_id, namesake)
+
+
+def _namesake(clients: Any, topology: Topology, run_id: str) -> str | None:
     """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
 
-    Nobody uses it: the standby's calls go to the standby's own LocalStack. With one LocalStack for all it is the bucket.
+    Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.
     """
     primary, standby = topology.region_names
+    if clients.site.answers("s3", primary) == clients.site.answers("s3", standby):
+        return None
     s3 = clients.client("s3", primary)
     name = Names(run_id).bucket(standby, ACCOUNT)
-    if clients.site.answers("s3", primary) == clients.site.answers("s3", standby):
-        return
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": standby})
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def _tear_down(clients: Any, topology: Topology, run_id: str, namesake: str | None) -> None:
+    try:
+        tear_down(clients, topology, run_id)
+        if namesake is not None:
+            clients.client("s3", topology.primary.name).delete_bucket(Bucket=namesake)
+    except Exception as e:  # the run is over whatever is left; its processes must still be ended
+        sys.stderr.write(f"something of run {run_id} is left in the LocalStack that was given: {e}\n")

@@ -108,6 +108,7 @@ def test_each_region_is_answered_by_its_own_emulator_and_the_rest_by_moto(site: 
 
 def test_a_lost_region_freezes_its_emulator_and_gives_it_back_as_it_was(site: Site) -> None:
     """While the region is lost its emulator stands still and calls fail at once; then the same process answers."""
+    assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
     before = _process(site, EAST)
     set_region(site, EAST, False)
     wait_until(lambda: before.status() == psutil.STATUS_STOPPED, what="the emulator to stand still", timeout_s=2)
@@ -122,6 +123,7 @@ def test_a_lost_region_freezes_its_emulator_and_gives_it_back_as_it_was(site: Si
 
 def test_an_unplanned_death_is_told_by_name(site: Site) -> None:
     """After a kill -9 nobody asked for, the failure names the emulator, its process and its status, and so do calls."""
+    assert client(site, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
     victim = _process(site, WEST)
     os.kill(victim.pid, signal.SIGKILL)
     wait_until(lambda: _failure(site), what="the failure to be told", timeout_s=5)
@@ -132,7 +134,7 @@ def test_an_unplanned_death_is_told_by_name(site: Site) -> None:
 
 
 def test_emulators_end_with_the_control_plane() -> None:
-    """When the control plane stops, or dies, no emulator is left; one that cannot start ends it with a sentence."""
+    """When the control plane stops, no emulator is left; one that cannot start is told with its last words."""
     with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
         plan = Site.plan(
             run_id=held.work_dir.name, work_dir=held.work_dir, pace=10.0, network=held.network, regions=(EAST, WEST)
@@ -141,10 +143,13 @@ def test_emulators_end_with_the_control_plane() -> None:
         site = msgspec.structs.replace(plan, emulators=(good,))
         site.save()
         with contextlib.contextmanager(run_control_plane)(site):
+            assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
             process = _process(site, EAST)
         wait_until(lambda: not process.is_running(), what="the emulator to end", timeout_s=5)
         bad = msgspec.structs.replace(good, argv=(sys.executable, "-c", "raise SystemExit('no such licence')"))
         broken = msgspec.structs.replace(plan, emulators=(bad,))
         broken.save()
-        with pytest.raises(RuntimeError, match=r"ended with 2: .*the emulator of us-east-1 .*no such licence"):
-            next(run_control_plane(broken))
+        with contextlib.contextmanager(run_control_plane)(broken):
+            with pytest.raises(ClientError, match=r"the emulator of us-east-1 .* ended unasked with status 1"):
+                client(broken, "sqs", EAST).list_queues()
+            assert "its last words: no such licence" in _failure(broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import uuid
@@ -42,14 +43,13 @@ def site() -> Iterator[Site]:
             network=held.network,
             regions=("us-east-1", "us-west-2"),
         )
-        whole = msgspec.structs.replace(
-            plan,
-            account_id=ACCOUNT,
-            moto_answers=moto_answers(named=False),
-            emulators=emulators(plan, Settings(shared=True, urls={}, python=None), PYTHON),
-        )
+        own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_answers=moto_answers(named=False))
+        shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
+        whole = msgspec.structs.replace(own, emulators=shared)
         whole.save()
-        yield from run_control_plane(whole)
+        with contextlib.contextmanager(run_control_plane)(whole):
+            client_for(whole, "sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
+            yield whole
     assert (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns) == before
 
 
@@ -61,9 +61,9 @@ def _process(site: Site) -> psutil.Process:
 
 
 def test_it_listens_on_loopback_alone(site: Site) -> None:
-    """Every socket that LocalStack listens on is bound to 127.0.0.1."""
+    """Every socket that LocalStack listens on is bound to 127.0.0.1, which it is told as an IPv6 address."""
     sockets = [c for c in _process(site).net_connections("inet") if c.status == "LISTEN"]
-    assert {c.laddr[0] for c in sockets} == {"127.0.0.1"}
+    assert {c.laddr[0] for c in sockets} == {"::ffff:127.0.0.1"}
 
 
 def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
