@@ -75,7 +75,7 @@ def reads_alone(seed: int, held_s: float = 0.9) -> tuple[History, float]:
         columns = {"op": op, "key": np.arange(due.size), "cohort": cohort, "intended_ns": due, "began_ns": due}
         more = {"ended_ns": due + 3_000_000, "outcome": np.where(failed, "fail", "ok")}
         none = {"region": None, "status": None, "error": None}
-        frames.append(pl.DataFrame(columns | more | none).cast(OPS_SCHEMA))  # type: ignore[arg-type]
+        frames.append(pl.DataFrame(columns | more | none).cast(OPS_SCHEMA))
     times = {"drill.baseline": 0.0, "fault.begin": fault_s, "fault.effective": fault_s, "drill.end": end_s}
     marks = tuple(Mark(round(at * NS), event) for event, at in times.items())
     return History(pl.concat(frames), marks), down_s
