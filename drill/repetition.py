@@ -55,6 +55,11 @@ class Repetitions:
     verdict: Verdict
     reasons: tuple[str, ...]
 
+    @property
+    def wanting(self) -> bool:
+        """Whether a reliability was demanded that these runs do not show."""
+        return self.measurements["reliability"].verdict not in (None, Verdict.MET)
+
     def to_json(self, **context: str | float) -> dict[str, Any]:
         """As repetitions.json has it; shaped like a verdict.json, with a line for each run."""
         return {

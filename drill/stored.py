@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,9 @@ from drill.unusable import UnusableInput
 
 RECORDS = ("ops.parquet", "marks.jsonl", "samples.parquet", "survivors.parquet")
 OBJECTIVES = Path("objectives.toml")
+REPETITIONS = "repetitions.json"
+Together: TypeAlias = list[tuple[Repetitions, dict[str, str | float]]]
+"""Scenarios whose runs were judged together, each with its target and pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,7 @@ class Stored:
         return judge(History.load(self.directory), objectives)
 
 
-def repeated(
-    judged: Iterable[tuple[Stored, Judgement]], given: Path | None = None
-) -> list[tuple[Repetitions, dict[str, str | float]]]:
+def repeated(judged: Iterable[tuple[Stored, Judgement]], given: Path | None = None) -> Together:
     """The scenarios that were run several times, or are to be reliable: their runs judged together, with target and pace."""
     by_scenario: dict[str, list[tuple[Stored, Judgement]]] = {}
     for stored, judgement in judged:
@@ -85,6 +86,24 @@ def repeated(
         whole = judge_repetitions(scenario, {s.repetition: j for s, j in runs}, objectives, first.asked)
         if whole.asked > 1 or objectives.reliability is not None:
             found.append((whole, {k: v for k, v in first.context.items() if k in ("target", "pace")}))
+    return found
+
+
+def judge_together(directory: Path, scenario: str | None = None) -> Together:
+    """What the runs of a stored run's scenarios (or of that one) show together, from the raw records."""
+    stored = [s for s in find_stored(directory) if scenario in (None, s.scenario)]
+    several = any(s.asked > 1 or s.repetition > 1 or s.objectives(None).reliability is not None for s in stored)
+    return repeated([(s, s.judge()) for s in stored]) if several else []
+
+
+def write_repetitions(directory: Path) -> Together:
+    """The same of a whole run, written to its repetitions.json where there is anything to say."""
+    if not any((directory / "scenarios").iterdir()):
+        return []
+    found = judge_together(directory)
+    if found:
+        whole = msgspec.json.encode([r.to_json(**context) for r, context in found])
+        (directory / REPETITIONS).write_bytes(msgspec.json.format(whole, indent=2) + b"\n")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What must hold for every history, however it was made (Hypothesis; HYPOTHESIS_PROFILE=nightly for 2,000 each)."""
+"""What must hold for every history, however it was made (Hypothesis; how many are tried: tests/conftest.py)."""
 
 from __future__ import annotations
 
