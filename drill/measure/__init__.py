@@ -70,14 +70,14 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     rto = worst_of(told_by_kind(whole.rto, kinds), cohorts)
     ledgers: dict[str, Ledger] = tried(
         "the ledger",
-        lambda: {store: ledger(store, ops, history.survivors, times, objectives) for store in STORES},
+        lambda: {store: ledger(store, ops, history.survivors, times, objectives, clock_s) for store in STORES},
         {},
     )
     found: list[Measurement] = [rto, *(k.rto for k in kinds.values())]
     if ledgers:
-        found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None), [])
+        found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
     found += tried("content", lambda: [wrong_content(ops)], [])
-    found += tried("downtime", lambda: downtime(whole, times, objectives), [])
+    found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
     found += tried("latency", lambda: latency(ops, times), [])
     found += tried("lag", lambda: lag(history.samples, times), [])
     phases: tuple[Phase, ...] = tried("the waterfall", lambda: waterfall(ops, history.marks, times, whole, rto), ())
