@@ -7,15 +7,17 @@ PACE    ?= 10
 OBJECTIVES ?= objectives.toml
 RUNS_DIR   ?= reports/runs
 K       ?=
+REPEAT  ?= 1
+WORKERS ?= 0
 RUN     ?= $(RUNS_DIR)/latest
 GATE    ?=
 
-.PHONY: help gameday report test lint format bench lock clean
+.PHONY: help gameday report test nightly lint format bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 18
-	@echo "  options: TARGET=$(TARGET) PACE=$(PACE) K=<pytest -k> OBJECTIVES=$(OBJECTIVES) RUNS_DIR=$(RUNS_DIR) RUN=<a run> GATE=1"
+	@echo "  options: TARGET=$(TARGET) PACE=$(PACE) K=<pytest -k> REPEAT=$(REPEAT) WORKERS=$(WORKERS) OBJECTIVES=$(OBJECTIVES) RUNS_DIR=$(RUNS_DIR) RUN=<a run> GATE=1"
 
 $(VENV)/run.stamp: requirements/run.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is %s: set PYTHON=python3.11" % sys.version.split()[0])'
@@ -29,7 +31,7 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@touch $@
 
 gameday: $(VENV)/run.stamp  ## every scenario on TARGET (default: embedded), verdict table and reports
-	@$(PY) -m pytest scenarios --target $(TARGET) --pace $(PACE) --objectives $(OBJECTIVES) --runs-dir $(RUNS_DIR) $(if $(K),-k "$(K)")
+	@$(PY) -m pytest scenarios --target $(TARGET) --pace $(PACE) --objectives $(OBJECTIVES) --runs-dir $(RUNS_DIR) --repeat $(REPEAT) --workers $(WORKERS) $(if $(K),-k "$(K)")
 
 node_modules/.package-lock.json: package-lock.json
 	@echo "installing Allure from package-lock.json (once, about half a minute)"
@@ -42,6 +44,9 @@ report: $(VENV)/run.stamp  ## every report of RUN (default: the latest) anew, wi
 
 test: $(VENV)/run.stamp  ## the harness's own tests
 	@$(PY) -m pytest tests
+
+nightly: $(VENV)/run.stamp  ## every property on at least 2,000 generated histories, never the same ones (half an hour)
+	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
 
 lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .

@@ -6,7 +6,7 @@ import pytest
 
 from infra_fixtures.targets import TARGETS, add_options
 
-pytest_plugins = ("scenarios.stage",)
+pytest_plugins = ("scenarios.repeating", "scenarios.stage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,5 +23,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
     add_options(group.addoption)
+    group.addoption("--repeat", default="1", help="run each scenario so many times, on fresh topologies (default 1)")
+    group.addoption("--workers", default="0", help="share the load among so many Locust workers here (default 0: none)")
+    group.addoption(
+        "--workers-elsewhere", default="0", help="... and so many, to be started on other machines as printed"
+    )
+    group.addoption(
+        "--workers-at",
+        default="127.0.0.1:0",
+        help="HOST:PORT by which other machines reach this one, and the port after it (default 127.0.0.1:0, any free)",
+    )
     group = parser.getgroup("conformance")
     group.addoption("--endpoint-url", help="also run tests/conformance against this loopback endpoint of an AWS API")

@@ -17,7 +17,8 @@ from rich.table import Table
 
 from drill.evidence import Judged, Judgement
 from drill.objective import Verdict
-from drill.stored import Stored, find_stored
+from drill.repetition import Repetitions
+from drill.stored import Stored, find_stored, repeated
 from drill.unusable import UnusableInput
 
 WIDTH = 160
@@ -37,46 +38,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stored = find_stored(said.directory)
         judgements = [(s, s.judge(said.objectives)) for s in stored]
+        single = len(stored) == 1 and not (said.directory / "scenarios").is_dir()
+        together = [] if single else repeated(judgements, said.objectives)
     except UnusableInput as e:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
     if said.json:
         whole = [j.to_json(**s.context) for s, j in judgements]
-        single = len(whole) == 1 and not (said.directory / "scenarios").is_dir()
+        whole += [r.to_json(**context) for r, context in together]
         print(msgspec.json.format(msgspec.json.encode(whole[0] if single else whole), indent=2).decode())
     else:
-        _show(judgements)
-    return 0 if all(j.verdict is Verdict.MET for _, j in judgements) else 1
+        _show(judgements, [r for r, _ in together])
+    verdicts = [j.verdict for _, j in judgements] + [r.verdict for r, _ in together]
+    return 0 if all(v is Verdict.MET for v in verdicts) else 1
 
 
-def _show(judgements: list[tuple[Stored, Judgement]]) -> None:
+def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
     for stored, judgement in judgements:
-        style = STYLES[judgement.verdict]
         context = " ".join(f"{k}={v}" for k, v in stored.context.items() if k != "scenario")
-        table = Table(title=f"{stored.scenario}: [{style}]{judgement.verdict}[/] {context}", title_justify="left")
-        for column, justify in (
-            ("measurement", "left"),
-            ("value", "right"),
-            ("bounds", "right"),
-            ("objective", "right"),
-        ):
-            table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        table.add_column("verdict", no_wrap=True)
-        table.add_column("because")
-        for name, judged in judgement.measurements.items():
-            if judged.verdict is not None or judged.value is not None:
-                table.add_row(name, *_cells(judged))
-        console.print(table)
-        for reason in judgement.reasons:
-            console.print(f"  - {reason}", markup=False)
+        _show_figures(console, stored.scenario, judgement, context)
+    for repetitions in together:
+        _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.asked} runs together")
+
+
+def _show_figures(console: Console, name: str, judged: Judgement | Repetitions, context: str) -> None:
+    title = f"{name}: [{STYLES[judged.verdict]}]{judged.verdict}[/] {context}"
+    table = Table(title=title, title_justify="left")
+    for column, justify in (
+        ("measurement", "left"),
+        ("value", "right"),
+        ("bounds", "right"),
+        ("objective", "right"),
+    ):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("because")
+    for figure, one in judged.measurements.items():
+        if one.verdict is not None or one.value is not None:
+            table.add_row(figure, *_cells(one))
+    console.print(table)
+    for reason in judged.reasons:
+        console.print(f"  - {reason}", markup=False)
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:
     bounds = "" if judged.lower == judged.upper else f"{_number(judged.lower)} .. {_number(judged.upper)}"
-    limit = "" if judged.limit is None else f"<= {_number(judged.limit)}"
+    sign = ">=" if judged.measurement.name == "reliability" else "<="
+    limit = "" if judged.limit is None else f"{sign} {_number(judged.limit)}"
     verdict = "" if judged.verdict is None else f"[{STYLES[judged.verdict]}]{judged.verdict}[/]"
     unit = judged.unit if judged.unit == "s" else ""
     return f"{_number(judged.value)} {unit}".strip(), bounds, limit, verdict, judged.because

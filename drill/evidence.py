@@ -69,13 +69,17 @@ class JudgedCohort:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict and all it rests on; `reasons` say why a verdict is not MET, the decisive one first."""
+    """The verdict and all it rests on; `reasons` say why a verdict is not MET, the decisive one first.
+
+    `doubts`: what is wanting in the proof.
+    """
 
     verdict: Verdict
     measurements: Mapping[str, Judged]
     reasons: tuple[str, ...]
     waterfall: tuple[Phase, ...]
     cohorts: tuple[JudgedCohort, ...]
+    doubts: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """The verdict and why, in one sentence."""
@@ -94,12 +98,13 @@ class Judgement:
             **context,
             "verdict": str(self.verdict),
             "reasons": list(self.reasons),
-            "measurements": {name: _figure(j) for name, j in self.measurements.items()},
+            "measurements": {name: figure_json(j) for name, j in self.measurements.items()},
             "waterfall": [
                 {"phase": p.phase, "from_s": p.from_s, "to_s": p.to_s, "note": p.note} for p in self.waterfall
             ],
             "cohorts": {
-                c.cohort: {"requests": c.requests, "failed": c.failed, "rto_s": _figure(c.rto)} for c in self.cohorts
+                c.cohort: {"requests": c.requests, "failed": c.failed, "rto_s": figure_json(c.rto)}
+                for c in self.cohorts
             },
         }
 
@@ -129,7 +134,7 @@ def judge(history: History, objectives: Objectives, *, must_bite: bool | None = 
     verdict = Verdict.worst(verdicts)
     told = [why for v, why in failures if v is Verdict.MISSED] + wanting
     told += [why for v, why in failures if v is Verdict.UNPROVEN]
-    return Judgement(verdict, judged, tuple(dict.fromkeys(told)), found.waterfall, cohorts)
+    return Judgement(verdict, judged, tuple(dict.fromkeys(told)), found.waterfall, cohorts, tuple(wanting))
 
 
 def _doubts(history: History, found: Measurements, objectives: Objectives, must_bite: bool) -> list[str]:
@@ -186,7 +191,8 @@ def _failures(judged: Mapping[str, Judged], cohorts: tuple[JudgedCohort, ...]) -
     return found
 
 
-def _figure(judged: Judged) -> dict[str, Any]:
+def figure_json(judged: Judged) -> dict[str, Any]:
+    """One figure of verdict.json."""
     m = judged.measurement
     return {
         "value": _finite(m.value),

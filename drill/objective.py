@@ -61,6 +61,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """A measurement of that name must not fall below `limit`."""
+
+    name: str
+    limit: float
+
+    def judge(self, measurement: Measurement) -> Verdict:
+        """MET if the whole bracket holds, MISSED if none of it does, else UNPROVEN."""
+        low, value, high = (
+            None if x is None else -x for x in (measurement.upper, measurement.value, measurement.lower)
+        )
+        turned = dataclasses.replace(measurement, value=value, lower=low, upper=high)
+        return Objective(self.name, -self.limit).judge(turned)
+
+
+@dataclass(frozen=True, slots=True)
 class Objectives:
     """What one drill is held to.
 
@@ -71,6 +87,8 @@ class Objectives:
     lag_p99_s, s3_lag_p99_s: steady replication lag of the database and (not set: not judged) of the object store.
     availability: the share of good ops that makes service up; deadline_s: a good op is answered within it of its
     intended start; window_s: the sliding window the share is taken over; settle_s: how long recovery must have held.
+    reliability: the share of failovers that must be shown, at `confidence`, to meet rto_s (not set: told, not judged);
+    judged of all repetitions of a scenario together (drill.repetition).
     """
 
     rto_s: float = 300.0
@@ -83,6 +101,8 @@ class Objectives:
     deadline_s: float = 3.0
     settle_s: float = 60.0
     window_s: float = 10.0
+    reliability: float | None = None
+    confidence: float = 0.95
 
     @property
     def allowance(self) -> float:
@@ -157,17 +177,21 @@ def _checked(table: Any, name: str, source: str) -> dict[str, Any]:
             )
         if key == "availability" and not 0 < value <= 1:
             raise UnusableInput(f"{where} is {value}: give the share of good ops, above 0 and at most 1, such as 0.99")
+        if key == "reliability" and not 0 < value < 1:
+            raise UnusableInput(f"{where} is {value}: give a share above 0 and below 1, such as {_sample(key)}")
+        if key == "confidence" and not 0.5 <= value < 1:
+            raise UnusableInput(f"{where} is {value}: give a share of at least 0.5 and below 1, such as {_sample(key)}")
         if key in ("deadline_s", "window_s") and value == 0:
             raise UnusableInput(f"{where} is 0: give seconds above 0, such as {_sample(key)}")
     return {key: float(value) for key, value in table.items()}
 
 
 def _sample(key: str) -> float:
-    default = getattr(Objectives(), key)
+    default = 0.95 if key == "reliability" else getattr(Objectives(), key)
     return 0.0 if default is None else float(default)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

@@ -299,6 +299,7 @@ class Drill:
         """End the observation, then read what survived in the region that serves now."""
         self.mark("drill.end", "traffic", "observation ends")
         self.traffic.stop()
+        self._check_traffic()  # only at its end does a load tell that records of it are missing
         self._phase("reading survivors")
         region = self._serving_region()
         if region is None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from drill.evidence import Judgement, judge
 from drill.history import History
 from drill.objective import Objectives, load_objectives, resolve_objectives
+from drill.repetition import Repetitions, judge_repetitions, scenario_and_repetition
 from drill.unusable import UnusableInput
 
 RECORDS = ("ops.parquet", "marks.jsonl", "samples.parquet", "survivors.parquet")
 OBJECTIVES = Path("objectives.toml")
+REPETITIONS = "repetitions.json"
+Together: TypeAlias = list[tuple[Repetitions, dict[str, str | float]]]
+"""Scenarios whose runs were judged together, each with its target and pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +31,32 @@ class Stored:
 
     @property
     def scenario(self) -> str:
-        """Its name: that of its directory."""
-        return self.directory.resolve().name
+        """Its name: that of its directory, without the number of a repetition."""
+        return scenario_and_repetition(self.directory.resolve().name)[0]
+
+    @property
+    def repetition(self) -> int:
+        """Which of several runs of the scenario it is, from 1."""
+        return scenario_and_repetition(self.directory.resolve().name)[1]
 
     @property
     def context(self) -> dict[str, str | float]:
-        """scenario, target and pace, as verdict.json has them; what is not known is left out."""
+        """scenario, target and pace, as verdict.json has them, and which repetition; what is not known is left out."""
         found: dict[str, str | float] = {"scenario": self.scenario}
+        if self.repetition > 1:
+            found["repetition"] = self.repetition
         if isinstance(target := self.run.get("target"), str):
             found["target"] = target
         if isinstance(pace := self.run.get("pace"), int | float):
             found["pace"] = pace
         return found
+
+    @property
+    def asked(self) -> int:
+        """How often each scenario of this run was to be run."""
+        options = self.run.get("options")
+        times = options.get("repeat") if isinstance(options, dict) else None
+        return times if isinstance(times, int) and times > 0 else 1
 
     def objectives(self, given: Path | None) -> Objectives:
         """Those of the file given, else those the run recorded, else objectives.toml."""
@@ -54,6 +72,39 @@ class Stored:
         """Judge it again; raises UnusableInput for a damaged record or unusable objectives."""
         objectives = self.objectives(given)
         return judge(History.load(self.directory), objectives)
+
+
+def repeated(judged: Iterable[tuple[Stored, Judgement]], given: Path | None = None) -> Together:
+    """The scenarios that were run several times, or are to be reliable: their runs judged together, with target and pace."""
+    by_scenario: dict[str, list[tuple[Stored, Judgement]]] = {}
+    for stored, judgement in judged:
+        by_scenario.setdefault(stored.scenario, []).append((stored, judgement))
+    found = []
+    for scenario, runs in by_scenario.items():
+        first = runs[0][0]
+        objectives = first.objectives(given)
+        whole = judge_repetitions(scenario, {s.repetition: j for s, j in runs}, objectives, first.asked)
+        if whole.asked > 1 or objectives.reliability is not None:
+            found.append((whole, {k: v for k, v in first.context.items() if k in ("target", "pace")}))
+    return found
+
+
+def judge_together(directory: Path, scenario: str | None = None) -> Together:
+    """What the runs of a stored run's scenarios (or of that one) show together, from the raw records."""
+    stored = [s for s in find_stored(directory) if scenario in (None, s.scenario)]
+    several = any(s.asked > 1 or s.repetition > 1 or s.objectives(None).reliability is not None for s in stored)
+    return repeated([(s, s.judge()) for s in stored]) if several else []
+
+
+def write_repetitions(directory: Path) -> Together:
+    """The same of a whole run, written to its repetitions.json where there is anything to say."""
+    if not any((directory / "scenarios").iterdir()):
+        return []
+    found = judge_together(directory)
+    if found:
+        whole = msgspec.json.encode([r.to_json(**context) for r, context in found])
+        (directory / REPETITIONS).write_bytes(msgspec.json.format(whole, indent=2) + b"\n")
+    return found
 
 
 def find_stored(directory: Path) -> list[Stored]:

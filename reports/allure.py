@@ -13,6 +13,7 @@ from typing import Any
 
 import allure as _allure
 
+from drill.stored import Together
 from reports.record import Scenario, load_run, load_scenario
 from reports.summary import figure_rows
 from reports.wording import title
@@ -109,6 +110,13 @@ def attach_scenario(directory: Path) -> None:
     for name, kind in (("verdict.json", ALLURE.attachment_type.JSON), ("marks.jsonl", ALLURE.attachment_type.TEXT)):
         if (directory / name).exists():
             ALLURE.attach.file(str(directory / name), name, kind)
+
+
+def attach_repetitions(together: Together) -> None:
+    """Attach what the runs of the running test's scenario show together: each run, median, worst, reliability."""
+    for whole, context in together:
+        said = json.dumps(whole.to_json(**context), indent=2)
+        ALLURE.attach(said, f"{whole.asked} runs together", ALLURE.attachment_type.JSON)
 
 
 def write_environment(run_directory: Path, results: Path | None = None) -> None:

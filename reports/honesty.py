@@ -37,9 +37,10 @@ def not_proven(run: Run) -> list[str]:
     """What a reader must not conclude from this run, one sentence each."""
     said = run.facts.get("not_proven")
     found = [_sentence(str(x)) for x in said] if isinstance(said, list) and said else _derived(run)
-    unproven = [s.name for s in run.scenarios if s.verdict == "UNPROVEN"]
+    unproven = [s.identifier for s in run.scenarios if s.verdict == "UNPROVEN"]
     if unproven:
         found.append(f"Anything of {_and(unproven)}: the evidence does not suffice for a verdict.")
+    found += [f"More of {r.scenario} than this: {r.shown}." for r in run.repeated]
     found.append("Any failure other than the ones injected, and any load other than the one driven.")
     return found
 

@@ -84,6 +84,11 @@ class Live:
         if self._redrawn is None:
             self._line(f"  {event} {detail}".rstrip())
 
+    def say(self, text: str) -> None:
+        """A line that stays on the terminal, whole, so that it can be copied; it is kept in no record."""
+        with contextlib.suppress(OSError, ValueError):
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         """Stop drawing; on a terminal one line stays: how long each phase took. May be called twice."""
         if self._stop.is_set():

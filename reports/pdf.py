@@ -13,9 +13,10 @@ import matplotlib
 import typst
 
 from drill.history import NS, History
+from reports.figure import Figure
 from reports.honesty import fidelity, not_proven
-from reports.record import Figure, Run, Scenario
-from reports.summary import figure_rows
+from reports.record import Run, Scenario
+from reports.summary import figure_rows, repeated_row
 from reports.wording import bracket, limit, seconds, title, value
 
 TEMPLATE = Path(__file__).with_name("report.typ")
@@ -67,6 +68,10 @@ def _data(run: Run, home: Path) -> dict[str, Any]:
         "facts": list(shown.items()),
         "fidelity": fidelity(run) or [("unknown", "UNKNOWN", "the record does not say")],
         "not_proven": not_proven(run),
+        "repeated": [
+            {"scenario": title(r.scenario), "rows": repeated_row(r), "verdict": r.verdict, "shown": r.shown}
+            for r in run.repeated
+        ],
         "scenarios": [_scenario(s, home) for s in run.scenarios],
     }
 
@@ -76,7 +81,7 @@ def _scenario(scenario: Scenario, home: Path) -> dict[str, Any]:
     marks = _marks(history)
     return {
         "id": f"scenario-{scenario.directory.name}",
-        "title": title(scenario.name),
+        "title": scenario.title,
         "verdict": scenario.verdict,
         "reason": scenario.reason or "no reason was recorded",
         "reasons": list(scenario.reasons),

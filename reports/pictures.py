@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.charts import timeline, waterfall
 from reports.record import Run, Scenario
-from reports.wording import bracket, limit, title, value
+from reports.wording import bracket, limit, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Pictures:
 def draw(scenario: Scenario, run: Run) -> Pictures:
     """Write timeline and waterfall (PNG and SVG) into the scenario's directory."""
     rto = scenario.figure("rto_s")
-    objectives = run.objectives(scenario.directory.name)
+    objectives = run.objectives(scenario.name)
     where = f"{scenario.target}, pace {scenario.pace:g}"
     history = scenario.history()
     fault = history.first_mark("fault.effective") or history.first_mark("fault.begin")
@@ -32,7 +32,7 @@ def draw(scenario: Scenario, run: Run) -> Pictures:
     drawn, _ = timeline(
         history,
         scenario.directory / "timeline",
-        title=title(scenario.name),
+        title=scenario.title,
         subtitle=f"{where}: {figures}",
         verdict=scenario.verdict,
         deadline_s=objectives.deadline_s if objectives else None,
@@ -42,7 +42,7 @@ def draw(scenario: Scenario, run: Run) -> Pictures:
     fell, _ = waterfall(
         scenario.waterfall,
         scenario.directory / "waterfall",
-        title=f"{title(scenario.name)}: where the seconds went",
+        title=f"{scenario.title}: where the seconds went",
         subtitle=f"{where}: {figures}",
         verdict=scenario.verdict,
         rto=rto,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,13 @@ import msgspec
 
 from drill.history import History
 from drill.objective import Objectives, resolve_objectives
+from drill.repetition import directory_name, scenario_and_repetition
 from drill.unusable import UnusableInput
+from reports.figure import Figure, read_figure
+from reports.repeated import Repeated, load_repeated
+from reports.wording import title
 
 WORST_FIRST = ("MISSED", "UNPROVEN", "MET")
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One measurement as judged: value within [lower, upper] in `unit`; None = not known, infinity = never."""
-
-    value: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    unit: str = ""
-    objective: float | None = None
-    verdict: str | None = None
-    because: str = ""
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -66,6 +57,17 @@ class Scenario:
     expected: str = "MET"
     """What the scenario says must come out; a drill of the harness itself expects UNPROVEN."""
     cohorts: dict[str, Cohort] = field(default_factory=dict)
+    repetition: int = 1
+
+    @property
+    def identifier(self) -> str:
+        """Its name, with the number of the run from the second on."""
+        return directory_name(self.name, self.repetition)
+
+    @property
+    def title(self) -> str:
+        """The same in words."""
+        return title(self.name) + (f", run {self.repetition}" if self.repetition > 1 else "")
 
     def figure(self, name: str) -> Figure:
         """The figure of that name; one that was never judged is all unknown."""
@@ -95,6 +97,7 @@ class Run:
     directory: Path
     facts: dict[str, Any]
     scenarios: tuple[Scenario, ...]
+    repeated: tuple[Repeated, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -153,15 +156,18 @@ def load_run(directory: Path) -> Run:
     facts = _read_object(facts_file)
     folders = sorted(p for p in (directory / "scenarios").glob("*") if p.is_dir())
     run = Run(directory, facts, ())
-    return Run(directory, facts, tuple(load_scenario(p, run) for p in folders))
+    scenarios = tuple(load_scenario(p, run) for p in folders)
+    return Run(directory, facts, scenarios, load_repeated(directory))
 
 
 def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
     """Read one scenario's verdict.json; a scenario without one was never judged and so is UNPROVEN."""
     path = directory / "verdict.json"
+    name, repetition = scenario_and_repetition(directory.name)
     if not path.exists():
         return Scenario(
-            name=directory.name,
+            name=name,
+            repetition=repetition,
             directory=directory,
             verdict="UNPROVEN",
             pace=run.pace if run else 1.0,
@@ -175,14 +181,15 @@ def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
             f"{path} has no table 'measurements': judge the scenario again with `python -m drill judge`"
         )
     try:
-        figures = {name: _figure(found) for name, found in measured.items()}
+        figures = {name: read_figure(found) for name, found in measured.items()}
         waterfall = msgspec.convert(said.get("waterfall") or [], tuple[Phase, ...])
         reasons = msgspec.convert(said.get("reasons") or [], tuple[str, ...])
         cohorts = {name: _cohort(found) for name, found in (said.get("cohorts") or {}).items()}
     except (msgspec.ValidationError, AttributeError) as e:
         raise UnusableInput(f"{path} is not the verdict.json this drill writes ({e}): judge the scenario again") from e
     return Scenario(
-        name=str(said.get("scenario", directory.name)),
+        name=str(said.get("scenario", name)),
+        repetition=repetition,
         directory=directory,
         verdict=worst([said.get("verdict")]),
         expected=str(said.get("expected", "MET")),
@@ -207,27 +214,8 @@ def load_runs(directory: Path) -> tuple[Run, ...]:
     return tuple(sorted(found, key=lambda r: (r.started_at, r.run_id)))
 
 
-def _figure(found: Any) -> Figure:
-    """JSON has no infinity, and writers differ: the words and a MISSED figure without a value mean it."""
-    if isinstance(found, dict):
-        found = found | {k: _infinite(found.get(k)) for k in ("value", "lower", "upper", "objective")}
-        if found["value"] is None and found.get("verdict") == "MISSED" and not _is_number(found["upper"]):
-            found["value"] = math.inf
-    return msgspec.convert(found, Figure)
-
-
 def _cohort(found: Any) -> Cohort:
-    return Cohort(int(found.get("requests") or 0), int(found.get("failed") or 0), _figure(found.get("rto_s") or {}))
-
-
-def _infinite(value: Any) -> Any:
-    if isinstance(value, str) and value.lower() in {"inf", "+inf", "infinity", "infinite", "never"}:
-        return math.inf
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+    return Cohort(int(found.get("requests") or 0), int(found.get("failed") or 0), read_figure(found.get("rto_s") or {}))
 
 
 def _number(value: Any, path: Path, name: str, default: float) -> float:

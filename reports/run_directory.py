@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from drill.repetition import directory_name
 from drill.unusable import UnusableInput
 
 # What decides a figure: the engine, the emulator, the load generator, the analysis.
@@ -67,10 +68,13 @@ class RunDirectory:
             ) from e
         return cls(path.resolve(), run_id, started)
 
-    def scenario(self, name: str) -> Path:
-        """The directory of one scenario, made if need be; its name is made safe for a path (`[` of a parameter, ...)."""
+    def scenario(self, name: str, repetition: int = 1) -> Path:
+        """The directory of one scenario, made if need be; its name is made safe for a path (`[` of a parameter, ...).
+
+        The second run of the scenario has `<name>-002` and so on.
+        """
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "scenario"
-        path = self.path / "scenarios" / safe
+        path = self.path / "scenarios" / directory_name(safe, repetition)
         path.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reports.figure import Figure
 from reports.honesty import fidelity, not_proven
-from reports.record import Figure, Run, Scenario
-from reports.wording import SHORT, bracket, count, label, limit, seconds, title, value
+from reports.record import Run, Scenario
+from reports.repeated import Repeated
+from reports.wording import SHORT, bracket, count, label, limit, quantity, seconds, value
 
 
 def summary(run: Run) -> str:
@@ -15,6 +17,7 @@ def summary(run: Run) -> str:
         f"# DR drill {run.run_id}: {run.verdict}",
         f"Target **{run.target}**, pace **{run.pace:g}**, started {run.started or 'unknown'}, commit {_commit(run)}.",
         _table(run),
+        *_repeated(run),
         *(_scenario(s, run.directory) for s in run.scenarios),
         "## Fidelity",
         "\n".join(f"- {c}: **{level}**{f', {note}' if note else ''}" for c, level, note in fidelity(run))
@@ -49,7 +52,7 @@ def _table(run: Run) -> str:
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for s in run.scenarios:
         cells = [
-            f"`{s.name}`",
+            f"`{s.identifier}`",
             SHORT[s.verdict],
             _cell(s.figure("rto_s")),
             _cell(s.figure("rpo_s")),
@@ -62,17 +65,42 @@ def _table(run: Run) -> str:
     return "\n".join(rows)
 
 
+REPEATED = ("scenario", "met RTO", "RTO median", "RTO worst", "RPO worst", "shown at least", "for 95 %")
+
+
+def repeated_row(repeated: Repeated) -> tuple[str, ...]:
+    """What the runs of one scenario show, in the order of REPEATED and without the scenario's name."""
+    shown = repeated.figure("reliability")
+    return (
+        f"{repeated.met} of {repeated.asked}",
+        value(repeated.figure("rto_median_s")),
+        value(repeated.figure("rto_worst_s")),
+        value(repeated.figure("rpo_worst_s")),
+        " ".join(x for x in (quantity(shown.lower, "share"), limit(shown)) if x),
+        f"{count(repeated.figure('runs_needed').value)} runs",
+    )
+
+
+def _repeated(run: Run) -> list[str]:
+    if not run.repeated:
+        return []
+    rows = [f"| {' | '.join(REPEATED)} |", "|---" * len(REPEATED) + "|"]
+    rows += [f"| {' | '.join((f'`{r.scenario}`', *repeated_row(r)))} |" for r in run.repeated]
+    told = [f"- **{r.scenario}**: {_escape(r.shown)}." for r in run.repeated]
+    return ["## Several runs together", "\n".join(rows), "\n".join(told)]
+
+
 def _cell(figure: Figure) -> str:
     return " ".join(x for x in (f"**{value(figure)}**", bracket(figure), limit(figure)) if x)
 
 
 def _scenario(scenario: Scenario, home: Path) -> str:
-    lines = [f"## {title(scenario.name)}: {scenario.verdict}"]
+    lines = [f"## {scenario.title}: {scenario.verdict}"]
     lines += [f"{_escape(reason)}." for reason in (scenario.reasons or (scenario.reason,)) if reason]
     for picture in ("timeline", "waterfall"):
         drawn = scenario.directory / f"{picture}.png"
         if drawn.exists():
-            lines.append(f"![{picture} of {scenario.name}]({drawn.relative_to(home).as_posix()})")
+            lines.append(f"![{picture} of {scenario.identifier}]({drawn.relative_to(home).as_posix()})")
     rows = [f"| {' | '.join(_escape(c) for c in row)} |" for row in figure_rows(scenario)]
     if rows:
         head = "| figure | value | bounds | objective | verdict | because |\n|---|---|---|---|---|---|"

@@ -9,8 +9,10 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from reports.figure import Figure
 from reports.honesty import fidelity_statement, not_proven
-from reports.record import Figure, Run, Scenario
+from reports.record import Run, Scenario
+from reports.summary import repeated_row
 from reports.wording import SHORT, bracket, count, limit, seconds, value
 
 COLOURS = {"MET": "green", "MISSED": "bold red", "UNPROVEN": "bold yellow"}
@@ -25,7 +27,7 @@ def verdict_table(run: Run, width: int) -> RenderableType:
     head = Text.assemble(
         ("Verdicts ", "bold"), f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ", _tally(run)
     )
-    return Group(_Hanging(head), Text(), table, *_reasons(run), *_honesty(run))
+    return Group(_Hanging(head), Text(), table, *_reasons(run), *_repeated(run), *_honesty(run))
 
 
 def print_verdicts(run: Run, console: Console) -> None:
@@ -42,7 +44,7 @@ def _table(run: Run, *, broken: bool) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for scenario in run.scenarios:
         table.add_row(
-            _broken(scenario.name) if broken else scenario.name,
+            _broken(scenario.identifier) if broken else scenario.identifier,
             _verdict(scenario),
             _figure(scenario.figure("rto_s")),
             _figure(scenario.figure("rpo_s")),
@@ -101,10 +103,23 @@ def _reasons(run: Run) -> list[RenderableType]:
     found: list[RenderableType] = []
     for s in told:
         line = Text.assemble(
-            (SHORT[s.verdict], COLOURS[s.verdict]), f" {s.name}: {s.reason or 'no reason was recorded'}"
+            (SHORT[s.verdict], COLOURS[s.verdict]), f" {s.identifier}: {s.reason or 'no reason was recorded'}"
         )
         found.append(_Hanging(line))
     return [Text(), *found, Text()] if found else [Text()]
+
+
+def _repeated(run: Run) -> list[RenderableType]:
+    """Several runs of a scenario together: how many met it, median and worst, and what that shows."""
+    if not run.repeated:
+        return []
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
+    for i, name in enumerate(("Several runs", "Met RTO", "Median", "Worst", "RPO worst", "Shown", "For 95 %")):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    for r in run.repeated:
+        style = COLOURS.get(r.verdict, "") if r.figure("reliability").objective is not None else ""
+        table.add_row(_broken(r.scenario), *(Text(cell, style=style) for cell in repeated_row(r)))
+    return [table, Text(), *(_Hanging(Text(f"{r.scenario}: {r.shown}")) for r in run.repeated), Text()]
 
 
 def _honesty(run: Run) -> list[RenderableType]:

@@ -10,13 +10,15 @@ which it was MET. Against it the newest run has regressed where
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.record import Figure, Run, Scenario
+from reports.figure import Figure
+from reports.record import Run, Scenario, worst
 from reports.wording import bracket, label, value
 
 # Lag is a tail of few heartbeats and jumps from run to run; RTO and RPO carry brackets that hold their noise.
@@ -77,9 +79,21 @@ def series_of(runs: tuple[Run, ...]) -> list[Series]:
     """Gather the scenarios of all runs (oldest first) by name, target and pace."""
     found: dict[tuple[str, str, float], list[Point]] = {}
     for run in runs:
-        for scenario in run.scenarios:
+        for scenario in _typical(run):
             found.setdefault((scenario.name, scenario.target, scenario.pace), []).append(Point(run, scenario))
     return [Series(*key, tuple(points)) for key, points in sorted(found.items())]
+
+
+def _typical(run: Run) -> Iterator[Scenario]:
+    """Each scenario once: of several runs the one of median RTO (of two the longer), with the worst verdict of them all."""
+    by_name: dict[str, list[Scenario]] = {}
+    for scenario in run.scenarios:
+        by_name.setdefault(scenario.name, []).append(scenario)
+    for several in by_name.values():
+        ordered = sorted(several, key=lambda s: math.inf if (rto := s.figure("rto_s").value) is None else rto)
+        middle, decisive = ordered[len(ordered) // 2], worst(s.verdict for s in several)
+        reasons = next((s.reasons for s in several if s.verdict == decisive), ())
+        yield replace(middle, verdict=decisive, reasons=reasons) if len(several) > 1 else middle
 
 
 def trend_table(series: list[Series]) -> RenderableType:

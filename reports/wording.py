@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reports.record import Figure
+from reports.figure import Figure
 
 UNKNOWN = "?"
 ACRONYMS = {w.lower(): w for w in ("API", "AWS", "DNS", "KMS", "NACL", "RTO", "RPO", "S3", "TTL")}
@@ -68,8 +68,9 @@ def bracket(figure: Figure) -> str:
 
 
 def limit(figure: Figure) -> str:
-    """`<= limit`, empty where no objective was set."""
-    return "" if figure.objective is None else f"≤ {quantity(figure.objective, figure.unit)}"
+    """`<= limit` (of a share that must be reached, `>=`), empty where no objective was set."""
+    sign = "≥" if figure.unit == "share" else "≤"
+    return "" if figure.objective is None else f"{sign} {quantity(figure.objective, figure.unit)}"
 
 
 def value(figure: Figure) -> str:

@@ -19,6 +19,7 @@ import pytest
 from drill.evidence import Judgement
 from drill.objective import load_objectives, objective_tables
 from drill.run import Drill
+from drill.stored import judge_together, write_repetitions
 from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
@@ -47,6 +48,8 @@ from reports.signature import signing_key
 from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
+from scenarios.repeating import repeat_of, scenario_of
+from scenarios.sharing import Sharing, sharing_of
 from traffic.load import Load, Service
 from traffic.runner import LoadGenerator
 
@@ -69,6 +72,9 @@ class GameDay:
     seed: int
     run: RunDirectory
     options: Mapping[str, Any]
+    repeat: int = 1
+    sharing: Sharing = field(default_factory=Sharing)
+    keyword: str = ""
     described: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -89,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
         objectives = Path(config.getoption("--objectives"))
         load_objectives(objectives, target, "")
         runs_dir = Path(config.getoption("--runs-dir"))
+        repeat, sharing = repeat_of(config), sharing_of(config)
         _refuse_unfinished(runs_dir)
         if config.option.help or config.option.collectonly or config.option.showfixtures:
             return
@@ -97,12 +104,21 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(e)) from e
     config.option.allure_report_dir = config.option.allure_report_dir or str(run.allure_results)
     config.option.xmlpath = config.option.xmlpath or str(run.junit)
-    config.stash[GAME_DAY] = GameDay(
-        target, pace, objectives, runs_dir, random.randrange(2**31), run, read_options(target, config.getoption)
-    )
+    seed, options = random.randrange(2**31), read_options(target, config.getoption)
+    keyword = str(config.option.keyword)
+    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, seed, run, options, repeat, sharing, keyword)
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as for a process that a shell started in the background
             signal.signal(number, _interrupt)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A drill that waits for workers to be started by hand may last that much longer."""
+    game_day = config.stash.get(GAME_DAY, None)
+    if game_day is not None and game_day.sharing.patience_s:
+        limit_s = float(config.getini("timeout") or 0) + game_day.sharing.patience_s
+        for item in items:
+            item.add_marker(pytest.mark.timeout(limit_s))
 
 
 @pytest.fixture(scope="session")
@@ -112,9 +128,16 @@ def game_day(request: pytest.FixtureRequest) -> GameDay:
 
 
 @pytest.fixture
-def live(request: pytest.FixtureRequest) -> Iterator[Live]:
+def scenario(request: pytest.FixtureRequest, repetition: int) -> str:
+    """The name of the scenario that plays."""
+    return scenario_of(request.node, repetition)
+
+
+@pytest.fixture
+def live(request: pytest.FixtureRequest, game_day: GameDay, scenario: str, repetition: int) -> Iterator[Live]:
     """What a person sees of this scenario while it plays."""
-    with Live(real_console(request.config), _scenario(request)) as shown:
+    said = scenario if game_day.repeat == 1 else f"{scenario}, run {repetition} of {game_day.repeat}"
+    with Live(real_console(request.config), said) as shown:
         yield shown
 
 
@@ -142,17 +165,30 @@ def world(game_day: GameDay, live: Live) -> Iterator[World]:
 
 
 @pytest.fixture
-def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRequest) -> Iterator[Drill]:
+def drill(
+    game_day: GameDay, world: World, live: Live, scenario: str, repetition: int, request: pytest.FixtureRequest
+) -> Iterator[Drill]:
     """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
-    scenario = _scenario(request)
-    directory = game_day.run.scenario(scenario)
+    directory = game_day.run.scenario(scenario, repetition)
     mark = request.node.get_closest_marker("traffic")
-    load = Load(cohorts=dict((mark.kwargs if mark else {}).get("cohorts", EVERYONE)), seed=game_day.seed)
+    load = Load(
+        cohorts=dict((mark.kwargs if mark else {}).get("cohorts", EVERYONE)), seed=game_day.seed + repetition - 1
+    )
     t0_ns = time.monotonic_ns()
     entry = world.entry
     dns_host, dns_port = entry.dns or ("", 53)
     service = Service(base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port)
-    traffic = LoadGenerator(load, service, t0_ns=t0_ns, directory=directory, environment=world.environment)
+    traffic = LoadGenerator(
+        load,
+        service,
+        t0_ns=t0_ns,
+        directory=directory,
+        environment=world.environment,
+        workers=game_day.sharing.workers,
+        workers_elsewhere=game_day.sharing.elsewhere,
+        meeting=game_day.sharing.meeting,
+        announce=lambda command: live.say(f"start {game_day.sharing.elsewhere} on other machines:\n{command}"),
+    )
     objectives = load_objectives(game_day.objectives, game_day.target, scenario)
 
     def healthy_again() -> None:
@@ -163,6 +199,8 @@ def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRe
     def publish(judgement: Judgement) -> None:
         draw(load_scenario(directory), load_run(game_day.run.path))
         allure_report.attach_scenario(directory)
+        if repetition == game_day.repeat > 1:
+            allure_report.attach_repetitions(judge_together(game_day.run.path, scenario))
 
     allure_report.label_scenario(request.function, scenario, game_day.target, game_day.pace, dataclasses.asdict(load))
     steps = allure_report.PhaseSteps()
@@ -189,7 +227,11 @@ def drill(game_day: GameDay, world: World, live: Live, request: pytest.FixtureRe
         healthy_again=healthy_again,
         observer=Several(live, steps),
         publish=publish,
-        context={"target": game_day.target, "pace": game_day.pace},
+        context={
+            "target": game_day.target,
+            "pace": game_day.pace,
+            **({"repetition": repetition} if repetition > 1 else {}),
+        },
     )
     steps.close()
 
@@ -201,6 +243,18 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
     if isinstance(error, NotSupported):
         pytest.skip(str(error))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What several runs show together; a reliability that was demanded and not shown fails the whole."""
+    game_day = session.config.stash.get(GAME_DAY, None)
+    if game_day is None or not (game_day.run.path / "run.json").exists():
+        return
+    together = write_repetitions(game_day.run.path)
+    wanting = [whole.scenario for whole, _ in together if whole.wanting]
+    checks = {s.name for s in load_run(game_day.run.path).scenarios if s.expected != "MET"}
+    if session.exitstatus == pytest.ExitCode.OK and set(wanting) - checks:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(trylast=True)
@@ -253,10 +307,6 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _scenario(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name).removeprefix("test_")
-
-
 def _describe(game_day: GameDay, world: World) -> None:
     game_day.run.write_run_json(
         target=game_day.target,
@@ -265,7 +315,16 @@ def _describe(game_day: GameDay, world: World) -> None:
         fidelity=world.fidelity,
         objectives=objective_tables(game_day.objectives),
         topology_digest=world.deployed.topology_digest,
-        options={"objectives": str(game_day.objectives), **game_day.options},
+        options={
+            "target": game_day.target,
+            "pace": game_day.pace,
+            "objectives": str(game_day.objectives),
+            "keyword": game_day.keyword,
+            "repeat": game_day.repeat,
+            "workers": game_day.sharing.workers,
+            "workers_elsewhere": game_day.sharing.elsewhere,
+            **game_day.options,
+        },
         not_proven=list(world.not_proven),
     )
     allure_report.write_environment(game_day.run.path)

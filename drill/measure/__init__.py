@@ -15,7 +15,7 @@ from drill.measure.ledger import STORES, Ledger, ledger
 from drill.measure.online import Recovery, recovery
 from drill.measure.requests import Requests
 from drill.measure.rpo import loss, wrong_content
-from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, recovery_time, worst_of
+from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, recovery_time, told_by_kind, worst_of
 from drill.measure.times import Times
 from drill.measure.waterfall import Phase, waterfall
 from drill.measurement import Measurement
@@ -67,17 +67,17 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s), nothing)
     cohorts: tuple[CohortFigure, ...] = tried("cohorts", lambda: by_cohort(requests, times, objectives, clock_s), ())
     kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, clock_s), {})
-    rto = worst_of(whole.rto, cohorts)
+    rto = worst_of(told_by_kind(whole.rto, kinds), cohorts)
     ledgers: dict[str, Ledger] = tried(
         "the ledger",
-        lambda: {store: ledger(store, ops, history.survivors, times, objectives) for store in STORES},
+        lambda: {store: ledger(store, ops, history.survivors, times, objectives, clock_s) for store in STORES},
         {},
     )
     found: list[Measurement] = [rto, *(k.rto for k in kinds.values())]
     if ledgers:
-        found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None), [])
+        found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
     found += tried("content", lambda: [wrong_content(ops)], [])
-    found += tried("downtime", lambda: downtime(whole, times, objectives), [])
+    found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
     found += tried("latency", lambda: latency(ops, times), [])
     found += tried("lag", lambda: lag(history.samples, times), [])
     phases: tuple[Phase, ...] = tried("the waterfall", lambda: waterfall(ops, history.marks, times, whole, rto), ())

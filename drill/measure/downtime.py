@@ -19,8 +19,11 @@ from drill.objective import Objectives
 Ints = npt.NDArray[np.int64]
 
 
-def downtime(whole: Recovered, times: Times, objectives: Objectives) -> list[Measurement]:
-    """downtime_s, degraded_s, failed_requests, error_budget, of the requests since the fault."""
+def downtime(whole: Recovered, times: Times, objectives: Objectives, clock_s: float = 0.0) -> list[Measurement]:
+    """downtime_s, degraded_s, failed_requests, error_budget, of the requests since the fault.
+
+    `clock_s`: the uncertainty between clocks, by which each edge of each outage may be off.
+    """
     seen = whole.requests
     if whole.rto.value is None or times.end_ns is None:
         why = whole.rto.because
@@ -30,12 +33,15 @@ def downtime(whole: Recovered, times: Times, objectives: Objectives) -> list[Mea
     deadline_ns = objectives.deadline_ns
     value, lower, upper = _time_down(seen, whole.outages, begin_ns, times.end_ns, deadline_ns)
     count = len(whole.outages.found)
+    lower, upper = max(0.0, lower - 2 * count * clock_s), upper + 2 * count * clock_s
     down = Measurement(
         "downtime_s", value, lower, upper, "s", f"{count} outages in all" if count != 1 else "one outage", "requests"
     )
     window_ns = round(objectives.window_s * NS)
     refused = find_outages(seen.due_ns, seen.bad & ~seen.late, seen.stratum, objectives.allowance, window_ns)
     refused_s, refused_lower, refused_upper = _time_down(seen, refused, begin_ns, times.end_ns, deadline_ns)
+    off_s = 2 * len(refused.found) * clock_s
+    refused_lower, refused_upper = max(0.0, refused_lower - off_s), refused_upper + off_s
     degraded = Measurement(
         "degraded_s",
         max(0.0, value - refused_s),

@@ -34,7 +34,8 @@ class Edge:
 
     `last`: its likeliest last bad request; `good`: the first good one behind it that tells of the end; `within`: a
     request that surely still belongs to it; `beyond`: a good request that surely does not. None where there is none.
-    `telling`: the kinds of request whose success tells of the end.
+    `telling`: the kinds of request whose success tells of the end. `goes_on`: how likely what follows is if the outage
+    goes on to the last request, against its having ended where it did.
     """
 
     last: int
@@ -42,6 +43,7 @@ class Edge:
     within: int
     beyond: int | None
     telling: tuple[int, ...]
+    goes_on: float
 
 
 def likeliest_end(failed: Bools, kind: Strata, p: float, last: int) -> int:
@@ -71,6 +73,7 @@ def edge(failed: Bools, kind: Strata, p: float, last: int) -> Edge:
         within=int(near[0]),
         beyond=int(sure[0]) if sure.size else None,
         telling=tuple(np.flatnonzero(tells).tolist()),
+        goes_on=math.exp(min(0.0, float(nearly[-1] - nearly[end]))),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from drill.history import NS
 from drill.measure.times import Times
 from drill.objective import Objectives
 
@@ -69,6 +70,9 @@ class Ledger:
     lost_after_ns: Ints
     lost: int
     lost_after: int
+    lost_surely_after: int
+    lost_maybe_after: int
+    """The least and the most of them there may be, the clocks of clients and harness being as uncertain as they are."""
     unchecked: int
     """Missing, but acknowledged only after the survivors had been read: neither lost nor kept."""
     lost_sent_ns: int | None
@@ -83,9 +87,17 @@ class Ledger:
 
 
 def ledger(
-    store: str, ops: pl.DataFrame, survivors: pl.DataFrame | None, times: Times, objectives: Objectives
+    store: str,
+    ops: pl.DataFrame,
+    survivors: pl.DataFrame | None,
+    times: Times,
+    objectives: Objectives,
+    clock_s: float = 0.0,
 ) -> Ledger:
-    """The account of `store`; without survivors nothing counts as lost and `read` is False."""
+    """The account of `store`; without survivors nothing counts as lost and `read` is False.
+
+    `clock_s`: by how much the clocks of clients and harness may differ.
+    """
     # column by column: frames of millions of rows would be copied whole
     wrote = ops["op"] == STORES[store]
     ok = wrote & (ops["outcome"] == "ok")
@@ -103,7 +115,13 @@ def ledger(
     missing = np.zeros(keys.size, np.bool_) if survivors is None else ~kept.has(keys)
     unchecked = missing & (ended > read_ns) if read_ns is not None else np.zeros(keys.size, np.bool_)
     lost = missing & ~unchecked
-    after = (began > effective_ns) | (ended > effective_ns + GRACE_NS)
+    clock_ns = round(clock_s * NS)
+
+    def after_by(ns: int) -> Bools:
+        found: Bools = (began > effective_ns + ns) | (ended > effective_ns + GRACE_NS + ns)
+        return found
+
+    after = after_by(0)
     lost_before_ns = np.sort(ended[lost & ~after])
     sent_ns = began[lost & ~after]
     oldest = int(lost_before_ns[0]) if lost_before_ns.size else begin_ns
@@ -126,6 +144,8 @@ def ledger(
         lost_after_ns=np.sort(ended[lost & after]),
         lost=KeySet(keys[lost]).size,
         lost_after=KeySet(keys[lost & after]).size,
+        lost_surely_after=KeySet(keys[lost & after_by(clock_ns)]).size,
+        lost_maybe_after=KeySet(keys[lost & after_by(-clock_ns)]).size,
         unchecked=KeySet(keys[unchecked]).size,
         lost_sent_ns=int(sent_ns.min()) if sent_ns.size else None,
         oldest_kept_ns=int(kept_before.max()) if kept_before.size else None,

@@ -40,7 +40,8 @@ class Outage:
 
     `begins_after` < the true begin <= `begins_before`, `ends_after` <= the true end < `ends_before`; `first_good`,
     `begins_after` and `ends_before` are good, and None where there is none. `telling`: the strata whose good requests
-    tell of the end.
+    tell of the end. `goes_on`: how likely the requests behind the end are if it goes on to the last one, against its
+    having ended.
     """
 
     first_bad: int
@@ -51,6 +52,7 @@ class Outage:
     ends_after: int
     ends_before: int | None
     telling: tuple[int, ...] = ()
+    goes_on: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def _bounded(stretch: _Stretch, reached: int, bad: Bools, stratum: Strata, p: fl
         ends_after=int(left[end.within]),
         ends_before=beyond if end.beyond is None else int(left[end.beyond]),
         telling=end.telling,
+        goes_on=end.goes_on,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -15,11 +16,17 @@ from drill.measurement import Measurement
 BASIS = "acknowledged writes against the keys the survivors hold"
 
 
-def loss(ledgers: Mapping[str, Ledger], times: Times, survivors_read: bool) -> list[Measurement]:
-    """Every figure of the ledger: rpo_s (the worse of both stores), rpo_aurora_s, rpo_s3_s, lost_writes, ..."""
+def loss(ledgers: Mapping[str, Ledger], times: Times, survivors_read: bool, clock_s: float = 0.0) -> list[Measurement]:
+    """Every figure of the ledger: rpo_s (the worse of both stores), rpo_aurora_s, rpo_s3_s, lost_writes, ...
+
+    `clock_s`: by how much the clocks of clients and harness may differ.
+    """
     used = [x for x in ledgers.values() if x.acked or x.in_doubt or x.phantoms]
     total = _counts("acked_writes", used, "acked", "acknowledged to a client")
-    each = {f"rpo_{store}_s": _age(f"rpo_{store}_s", found, times, survivors_read) for store, found in ledgers.items()}
+    each = {
+        f"rpo_{store}_s": _blurred(_age(f"rpo_{store}_s", found, times, survivors_read), clock_s)
+        for store, found in ledgers.items()
+    }
     found = [
         _worse([each[f"rpo_{x.store}_s"] for x in used if x.acked], survivors_read),
         *each.values(),
@@ -44,7 +51,16 @@ def loss(ledgers: Mapping[str, Ledger], times: Times, survivors_read: bool) -> l
             found.append(_counts(name, of, what, because))
         else:
             found.append(Measurement.unknown(name, "writes", "the survivors were not read", BASIS))
-    return found
+    if not clock_s or not survivors_read:
+        return found
+    least, most = (sum(getattr(x, f"lost_{how}_after") for x in used) for how in ("surely", "maybe"))
+    return [replace(m, lower=least, upper=most) if m.name == "lost_after_fault" else m for m in found]
+
+
+def _blurred(age: Measurement, clock_s: float) -> Measurement:
+    if age.lower is None or age.upper is None:
+        return age
+    return replace(age, lower=max(0.0, age.lower - clock_s), upper=age.upper + clock_s)
 
 
 def wrong_content(ops: pl.DataFrame) -> Measurement:

@@ -7,6 +7,7 @@ figure is the worst of all. For each kind of op (read, write, object) beside it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,8 @@ from drill.measurement import Measurement
 from drill.objective import Objectives
 
 CHANCE = 0.01
+LIKELY = 0.5
+"""What is more likely than not in an outage that goes on does not speak for its end."""
 KINDS = {"rto_read_s": "read", "rto_write_s": "write", "rto_object_s": "put_object"}
 
 
@@ -89,6 +92,20 @@ def worst_of(whole: Measurement, cohorts: tuple[CohortFigure, ...]) -> Measureme
     return worst
 
 
+def told_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measurement:
+    """Where one kind of op alone was hurt, its own requests tell the end best; the bracket stays that of the whole.
+
+    (Among all requests its few are split further by cohort, and the first good one of a cohort seen twice says little.)
+    """
+    hurt = [k.rto for k in kinds.values() if k.felt]
+    if len(hurt) != 1 or whole.value is None or math.isinf(whole.value):
+        return whole
+    value = hurt[0].value
+    if value is None or not (whole.lower or 0.0) <= value <= (whole.upper or 0.0) or math.isinf(value):
+        return whole
+    return replace(whole, value=value, because=f"{hurt[0].basis}: {hurt[0].because}")
+
+
 def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s: float) -> tuple[CohortFigure, ...]:
     """One figure for each cohort of clients."""
     figures = []
@@ -154,10 +171,14 @@ def _bracket(
             because = f"never held: {failed} of the {n} requests after the last outage failed"
             return math.inf, lower, math.inf, because
         held_s = (int(due[-1]) - int(due[last.first_good])) / NS
-        if held_s < objectives.settle_s and last.ends_before is None:
-            because = f"never recovered: the good requests of its last {held_s:.1f} s may be luck"
+        if held_s < objectives.settle_s and last.goes_on >= LIKELY:
+            because = (
+                f"never recovered: the good requests of its last {held_s:.1f} s are no more than such an outage has"
+            )
             return math.inf, lower, math.inf, because
-        if held_s < objectives.settle_s:
+        if last.ends_before is None:
+            doubt = f"the good requests of its last {held_s:.1f} s may be luck"
+        elif held_s < objectives.settle_s:
             doubt = f"held for only {held_s:.1f} s of the {objectives.settle_s:g} s it must"
     if outages.suspect is not None:
         doubt = f"the last requests failed again from {(int(due[outages.suspect]) - effective_ns) / NS:.3f} s on"

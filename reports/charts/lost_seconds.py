@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.charts import look
-from reports.record import Figure, Phase
+from reports.figure import Figure
+from reports.record import Phase
 from reports.wording import seconds
 from reports.wording import title as words
 

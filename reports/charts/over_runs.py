@@ -89,7 +89,7 @@ def _dots(axes: Axes, series: Series, name: str) -> None:
         [f"{series.points[i].run.started_at:%d %b %H:%M}" for i in axes.get_xticks().astype(int)], fontsize=7
     )
     axes.tick_params(axis="y", labelsize=7.5)
-    labels = axes.get_xticklabels()
-    labels[0].set_horizontalalignment("left")
-    if len(labels) > 1:
+    if len(at) > 2:  # one or two stand far enough from the edges to be centred, and would meet if they were not
+        labels = axes.get_xticklabels()
+        labels[0].set_horizontalalignment("left")
         labels[-1].set_horizontalalignment("right")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drill.measurement import Measurement
-from drill.objective import Objective, Objectives, Verdict, load_objectives, objective_tables, resolve_objectives
+from drill.objective import Floor, Objective, Objectives, Verdict, load_objectives, objective_tables, resolve_objectives
 from drill.unusable import UnusableInput
 
 
@@ -38,6 +38,22 @@ def figure(value: float | None, lower: float | None = None, upper: float | None 
 def test_the_whole_bracket_decides(measured: Measurement, verdict: Verdict) -> None:
     """MET if all of the bracket holds, MISSED if none of it does or it never happened, UNPROVEN in between."""
     assert Objective("rto_s", 5.0).judge(measured) is verdict
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        (figure(0.97, 0.95, 0.99), Verdict.MET),
+        (figure(0.97, 0.949, 0.99), Verdict.UNPROVEN),
+        (figure(0.90, 0.80, 0.95), Verdict.UNPROVEN),
+        (figure(0.90, 0.80, 0.949), Verdict.MISSED),
+        (figure(None), Verdict.UNPROVEN),
+        (figure(0.97, math.nan, 0.99), Verdict.UNPROVEN),
+    ],
+)
+def test_a_floor_is_an_objective_upside_down(measured: Measurement, verdict: Verdict) -> None:
+    """MET if even the lower bound reaches it, MISSED if not even the upper one does, UNPROVEN in between."""
+    assert Floor("reliability", 0.95).judge(measured) is verdict
 
 
 def test_the_worst_verdict_wins() -> None:
@@ -86,6 +102,9 @@ def test_the_repository_s_own_file_is_usable() -> None:
         ("[default]\nrto_s = inf\n", "finite"),
         ("[default]\navailability = 0\n", "above 0 and at most 1"),
         ("[default]\navailability = 99\n", "above 0 and at most 1"),
+        ("[default]\nreliability = 1\n", "above 0 and below 1, such as 0.95"),
+        ("[default]\nreliability = 95\n", "above 0 and below 1, such as 0.95"),
+        ("[default]\nconfidence = 0.4\n", "at least 0.5 and below 1, such as 0.95"),
         ("[default]\nwindow_s = 0\n", "seconds above 0"),
         ("[default]\ndeadline_s = 0\n", "seconds above 0"),
         ("[default\nrto_s = 5\n", "is not TOML"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 
 from drill.evidence import judge
-from drill.history import NS, History, Mark
+from drill.history import NS, OPS_SCHEMA, History, Mark
 from drill.measure import measure, recovery
 from drill.objective import Verdict
 from tests.drill.scripted import LIMITS, Script, altered, history, ops_of
@@ -57,6 +59,53 @@ def test_back_but_worse_than_the_objective_is_not_back() -> None:
     """After the outage one request in 40 fails for good: never recovered."""
     strays = tuple(range(620, 1000, 40))
     assert judge(history(strays=strays, end_s=20.0), LIMITS).measurements["rto_s"].value == math.inf
+
+
+def reads_alone(seed: int, held_s: float = 0.9) -> tuple[History, float]:
+    """200 orders and 20 reads a second of three cohorts at random; the reads alone fail for a while: (records, RTO)."""
+    chance = np.random.default_rng(seed)
+    fault_s, down_s = 0.7, chance.uniform(0.6, 0.8)
+    end_s = fault_s + down_s + held_s
+    frames = []
+    for op, rate in (("write", 200), ("read", 20)):
+        due_s = np.arange(chance.uniform(0, 1 / rate), end_s, 1 / rate)
+        failed = (op == "read") & (due_s >= fault_s) & (due_s < fault_s + down_s)
+        due = np.round(due_s * NS).astype(np.int64)
+        cohort = chance.choice(["follower", "fresh", "sticky"], due.size, p=[0.6, 0.2, 0.2])
+        columns = {"op": op, "key": np.arange(due.size), "cohort": cohort, "intended_ns": due, "began_ns": due}
+        more = {"ended_ns": due + 3_000_000, "outcome": np.where(failed, "fail", "ok")}
+        none = {"region": None, "status": None, "error": None}
+        frames.append(pl.DataFrame(columns | more | none).cast(OPS_SCHEMA))
+    times = {"drill.baseline": 0.0, "fault.begin": fault_s, "fault.effective": fault_s, "drill.end": end_s}
+    marks = tuple(Mark(round(at * NS), event) for event, at in times.items())
+    return History(pl.concat(frames), marks), down_s
+
+
+def test_reads_alone_are_told_to_their_own_interval() -> None:
+    """One kind in eleven fails, of three cohorts: the value is right to one and a half reads, and bracketed."""
+    limits = dataclasses.replace(LIMITS, deadline_s=0.3, settle_s=0.5, window_s=0.5)
+    for seed in range(40):
+        whole, truth_s = reads_alone(seed)
+        rto = measure(whole, limits)["rto_s"]
+        assert rto.value is not None
+        assert abs(rto.value - truth_s) <= 1.5 / 20, (seed, rto)
+        assert (rto.lower or 0.0) <= truth_s <= (rto.upper or 0.0), (seed, rto)
+
+
+def test_a_cohort_seen_too_seldom_is_unproven_not_missed() -> None:
+    """A cohort whose only good read came last may be back or lucky: nobody can tell, so it is no miss and no pass."""
+    limits = dataclasses.replace(LIMITS, deadline_s=0.3, settle_s=0.5, window_s=0.5)
+    doubtful = 0
+    for seed in range(40):
+        whole, _ = reads_alone(seed)
+        found = judge(whole, limits)
+        for cohort in found.cohorts:
+            rto = cohort.rto
+            assert rto.value is not None
+            assert rto.verdict is not Verdict.MISSED, (seed, cohort)
+            assert rto.upper is not None
+            doubtful += math.isinf(rto.upper)
+    assert doubtful, "no cohort was too sparse: the histories no longer ask the question"
 
 
 def test_slow_answers_are_down_but_told_from_silence() -> None:

@@ -14,7 +14,8 @@ from drill.history import NS, History, Mark, Op, Outcome
 from reports.charts import timeline, waterfall
 from reports.charts.buckets import bucket
 from reports.charts.lanes import few, gather, pack
-from reports.record import Figure, Phase
+from reports.figure import Figure
+from reports.record import Phase
 from tests.reports.outage import GAMEDAY, history
 
 

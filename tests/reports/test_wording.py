@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.record import Figure
+from reports.figure import Figure
 from reports.wording import bracket, count, label, limit, seconds, title, value
 
 

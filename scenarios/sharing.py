@@ -1,0 +1,55 @@
+"""`--workers N` and `--workers-elsewhere N`: the load of a drill shared among Locust workers, here and on other machines."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+import pytest
+
+from drill.unusable import UnusableInput
+from scenarios.repeating import whole_number
+from traffic.runner import LOOPBACK, Meeting
+
+LAST_PORT = 65_534
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How many workers share the load, and where those of other machines find the drill; one token for the whole run.
+
+    `port` 0: any free port, another one for each drill; else it and the next one, so that one command line serves a whole
+    run of drills (`while python -m traffic.worker ...; do sleep 1; done`).
+    """
+
+    workers: int = 0
+    elsewhere: int = 0
+    host: str = LOOPBACK
+    port: int = 0
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    @property
+    def meeting(self) -> Meeting:
+        """What the load generator is told."""
+        return Meeting(self.host, self.port, self.port + 1 if self.port else 0, self.token)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a drill may wait for workers to be started by hand."""
+        return self.meeting.patience_s if self.elsewhere else 0.0
+
+
+def sharing_of(config: pytest.Config) -> Sharing:
+    """What the command line says; raises UnusableInput."""
+    host, colon, port = str(config.getoption("--workers-at")).rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > LAST_PORT:
+        raise UnusableInput(
+            f"--workers-at {config.getoption('--workers-at')} is not of the form HOST:PORT: give the address that other "
+            "machines reach this one by and a free port (0: any), such as 127.0.0.1:0"
+        )
+    return Sharing(
+        whole_number(config, "--workers", least=0),
+        whole_number(config, "--workers-elsewhere", least=0),
+        host.strip("[]"),
+        int(port),
+    )
