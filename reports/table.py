@@ -21,9 +21,13 @@ BREAK = 16
 
 def verdict_table(run: Run, width: int) -> RenderableType:
     """The table, the decisive reasons, the fidelity and what this run did not prove, for a terminal `width` wide."""
-    table = _table(run, broken=False)
-    if Console(width=10_000).measure(table).maximum > width:
-        table = _table(run, broken=True)
+    tables = (
+        _table(run, names=names, bounds=bounds) for names, bounds in ((False, False), (True, False), (True, True))
+    )
+    table = next(tables)
+    for narrower in tables:
+        if Console(width=10_000).measure(table).maximum > width:
+            table = narrower
     head = Text.assemble(
         ("Verdicts ", "bold"), f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ", _tally(run)
     )
@@ -36,7 +40,8 @@ def print_verdicts(run: Run, console: Console) -> None:
     console.print(verdict_table(run, console.width), highlight=False)
 
 
-def _table(run: Run, *, broken: bool) -> Table:
+def _table(run: Run, *, names: bool, bounds: bool) -> Table:
+    """The table; to be narrower, `names` of scenarios or `bounds` of figures may be broken into lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0), header_style="bold", show_edge=False)
     table.add_column("Scenario", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
@@ -44,10 +49,10 @@ def _table(run: Run, *, broken: bool) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for scenario in run.scenarios:
         table.add_row(
-            _broken(scenario.identifier) if broken else scenario.identifier,
+            _broken(scenario.identifier) if names else scenario.identifier,
             _verdict(scenario),
-            _figure(scenario.figure("rto_s")),
-            _figure(scenario.figure("rpo_s")),
+            _figure(scenario.figure("rto_s"), broken=bounds),
+            _figure(scenario.figure("rpo_s"), broken=bounds),
             _lost(scenario),
             _figure(scenario.figure("lag_p99_s"), bounds=False),
             seconds(scenario.figure("downtime_s").value),
@@ -63,8 +68,9 @@ def _verdict(scenario: Scenario) -> Text:
     return Text(scenario.verdict, style=COLOURS.get(scenario.verdict, ""))
 
 
-def _figure(figure: Figure, *, bounds: bool = True) -> str:
-    lines = [value(figure), bracket(figure) if bounds else "", limit(figure)]
+def _figure(figure: Figure, *, bounds: bool = True, broken: bool = False) -> str:
+    between = bracket(figure).replace(", ", ",\n") if broken else bracket(figure)
+    lines = [value(figure), between if bounds else "", limit(figure)]
     return "\n".join(x for x in lines if x)
 
 
