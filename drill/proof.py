@@ -33,6 +33,7 @@ OUTCOMES = ("ok", "fail", "unknown")
 
 def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[str]:
     """Every reason for UNPROVEN that the records give."""
+    yield from _deaths(history)
     yield from found.crashed
     yield from _records(history)
     yield from _marks(history, found)
@@ -47,6 +48,13 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
         yield "nobody felt the fault: no outage that cannot be chance was seen after it"
     yield from _ledger(history, found)
     yield from _regions(history, ops)
+
+
+def _deaths(history: History) -> Iterator[str]:
+    """Asked first: whatever else is wanting may have come of it."""
+    for mark in history.marks or ():
+        if mark.event == "probe.died":
+            yield f"the probe {mark.subject} died: {mark.detail}"
 
 
 def _records(history: History) -> Iterator[str]:
@@ -78,9 +86,6 @@ def _marks(history: History, found: Measurements) -> Iterator[str]:
         yield "the observation did not end: there is no drill.end after the fault"
     elif times.effective_ns is not None and times.end_ns < times.effective_ns:
         yield "the observation ended before the fault took effect"
-    for mark in history.marks or ():
-        if mark.event == "probe.died":
-            yield f"the probe {mark.subject} died: {mark.detail}"
 
 
 def _clock(ops: pl.DataFrame) -> Iterator[str]:
