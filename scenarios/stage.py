@@ -250,7 +250,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         try:
             refuse_broken(item.funcargs["world"])  # type: ignore[attr-defined]
         except HarnessBroken as broken:
-            raise broken from error
+            broken.__cause__ = error
+            outcome.force_exception(broken)  # type: ignore[attr-defined]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
