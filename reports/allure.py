@@ -129,7 +129,7 @@ def write_environment(run_directory: Path, results: Path | None = None) -> None:
         "Target": run.target,
         "Pace": f"{run.pace:g}",
         "Started": run.started,
-        "Commit": f"{run.facts.get('commit')}{' (dirty)' if run.facts.get('dirty') else ''}",
+        "Commit": f"{run.facts.get('commit') or 'unknown'}{' (dirty)' if run.facts.get('dirty') else ''}",
         "Seed": run.facts.get("seed"),
         "Topology": run.facts.get("topology_digest"),
         "Python": run.facts.get("python"),
