@@ -281,8 +281,10 @@ def embedded(
                         edges={r.name: str(r.edge) for r in site.regions},
                     )
                     _await_data_plane(site, processes)
-                    migrate(clients, deployed)
-                    _warm(clients, deployed)
+                    with ThreadPoolExecutor(1) as aside:
+                        warming = aside.submit(_warm, clients, deployed)
+                        migrate(clients, deployed)
+                        warming.result()
                     arm(clients, deployed)
                 yield Embedded(site, journal, deployed, changes, variant)
         finally:
