@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.run import Recorder
 from infra_fixtures.targets.world import World
+from probes.heartbeats import Heartbeats
 
 EVERY_S = 0.5
 PREFIX = "heartbeat/"
 
 
 class ObjectLag:
-    """Samples replication_lag_s of s3: the age of the oldest heartbeat object that is not in the standby's bucket."""
+    """Samples replication_lag_s of s3, the age of the oldest heartbeat object that is not in the standby's bucket, and
+    replication_lag_upper_s, how much it may be in truth."""
 
     name = "object_lag"
 
@@ -29,24 +30,27 @@ class ObjectLag:
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Put, look, compare, until told to stop."""
-        unseen: deque[tuple[str, int]] = deque()
-        seq = 0
+        beats = Heartbeats()
+        # above whatever an earlier drill left in the buckets: that must not pass for a heartbeat of this one
+        seq = time.time_ns() // 1_000_000
         while not stop.wait(self._every_s):
             seq += 1
-            key = f"{PREFIX}{seq}"
-            if self._put(key):
-                unseen.append((key, time.monotonic_ns()))
+            sent_ns = time.monotonic_ns()
+            if self._put(f"{PREFIX}{seq}"):
+                beats.wrote(seq, sent_ns, time.monotonic_ns())
+            asked_ns = time.monotonic_ns()
             readable = True
-            while unseen and readable:
-                found = self._has(unseen[0][0])
+            while (oldest := beats.oldest_unseen) is not None:
+                found = self._has(f"{PREFIX}{oldest}")
                 readable = found is not None
                 if not found:
                     break
-                unseen.popleft()
+                beats.seen(oldest)
             if readable:
-                now_ns = time.monotonic_ns()
-                lag_s = (now_ns - unseen[0][1]) / 1e9 if unseen else 0.0
-                recorder.sample("replication_lag_s", "s3", lag_s, now_ns)
+                answered_ns = time.monotonic_ns()
+                lag_s, upper_s = beats.bounds(asked_ns, answered_ns)
+                recorder.sample("replication_lag_s", "s3", lag_s, answered_ns)
+                recorder.sample("replication_lag_upper_s", "s3", upper_s, answered_ns)
 
     def _put(self, key: str) -> bool:
         try:

@@ -1,26 +1,30 @@
 """How far is the standby's database behind? A heartbeat row written in the primary and read in the standby.
 
 The lag at an instant is the age of the oldest acknowledged heartbeat that the standby does not show yet, 0 where it
-shows them all. So it grows while the link is dark, and an idle database does not make it grow.
+shows them all. So it grows while the link is dark, and an idle database does not make it grow. Beside it stand how much
+it may be in truth (probes.heartbeats), and what the engine itself claimed in the same answer.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 
 import urllib3
 
 from drill.run import Recorder
 from infra_fixtures.targets.world import World
+from probes.heartbeats import Heartbeats
 from probes.web import Client, ProbeRefused
 
 EVERY_S = 0.1
 
 
 class ReplicationLag:
-    """Samples replication_lag_s of aurora; no sample is taken while the standby cannot be read."""
+    """Samples replication_lag_s, replication_lag_upper_s and engine_lag_s of aurora.
+
+    No sample is taken while the standby cannot be read, and none of the engine where it claims nothing.
+    """
 
     name = "replication_lag"
 
@@ -31,20 +35,26 @@ class ReplicationLag:
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Write, read, compare, until told to stop."""
-        unseen: deque[tuple[int, int]] = deque()
-        seq = 0
+        beats = Heartbeats()
+        # above whatever an earlier drill left in the table: that must not pass for a heartbeat of this one
+        seq = time.time_ns() // 1_000_000
         while not stop.wait(self._every_s):
             seq += 1
-            if self._write(seq):
-                unseen.append((seq, time.monotonic_ns()))
-            shown = self._read()
-            if shown is None:
+            sent_ns = time.monotonic_ns()
+            stored = self._write(seq)
+            asked_ns = time.monotonic_ns()
+            beats.wrote(seq, sent_ns, asked_ns if stored else None)
+            found = self._read()
+            answered_ns = time.monotonic_ns()
+            if found is None:
                 continue
-            now_ns = time.monotonic_ns()
-            while unseen and unseen[0][0] <= shown:
-                unseen.popleft()
-            lag_s = (now_ns - unseen[0][1]) / 1e9 if unseen else 0.0
-            recorder.sample("replication_lag_s", "aurora", lag_s, now_ns)
+            shown, claimed_s = found
+            beats.seen(shown)
+            lag_s, upper_s = beats.bounds(asked_ns, answered_ns)
+            recorder.sample("replication_lag_s", "aurora", lag_s, answered_ns)
+            recorder.sample("replication_lag_upper_s", "aurora", upper_s, answered_ns)
+            if claimed_s is not None:
+                recorder.sample("engine_lag_s", "aurora", claimed_s, answered_ns)
 
     def _write(self, seq: int) -> bool:
         try:
@@ -53,8 +63,11 @@ class ReplicationLag:
             return False  # the primary may well be down: that is what a drill is about
         return True
 
-    def _read(self) -> int | None:
+    def _read(self) -> tuple[int, float | None] | None:
+        """The last heartbeat shown, and the lag that the engine claims; None where the standby cannot be read."""
         try:
-            return int(self._reader.ask("GET", "/heartbeat")["seq"])
+            answer = self._reader.ask("GET", "/heartbeat")
         except (ProbeRefused, urllib3.exceptions.HTTPError):
             return None
+        claimed = answer.get("engine_lag_s")
+        return int(answer["seq"]), None if claimed is None else float(claimed)

@@ -32,7 +32,12 @@ INSERT = (
 STORED = "SELECT amount, region FROM orders WHERE key = :key"
 PAGE = "SELECT json_agg(key)::text FROM (SELECT key FROM orders WHERE key > :after ORDER BY key LIMIT :most) AS page"
 BEAT = "INSERT INTO heartbeat (id, seq) VALUES (1, :seq) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq"
-LAST_BEAT = "SELECT seq FROM heartbeat WHERE id = 1"
+LAST_BEAT = (
+    "SELECT (SELECT seq FROM heartbeat WHERE id = 1), CASE WHEN pg_is_in_recovery()"
+    " THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 END"
+)
+"""The heartbeat and, in the same round trip, how far behind the engine itself claims to be (it goes on counting while
+nothing is written): https://www.postgresql.org/docs/16/functions-admin.html#FUNCTIONS-RECOVERY-INFO-TABLE"""
 ALIVE = "SELECT 1"
 RECOVERING = "SELECT pg_is_in_recovery()"
 
@@ -176,12 +181,15 @@ def _post_heartbeat(beat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _get_heartbeat() -> dict[str, Any]:
-    """The last heartbeat that the local reader endpoint shows; 0 before the first."""
+    """The last heartbeat that the local reader endpoint shows, 0 before the first; what lag the engine claims.
+
+    It claims none (null) where it is no standby, or has replayed nothing yet.
+    """
     try:
-        found = _read(LAST_BEAT)
+        seq, claimed_s = _read(LAST_BEAT)[0]
     except (NotSent, Refused, Unsure) as e:
         return _answer(503, {"error": str(e)})
-    return _answer(200, {"seq": found[0][0] if found else 0})
+    return _answer(200, {"seq": seq or 0, "engine_lag_s": claimed_s})
 
 
 def _deep_health() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import polars as pl
 import pytest
 
 from drill.evidence import judge
@@ -11,6 +12,10 @@ from drill.history import NS, History, Mark, Sample
 from drill.measure import measure
 from drill.objective import Verdict
 from tests.drill.scripted import LIMITS, Script, altered, history, samples_of
+
+UPPER = "replication_lag_upper_s"
+SPACING_S = 8 / 1001
+"""Between two of 1,000 heartbeats."""
 
 
 def with_lags(*values: float, subject: str = "aurora", metric: str = "replication_lag_s", more: bool = True) -> History:
@@ -28,7 +33,7 @@ def test_the_quantiles_are_ranks() -> None:
     p99 = found["lag_p99_s"]
     assert p99.lower is not None
     assert p99.upper is not None
-    assert 0.97 < p99.lower < 0.99 < p99.upper <= 1.0
+    assert 0.97 < p99.lower < 0.99 < p99.upper <= 1.0 + SPACING_S
 
 
 def test_few_heartbeats_bound_it_by_the_worst() -> None:
@@ -69,12 +74,81 @@ def test_only_the_undisturbed_time_counts() -> None:
     assert found["lag_worst_s"].value == 2.5
 
 
-def test_the_engine_s_claim_stands_beside_it() -> None:
-    """What the engine says is shown with its difference, and not judged."""
-    whole = with_lags(*[0.3] * 20, metric="engine_lag_s", subject="aurora")
-    claim = judge(whole, LIMITS).measurements["engine_lag_p99_s"]
-    assert (claim.value, claim.verdict) == (0.3, None)
-    assert "-0.280 s" in claim.because
+def with_bounds(values: list[float], most: list[float]) -> History:
+    """The plain history with these heartbeats, each known to be no more than its `most`."""
+    whole = with_lags(*values)
+    step = 8 * NS // (len(values) + 1)
+    told = History.of(samples=[Sample((i + 1) * step, UPPER, "aurora", m) for i, m in enumerate(most)])
+    assert whole.samples is not None
+    assert told.samples is not None
+    return altered(whole, samples=pl.concat([whole.samples, told.samples]))
+
+
+def test_a_lag_of_nothing_is_known_no_better_than_the_probe_saw() -> None:
+    """The standby showed all at every look: 0, and at most what the slowest look could not tell."""
+    found = measure(with_bounds([0.0] * 50, [0.012] * 49 + [0.047]), LIMITS)
+    assert [(found[f"lag_{w}_s"].value, found[f"lag_{w}_s"].upper) for w in ("p50", "p99")] == [(0, 0.012), (0, 0.047)]
+    assert found["lag_worst_s"].upper == 0.047
+
+
+def test_a_probe_that_does_not_say_how_finely_it_saw_saw_no_finer_than_it_looked() -> None:
+    """Ten looks in eight seconds: a lag of 0 may have been as long as the time between two of them."""
+    p99 = measure(with_lags(*[0.0] * 10), LIMITS)["lag_p99_s"]
+    assert (p99.value, p99.upper) == (0.0, pytest.approx(8 / 11))
+
+
+def test_what_the_probe_could_not_see_is_not_met() -> None:
+    """Shown late, as far as anybody can tell: a limit between what is proven and what may be is not proven met."""
+    found = judge(with_bounds([0.0] * 50, [0.01] * 40 + [LIMITS.lag_p99_s + 0.1] * 10), LIMITS)
+    assert found.measurements["lag_p99_s"].verdict is Verdict.UNPROVEN
+    endless = measure(with_bounds([0.0] * 50, [0.01] * 49 + [math.inf]), LIMITS)
+    assert endless["lag_p99_s"].upper == math.inf
+
+
+def test_a_bound_that_is_no_number_bounds_nothing() -> None:
+    """NaN beside a heartbeat: the spacing of looks counts instead; a bound below its value is raised to it."""
+    found = measure(with_bounds([0.0] * 10, [math.nan] * 10), LIMITS)
+    assert found["lag_max_s"].upper == pytest.approx(8 / 11)
+    assert measure(with_bounds([0.5] * 10, [0.1] * 10), LIMITS)["lag_max_s"].upper == 0.5
+
+
+@pytest.mark.parametrize("claim", ["engine_lag", "cloudwatch_lag"])
+def test_a_claim_stands_beside_it_with_its_difference(claim: str) -> None:
+    """What is claimed, and how much more that is than heartbeats say, with the bounds of those; neither is judged."""
+    found = judge(with_lags(*[0.3] * 20, metric=f"{claim}_s"), LIMITS).measurements
+    assert (found[f"{claim}_p99_s"].value, found[f"{claim}_p99_s"].verdict) == (0.3, None)
+    off = found[f"{claim}_difference_s"]
+    assert (off.value, off.verdict) == (pytest.approx(0.28), None)
+    assert (off.lower, off.upper) == (pytest.approx(0.18), pytest.approx(0.28))
+    assert "claims 0.300 s, heartbeats say 0.020 s and at most 0.120 s" in off.because
+
+
+def test_one_claim_is_a_claim() -> None:
+    """CloudWatch speaks once a minute; a claim of less than nothing is shown as it was made."""
+    found = measure(with_lags(-0.25, metric="cloudwatch_lag_s"), LIMITS)
+    assert found["cloudwatch_lag_p99_s"].value == -0.25
+    assert found["cloudwatch_lag_difference_s"].value == pytest.approx(-0.27)
+
+
+@pytest.mark.parametrize(("values", "said"), [([], "0 samples"), ([0.1, math.nan], "not a number")])
+def test_a_claim_not_made_is_not_measured(values: list[float], said: str) -> None:
+    """Without a claim there is no difference, the reason is said, and the verdict does not hang on it."""
+    found = judge(with_lags(*values, metric="engine_lag_s"), LIMITS)
+    for name in ("engine_lag_p99_s", "engine_lag_difference_s"):
+        assert found.measurements[name].value is None
+        assert said in found.measurements[name].because
+    assert found.verdict is Verdict.MET
+
+
+def test_a_claim_is_compared_with_nothing_where_no_heartbeat_came() -> None:
+    """The claim is shown, the difference is not guessed."""
+    whole = with_lags(*[0.3] * 20, metric="engine_lag_s")
+    assert whole.samples is not None
+    alone = altered(whole, samples=whole.samples.filter(pl.col("metric") != "replication_lag_s"))
+    found = measure(alone, LIMITS)
+    assert found["engine_lag_p99_s"].value == 0.3
+    assert found["engine_lag_difference_s"].value is None
+    assert "heartbeats tell no lag" in found["engine_lag_difference_s"].because
 
 
 def test_the_bucket_s_lag_is_its_own() -> None:

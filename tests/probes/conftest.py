@@ -56,14 +56,23 @@ class Notebook:
         )
         return found[-1]
 
-    def await_value(self, above: float | None = None, below: float | None = None, timeout_s: float = 10.0) -> None:
-        """Until the last sample's value is in these bounds."""
+    def await_value(
+        self,
+        above: float | None = None,
+        below: float | None = None,
+        timeout_s: float = 10.0,
+        what: str = "replication_lag_s",
+    ) -> Said:
+        """The last sample of `what`, once its value is in these bounds."""
 
-        def inside() -> bool:
-            value = self.said[-1].value if self.said else None
-            return value is not None and (above is None or value > above) and (below is None or value < below)
+        def inside() -> list[Said]:
+            return [
+                s
+                for s in self.found(what)[-1:]
+                if (above is None or s.value > above) and (below is None or s.value < below)
+            ]
 
-        wait_until(inside, what=f"a sample above {above}, below {below}", timeout_s=timeout_s)
+        return wait_until(inside, what=f"{what} above {above}, below {below}", timeout_s=timeout_s)[0]
 
 
 def let_pass(seconds: float) -> None:

@@ -15,6 +15,7 @@ def test_the_lag_grows_while_nothing_is_replicated(system: System) -> None:
     with watching(ObjectLag(world, every_s=0.1)) as notebook:
         notebook.await_said("replication_lag_s", subject="s3")
         notebook.await_value(below=0.5)
+        assert notebook.await_value(what="replication_lag_upper_s", below=1.0).value > 0
         s3.delete_bucket_replication(Bucket=bucket)
         try:
             notebook.await_value(above=1.0)
