@@ -27,6 +27,7 @@ from infra_fixtures.safety.journal import unfinished
 from infra_fixtures.targets import TARGETS, read_options, standing
 from infra_fixtures.targets.world import World
 from probes.alarm import Alarm
+from probes.cloudwatch_lag import CloudWatchLag
 from probes.controller import Controller
 from probes.dns_answer import DnsAnswer
 from probes.health_check import HealthCheck
@@ -214,6 +215,7 @@ def drill(
             probe(world)
             for probe in (
                 ReplicationLag,
+                CloudWatchLag,
                 ObjectLag,
                 DnsAnswer,
                 HealthCheck,

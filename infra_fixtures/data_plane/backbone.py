@@ -35,6 +35,7 @@ from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout
 from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.data_plane.aurora.lag_metric import LagMetric
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS as DATABASE
 from infra_fixtures.data_plane.aurora.node import NodeFailure
@@ -83,6 +84,7 @@ class Backbone:
                 site, self._supervisor, admin, self._regions.set_writer_endpoint, pg_bin, pg_uid
             )
             parts.push_async_callback(self._aurora.close)
+            await parts.enter_async_context(LagMetric(site, self._aurora.lags))
             preparing = asyncio.create_task(self._prepare())
             parts.callback(preparing.cancel)
             route53 = await parts.enter_async_context(Route53(site))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drill.wait import WaitTimeout
+from infra_fixtures.data_plane.aurora.lag_metric import SecondaryLag
 from infra_fixtures.data_plane.aurora.node import PROCESS, Node, NodeFailure
 from infra_fixtures.data_plane.aurora.pair import Pair, SetWriterEndpoint, TransferFailed
 from infra_fixtures.data_plane.aurora.view import Cluster, GlobalCluster, Transfer, View, look
@@ -136,6 +137,15 @@ class AuroraManager:
             }
             for region, upstream in self.pair.follows.items()
         }
+
+    async def lags(self) -> list[SecondaryLag]:
+        """How far each secondary cluster is behind, where that is known."""
+        known = []
+        for region in self._members & self._owned:
+            cluster, lag_s = self._view.clusters.get(region), await self.pair.lag_s(region)
+            if cluster is not None and lag_s is not None:
+                known.append(SecondaryLag(region, cluster.id, lag_s))
+        return known
 
     async def push_endpoints(self, region: str) -> None:
         """Tell a region's (new) process whether its writer endpoint has a role."""

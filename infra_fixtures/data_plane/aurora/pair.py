@@ -21,6 +21,17 @@ SetWriterEndpoint = Callable[[str, bool], Awaitable[None]]
 STREAMING_LIMIT_S = 10.0
 CATCH_UP_LIMIT_S = 10.0
 LOOK_S = 0.005
+LAG_LIMIT_S = 1.0
+FRESH_S = 2.5
+"""A standby that lives speaks at least once a second (wal_receiver_status_interval). One not heard of for longer than two
+such seconds may be anywhere, whatever the writer's figures of it still say: they stay until wal_sender_timeout."""
+LAG = """
+    SELECT CASE WHEN replay_lag IS NOT NULL THEN extract(epoch FROM replay_lag)::float8
+                WHEN replay_lsn = pg_current_wal_lsn() THEN 0::float8 END
+    FROM pg_stat_replication
+    WHERE application_name = %s AND state = 'streaming' AND clock_timestamp() - reply_time < make_interval(secs => %s)
+"""
+"""replay_lag is NULL once an idle standby has all: https://www.postgresql.org/docs/16/monitoring-stats.html"""
 
 
 class TransferFailed(Exception):
@@ -77,6 +88,18 @@ class Pair:
         except (psycopg.Error, OSError, TimeoutError):
             return False
         return bool(rows)
+
+    async def lag_s(self, region: str) -> float | None:
+        """How far a standby is behind as its upstream knows, 0 where it has all; None where nobody knows."""
+        upstream = self.follows.get(region)
+        if upstream is None or not (self.nodes[region].running and self.nodes[upstream].running):
+            return None
+        try:
+            async with asyncio.timeout(LAG_LIMIT_S):  # nobody who has something to do waits behind a frozen node
+                rows = await self.nodes[upstream].query(LAG, region, FRESH_S)
+        except (psycopg.Error, OSError, TimeoutError):
+            return None
+        return None if not rows or rows[0][0] is None else max(float(rows[0][0]), 0.0)
 
     async def switch_over(self, source: str, target: str) -> None:
         """Hand the writer's role over with nothing lost; TransferFailed where it stayed, writing again, at the source.

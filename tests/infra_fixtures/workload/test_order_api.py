@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drill.wait import wait_until
 from infra_fixtures.faults.database_lost import database_lost
 from infra_fixtures.workload import order_api
 from tests.real_world import System
@@ -81,6 +82,20 @@ def test_a_standby_stores_nothing_and_is_not_healthy_as_a_primary(
     assert get("/health/deep") == (503, {**get("/health/deep")[1], "error": "not_the_writer"})
     monkeypatch.setenv("HEALTHY_WHEN", "readable")
     assert get("/health/deep")[0] == 200
+
+
+def test_a_heartbeat_is_read_with_what_the_engine_claims_of_its_lag(
+    deployed_here: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby claims some seconds, which grow; the writer is behind nobody and claims none."""
+    assert _answer({"httpMethod": "POST", "path": "/heartbeat", "body": '{"seq": 4711}'})[0] == 200
+    assert get("/heartbeat") == (200, {"seq": 4711, "engine_lag_s": None, "region": order_api.REGION})
+    order_api.READER.drop()
+    monkeypatch.setenv("DB_READER_HOST", deployed_here.world.site.region(deployed_here.world.standby).node.host)
+    first = wait_until(
+        lambda: (found := get("/heartbeat")[1])["seq"] == 4711 and found, what="the standby to show it", timeout_s=5
+    )
+    assert 0 < first["engine_lag_s"] < get("/heartbeat")[1]["engine_lag_s"] < 10
 
 
 def test_the_ledger_is_exported_in_pages(deployed_here: System) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from drill.wait import WaitTimeout, await_until
 from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.data_plane.aurora.lag_metric import METRIC, NAMESPACE, LagMetric
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS
 from infra_fixtures.data_plane.events import read_events
@@ -289,5 +292,52 @@ def test_removed_secondary_becomes_a_writer_of_its_own(aws: Site) -> None:
                 return not node.running and not node.exists
 
             await await_until(gone, what="the deleted cluster's node to go", timeout_s=5)
+
+    asyncio.run(scene())
+
+
+def test_cloudwatch_is_told_the_lag_where_it_is_known_and_nothing_where_it_is_not(aws: Site) -> None:
+    """Milliseconds of the secondary cluster in its region; behind a dark link nobody knows, and nothing is published."""
+
+    def published(region: str) -> list[dict[str, Any]]:
+        now = datetime.datetime.now(datetime.UTC)
+        found = client(aws, "cloudwatch", region).get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=METRIC,
+            Dimensions=[{"Name": "DBClusterIdentifier", "Value": "orders-west"}],
+            StartTime=now - datetime.timedelta(minutes=1),
+            EndTime=now + datetime.timedelta(minutes=1),
+            Period=1,
+            Statistics=["SampleCount", "Maximum"],
+        )
+        return list(found["Datapoints"])
+
+    async def scene() -> None:
+        async with _world(aws) as world, LagMetric(msgspec.structs.replace(aws, pace=200.0), world.manager.lags):
+
+            async def told() -> bool:
+                return bool(await call(published, WEST))
+
+            await world.write(EAST, 1)
+            await await_until(told, what="the lag in CloudWatch", timeout_s=5)
+            points = await call(published, WEST)
+            assert all(0 <= p["Maximum"] < 1000 and p["Unit"] == "Milliseconds" for p in points)
+            assert await call(published, EAST) == []
+            known = await world.manager.lags()
+            assert [(k.region, k.cluster_id) for k in known] == [(WEST, "orders-west")]
+
+            for link in world.upstreams.values():
+                link.set_conditions(DARK)
+
+            async def unknown() -> bool:
+                return await world.manager.lags() == []
+
+            await await_until(unknown, what="the lag to be unknown", timeout_s=5)
+            await asyncio.sleep(1.2)  # what was gathered before is put
+            before = sum(p["SampleCount"] for p in await call(published, WEST))
+            await asyncio.sleep(1.2)
+            assert sum(p["SampleCount"] for p in await call(published, WEST)) == before
+            for link in world.upstreams.values():
+                link.set_conditions(Conditions())
 
     asyncio.run(scene())
