@@ -97,6 +97,10 @@ LABELS = {
     "lag_p95_s": "Replication lag p95",
     "lag_p99_s": "Replication lag p99",
     "lag_max_s": "Replication lag, worst",
+    "engine_lag_p99_s": "Lag the engine claims, p99",
+    "engine_lag_difference_s": "Engine's claim less heartbeats",
+    "cloudwatch_lag_p99_s": "Lag CloudWatch claims, p99",
+    "cloudwatch_lag_difference_s": "CloudWatch's claim less heartbeats",
 }
 
 
