@@ -36,9 +36,10 @@ class ObjectLag:
         while not stop.wait(self._every_s):
             seq += 1
             sent_ns = time.monotonic_ns()
-            if self._put(f"{PREFIX}{seq}"):
-                beats.wrote(seq, sent_ns, time.monotonic_ns())
+            stored = self._put(f"{PREFIX}{seq}")
             asked_ns = time.monotonic_ns()
+            if stored:
+                beats.wrote(seq, sent_ns, asked_ns)
             readable = True
             while (oldest := beats.oldest_unseen) is not None:
                 found = self._has(f"{PREFIX}{oldest}")
