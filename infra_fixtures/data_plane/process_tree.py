@@ -8,6 +8,7 @@ parents are stopped before their children are counted, so that nothing is born m
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 from collections.abc import Iterable
@@ -58,25 +59,27 @@ def plant(run_id: str) -> Tree:
     if mount is not None:
         _prune(mount)
         path = mount / f"{CGROUP_PREFIX}{run_id}"
-        try:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as unless_used:
             path.mkdir(exist_ok=True)
+            held = _hold(path)
+            unless_used.callback(os.close, held)
             if (path / "cgroup.kill").exists() and os.access(path / "cgroup.procs", os.W_OK):
-                tree = CgroupTree(path, run_id)
+                tree = CgroupTree(path, run_id, held)
                 _try_out(tree)
+                unless_used.pop_all()
                 return tree
-        except OSError:
-            pass
         with contextlib.suppress(OSError):
             path.rmdir()
     return WalkedTree(run_id)
 
 
 class CgroupTree:
-    """A tree held by a cgroup."""
+    """A tree held by a cgroup; `held` is the lock by which other runs know that it is in use."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, held: int | None = None) -> None:
         self._path = path
         self._name = name
+        self._held = held
         path.mkdir(exist_ok=True)
 
     @property
@@ -117,6 +120,9 @@ class CgroupTree:
             CgroupTree(inner, f"{self._name}/{inner.name}").remove()
         with contextlib.suppress(OSError):
             self._path.rmdir()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 class WalkedTree:
@@ -247,11 +253,24 @@ def _cgroup_mount() -> Path | None:
     return None
 
 
+def _hold(path: Path) -> int:
+    """Lock a run's cgroup for as long as this process lives: it is empty before its first process, and is still used."""
+    held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return held
+
+
 def _prune(mount: Path) -> None:
-    """Remove empty cgroups that runs left which were killed before they could; a used one cannot be removed."""
+    """Remove the cgroups of runs that were killed before they could; one that is held or has a process stays."""
     for path in mount.glob(f"{CGROUP_PREFIX}*"):
-        if "populated 0" in (path / "cgroup.events").read_text():
-            CgroupTree(path, path.name).remove()
+        with contextlib.suppress(OSError):  # held, or another run removed it
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if "populated 0" in (path / "cgroup.events").read_text():
+                    CgroupTree(path, path.name).remove()
+            finally:
+                os.close(lock)
 
 
 def _try_out(tree: CgroupTree) -> None:
