@@ -129,6 +129,8 @@ class Drill:
     observer: Observer
     publish: Callable[[Judgement], None]
     """Called with the judgement once the records are written, whatever the verdict."""
+    home: str = ""
+    """The region that serves in normal operation; a system that has failed over already is not steady."""
     context: Mapping[str, str | float] = field(default_factory=dict)
     """What the verdict is labelled with: target, pace."""
     _marks: list[Mark] = field(default_factory=list)
@@ -247,10 +249,15 @@ class Drill:
             self._show(None)
             if self._check_traffic():
                 return None
-        now_ns = time.monotonic_ns() - self.t0_ns
-        state = recovery(self.traffic.ops(), self.objectives, began_ns - self.t0_ns, now_ns)
+        ops, now_ns = self.traffic.ops(), time.monotonic_ns() - self.t0_ns
+        state = recovery(ops, self.objectives, began_ns - self.t0_ns, now_ns)
         share = state.share_good
-        return not state.felt and not state.down and share is not None and share >= self.objectives.availability
+        well = not state.felt and not state.down and share is not None and share >= self.objectives.availability
+        return well and self._at_home(ops.filter(pl.col("intended_ns") >= began_ns - self.t0_ns))
+
+    def _at_home(self, ops: pl.DataFrame) -> bool:
+        served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())["region"]
+        return not self.home or bool((served == self.home).all())
 
     def _warm_up(self, plan: Plan) -> bool:
         """Let the first requests start what starts on demand; whether service then became steady."""

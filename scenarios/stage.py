@@ -24,6 +24,8 @@ from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.safety.journal import unfinished
+from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
+from infra_fixtures.safety.turn import turn
 from infra_fixtures.targets import TARGETS, read_options, standing
 from infra_fixtures.targets.world import World
 from probes.alarm import Alarm
@@ -114,10 +116,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A drill that waits for workers to be started by hand may last that much longer."""
+    """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
     game_day = config.stash.get(GAME_DAY, None)
-    if game_day is not None and game_day.sharing.patience_s:
-        limit_s = float(config.getini("timeout") or 0) + game_day.sharing.patience_s
+    if game_day is not None:
+        limit_s = float(config.getini("timeout") or 0) + game_day.sharing.patience_s + TURN_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
 
@@ -147,6 +149,8 @@ def world(game_day: GameDay, live: Live) -> Iterator[World]:
     """A fresh two-region system, torn down afterwards whatever happens; where it cannot stand, the game day is over."""
     with contextlib.ExitStack() as stack:
         try:
+            stack.enter_context(turn(lambda: live.phase("waiting for another drill on this machine")))
+            live.phase("standing up")
             stands = stack.enter_context(
                 standing(
                     game_day.target,
@@ -227,6 +231,7 @@ def drill(
         ],
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
+        home=world.primary,
         observer=Several(live, steps),
         publish=publish,
         context={

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
+from infra_fixtures.provision.answers import once_ready
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import DATABASE_GROUP, ENDPOINT_GROUP, FUNCTION_GROUP, RegionPlan, Topology
@@ -20,6 +21,7 @@ T = TypeVar("T")
 THREADS = 12
 TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
+MIGRATION_LIMIT_S = 30.0
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 GLOBAL = None
@@ -70,9 +72,19 @@ def provision(
 
 
 def migrate(clients: Clients, deployed: Deployed) -> None:
-    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed."""
-    answer = clients.client("lambda", deployed.primary).invoke(
-        FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "migrate"}'
+    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed.
+
+    An invocation that Lambda throttles has not run; it is repeated for a while. Raises WaitTimeout where none ever ran.
+    """
+    answer = once_ready(
+        "TooManyRequestsException",
+        clients.client("lambda", deployed.primary).invoke,
+        what=f"{deployed.orders_function} in {deployed.primary} to run its migration",
+        timeout_s=MIGRATION_LIMIT_S,
+        every_s=0.2,
+        FunctionName=deployed.orders_function,
+        Qualifier=deployed.orders_alias,
+        Payload=b'{"action": "migrate"}',
     )
     said = answer["Payload"].read().decode(errors="replace")
     if answer.get("FunctionError") or "migrated" not in said:

@@ -180,6 +180,16 @@ def test_a_baseline_that_fails_is_not_broken_either(tmp_path: Path) -> None:
     assert [m.event for m in History.load(tmp_path).marks or ()][-2:] == ["drill.end", "survivors.read"]
 
 
+def test_a_system_that_has_failed_over_already_is_not_broken(tmp_path: Path) -> None:
+    """All is well, but another region serves than in normal operation: breaking that one would prove nothing."""
+    world = World(tmp_path, outages=[])
+    world.drill.home = "west"
+    with pytest.raises(Unproven):
+        world.drill.run(world.fault(), dataclasses.replace(QUICK, baselines=2))
+    assert "injected" not in world.events
+    assert [m.event for m in History.load(tmp_path).marks or ()].count("baseline.unsteady") == 2
+
+
 def test_a_baseline_begins_anew_once_service_is_steady(tmp_path: Path) -> None:
     """An outage in the first baseline is marked, and the fault strikes after a whole one without any."""
     world = World(tmp_path, outages=[(1.0, 1.4)], down_s=0.6, probes=[Heartbeats()])
