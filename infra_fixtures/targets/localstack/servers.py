@@ -14,6 +14,7 @@ from infra_fixtures.site import GLOBAL, RUN_ID_VARIABLE, Emulator, Site
 from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
 
+LAUNCHER = Path(__file__).with_name("launcher.py")
 HEALTH = "/_localstack/health"
 NOWHERE = "http://127.0.0.1:9"
 """Where LocalStack's calls home go: the discard port, which refuses."""
@@ -60,7 +61,7 @@ def _emulator(
         f"http://127.0.0.1:{port}",
         regions,
         HEALTH,
-        argv=(str(python), "-m", "localstack.runtime.main"),
+        argv=(str(python), "-P", str(LAUNCHER)),
         environment=tuple(
             {
                 **environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id),

@@ -91,6 +91,19 @@ def test_moto_and_localstack_hold_one_account(site: Site) -> None:
         rds.create_db_cluster(DBClusterIdentifier="other", KmsKeyId=key["Arn"][:-4] + "0000", **wanted)
 
 
+def test_objects_lie_in_the_run_s_own_directory(site: Site) -> None:
+    """An object too large to be held in memory is in a file below the run's directory, and none is in a shared one."""
+    s3 = client_for(site, "s3", "us-east-1")
+    s3.create_bucket(Bucket="own-directory")
+    s3.put_object(Bucket="own-directory", Key="large", Body=b"x" * 2_000_000)
+    held = [f.path for f in _process(site).open_files() if "own-directory" in f.path]
+    kept = [Path(path) for path in held] or list(Path(site.work_dir).glob("**/own-directory"))
+    assert kept
+    assert all(path.is_relative_to(site.work_dir) for path in kept)
+    s3.delete_object(Bucket="own-directory", Key="large")
+    s3.delete_bucket(Bucket="own-directory")
+
+
 def test_a_kill_nobody_planned_is_named(site: Site) -> None:
     """Last, for it ends LocalStack: after kill -9 the failure names it, with its process and the status."""
     process = _process(site)
