@@ -2,7 +2,16 @@
 
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
-from infra_fixtures.provision.stack import Clients, MigrationFailed, arm, make_clients, migrate, provision, tear_down
+from infra_fixtures.provision.stack import (
+    Clients,
+    MigrationFailed,
+    arm,
+    invoke_orders,
+    make_clients,
+    migrate,
+    provision,
+    tear_down,
+)
 
 __all__ = [
     "Clients",
@@ -12,6 +21,7 @@ __all__ = [
     "PART_TAG",
     "RUN_TAG",
     "arm",
+    "invoke_orders",
     "make_clients",
     "migrate",
     "provision",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,7 @@ T = TypeVar("T")
 THREADS = 12
 TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
-MIGRATION_LIMIT_S = 30.0
+INVOKE_LIMIT_S = 30.0
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 GLOBAL = None
@@ -71,21 +72,26 @@ def provision(
         return _Stack(clients, topology, names, pool, edges or {}, is_final).build()
 
 
-def migrate(clients: Clients, deployed: Deployed) -> None:
-    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed.
+def invoke_orders(clients: Clients, deployed: Deployed, region: str, action: str) -> Any:
+    """Invoke a region's order API directly and return Lambda's answer.
 
     An invocation that Lambda throttles has not run; it is repeated for a while. Raises WaitTimeout where none ever ran.
     """
-    answer = once_ready(
+    return once_ready(
         "TooManyRequestsException",
-        clients.client("lambda", deployed.primary).invoke,
-        what=f"{deployed.orders_function} in {deployed.primary} to run its migration",
-        timeout_s=MIGRATION_LIMIT_S,
+        clients.client("lambda", region).invoke,
+        what=f"{deployed.orders_function} in {region} to {action}",
+        timeout_s=INVOKE_LIMIT_S,
         every_s=0.2,
         FunctionName=deployed.orders_function,
         Qualifier=deployed.orders_alias,
-        Payload=b'{"action": "migrate"}',
+        Payload=json.dumps({"action": action}).encode(),
     )
+
+
+def migrate(clients: Clients, deployed: Deployed) -> None:
+    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed."""
+    answer = invoke_orders(clients, deployed, deployed.primary, "migrate")
     said = answer["Payload"].read().decode(errors="replace")
     if answer.get("FunctionError") or "migrated" not in said:
         raise MigrationFailed(

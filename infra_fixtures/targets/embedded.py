@@ -24,7 +24,7 @@ from botocore.config import Config
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
-from infra_fixtures.provision import Deployed, arm, make_clients, migrate, provision
+from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.lease import lease, require_free
@@ -325,14 +325,9 @@ class _Clients:
 def _warm(clients: _Clients, deployed: Deployed) -> None:
     """Have a few workers running in each region before anything is measured, as in a system that has been serving."""
 
-    def ping(region: str) -> None:
-        clients.client("lambda", region).invoke(
-            FunctionName=deployed.orders_function, Qualifier=deployed.orders_alias, Payload=b'{"action": "ping"}'
-        )
-
     regions = [region for region in deployed.regions for _ in range(WARM_WORKERS)]
     with ThreadPoolExecutor(len(regions)) as pool:
-        list(pool.map(ping, regions))
+        list(pool.map(lambda region: invoke_orders(clients, deployed, region, "ping"), regions))
 
 
 def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:
