@@ -14,20 +14,20 @@ from drill.history import History
 from drill.wait import wait_until
 from infra_fixtures.safety.journal import open_entries
 from infra_fixtures.site import REPOSITORY
-from tests.scenarios.conftest import GameDay, Start
+from tests.scenarios.conftest import GameDay, Start, struck
 
 STOPPED_WITHIN_S = 5.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_signal_in_the_middle_of_a_fault_heals_and_stops(game_day: Start, number: signal.Signals) -> None:
     """Within 5 s all is healed and gone, the exit status says that it failed, and the records so far can be judged.
 
     Nor does an impatient second signal, in the middle of healing, leave anything half done.
     """
-    day = game_day("primary_region_lost")
-    day.await_fault()
+    day = struck(game_day, "primary_region_lost")
     began_s = time.monotonic()
     for _ in range(2):
         if number is signal.SIGINT:
@@ -45,10 +45,10 @@ def test_a_signal_in_the_middle_of_a_fault_heals_and_stops(game_day: Start, numb
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_killed_harness_leaves_nothing_and_the_next_run_may_start(game_day: Start) -> None:
     """SIGKILL in the middle of a fault: the watchdog ends every process, removes every file, closes the journal."""
-    day = game_day("primary_region_lost")
-    day.await_fault()
+    day = struck(game_day, "primary_region_lost")
     day.process.kill()
     day.process.wait()
     wait_until(lambda: not open_entries(day.journal), what="the watchdog to close the journal", timeout_s=20)
