@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 
 from drill.wait import WaitTimeout, wait_until
@@ -111,3 +112,17 @@ def real_world(runs_dir: Path) -> Iterator[System]:
         assert isinstance(world, Embedded)
         await_steady_state(world)
         yield System(world, Region(world, world.primary), Region(world, world.standby))
+
+
+@pytest.fixture(scope="package")
+def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system that stands for a whole package, whose conftest imports this."""
+    with real_world(tmp_path_factory.mktemp("runs")) as system:
+        yield system
+
+
+@pytest.fixture
+def system(shared_system: System) -> Iterator[System]:
+    """The system as it is in normal operation; at the end it must be so again by itself, for the next test."""
+    yield shared_system
+    shared_system.is_as_before()

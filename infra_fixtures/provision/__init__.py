@@ -1,17 +1,9 @@
 """Creates the topology with plain boto3, one layer a file: the same calls for moto, LocalStack and AWS."""
 
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
+from infra_fixtures.provision.first_steps import MigrationFailed, arm, invoke_orders, migrate
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
-from infra_fixtures.provision.stack import (
-    Clients,
-    MigrationFailed,
-    arm,
-    invoke_orders,
-    make_clients,
-    migrate,
-    provision,
-    tear_down,
-)
+from infra_fixtures.provision.stack import Clients, make_clients, provision, tear_down
 
 __all__ = [
     "Clients",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
-from infra_fixtures.provision.answers import once_ready
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import DATABASE_GROUP, ENDPOINT_GROUP, FUNCTION_GROUP, RegionPlan, Topology
@@ -22,7 +20,6 @@ T = TypeVar("T")
 THREADS = 12
 TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
-INVOKE_LIMIT_S = 30.0
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 GLOBAL = None
@@ -38,10 +35,6 @@ class Clients(Protocol):
 
     def client(self, service: str, region: str | None) -> Any:
         """The client; the same one for the same question."""
-
-
-class MigrationFailed(Exception):
-    """The order API could not create its tables; the message is its own."""
 
 
 def make_clients(clients: Clients, topology: Topology) -> None:
@@ -70,43 +63,6 @@ def provision(
     names = Names(run_id)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="provision") as pool:
         return _Stack(clients, topology, names, pool, edges or {}, is_final).build()
-
-
-def invoke_orders(clients: Clients, deployed: Deployed, region: str, action: str) -> Any:
-    """Invoke a region's order API directly and return Lambda's answer.
-
-    An invocation that Lambda throttles has not run; it is repeated for a while. Raises WaitTimeout where none ever ran.
-    """
-    return once_ready(
-        "TooManyRequestsException",
-        clients.client("lambda", region).invoke,
-        what=f"{deployed.orders_function} in {region} to {action}",
-        timeout_s=INVOKE_LIMIT_S,
-        every_s=0.2,
-        FunctionName=deployed.orders_function,
-        Qualifier=deployed.orders_alias,
-        Payload=json.dumps({"action": action}).encode(),
-    )
-
-
-def migrate(clients: Clients, deployed: Deployed) -> None:
-    """Have the primary's order API create its tables (the database is in private subnets); MigrationFailed."""
-    answer = invoke_orders(clients, deployed, deployed.primary, "migrate")
-    said = answer["Payload"].read().decode(errors="replace")
-    if answer.get("FunctionError") or "migrated" not in said:
-        raise MigrationFailed(
-            f"{deployed.orders_function} in {deployed.primary} did not create its tables: {said[:500]}"
-        )
-
-
-def arm(clients: Clients, deployed: Deployed) -> None:
-    """Arm the failover alarm, once the canary finds the primary well; call it when the data plane serves."""
-    monitoring.arm(
-        clients.client("cloudwatch", deployed.standby),
-        clients.client("lambda", deployed.standby),
-        Names(deployed.run_id),
-        deployed.alarm_name,
-    )
 
 
 def tear_down(clients: Clients, topology: Topology, run_id: str) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,9 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
@@ -30,13 +25,13 @@ from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.safety.sweep import sweep
 from infra_fixtures.safety.watchdog import Watchdog
-from infra_fixtures.site import EDGE_PORT, Address, Site, child_environment
+from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
+from infra_fixtures.targets.clients import client_for
 from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
 
-GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 STAND_UP_TIMEOUT_S = 60.0
 WARM_WORKERS = 2
 
@@ -86,7 +81,7 @@ class Variant:
     target: str = "embedded"
     fidelity: Mapping[str, str] = field(default_factory=lambda: FIDELITY)
     not_proven: tuple[str, ...] = NOT_PROVEN
-    client: ClientFor = lambda site, service, region: client_for(site, service, region)
+    client: ClientFor = client_for
     arrange: Callable[[Site], Site] = _as_planned
     around: Callable[[_Clients, Topology, str], AbstractContextManager[None]] = _nothing
 
@@ -192,41 +187,6 @@ class Embedded:
     def heal_replication(self) -> None:
         """Let the inter-region link carry again."""
         backbone(self.site, "POST", "/links/replication", {"cut": False})
-
-
-def client_for(site: Site, service: str, region: str | None) -> Any:
-    """A boto3 client as users have it: at the region's own endpoint (None or a global service: at the global one)."""
-    if region is None or service in GLOBAL_SERVICES:
-        return _client(site.global_aws, service, site.primary.name)
-    return _client(site.region(region).aws, service, region)
-
-
-_client_lock = threading.Lock()
-
-
-@functools.cache
-def _session() -> Any:
-    """One session for all clients, which share what botocore has read of its service models."""
-    return boto3.session.Session()
-
-
-@functools.lru_cache(maxsize=256)
-def _client(address: Address, service: str, region: str) -> Any:
-    with _client_lock:  # building clients is not thread-safe in boto3
-        return _session().client(
-            service,
-            region_name=region,
-            endpoint_url=address.url,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",
-            config=Config(
-                connect_timeout=2,
-                read_timeout=30,
-                retries={"total_max_attempts": 1},
-                max_pool_connections=20,
-                s3={"addressing_style": "path"},
-            ),
-        )
 
 
 def stand(asked: Asked) -> AbstractContextManager[World]:

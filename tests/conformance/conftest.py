@@ -13,12 +13,8 @@ from typing import Any
 
 import pytest
 
-from infra_fixtures.safety.lease import lease
-from infra_fixtures.site import Site
 from tests.conformance.backends import (
     LOCALSTACK_URLS,
-    PRIMARY,
-    STANDBY,
     Backend,
     endpoint,
     known,
@@ -26,7 +22,7 @@ from tests.conformance.backends import (
     not_offered,
 )
 from tests.conformance.table import Cell, Table
-from tests.infra_fixtures.conftest import run_control_plane
+from tests.infra_fixtures.conftest import planned_site, run_control_plane
 
 EMBEDDED = "embedded"
 TABLE = pytest.StashKey[Table]()
@@ -49,15 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def embedded_urls() -> Iterator[dict[str, str]]:
     """The endpoints of an embedded control plane, started once for all checks."""
-    with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        site = Site.plan(
-            run_id=held.work_dir.name,
-            work_dir=held.work_dir,
-            pace=10.0,
-            network=held.network,
-            regions=(PRIMARY, STANDBY),
-        )
-        site.save()
+    with planned_site() as site:
         for running in run_control_plane(site):
             yield {r.name: r.aws.url for r in running.regions} | {"global": running.global_aws.url}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import urllib.request
@@ -19,23 +20,29 @@ from infra_fixtures.safety.lease import lease
 from infra_fixtures.site import Site, child_environment
 
 
-@pytest.fixture(scope="module")
-def control_plane() -> Iterator[Site]:
-    """The site of a running control plane (front and moto), one for all tests of a module; stopped afterwards."""
+@contextlib.contextmanager
+def planned_site() -> Iterator[Site]:
+    """The plan of a run of two regions, whose network and work directory are held; nothing of it is started or saved."""
     with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        site = Site.plan(
+        yield Site.plan(
             run_id=held.work_dir.name,
             work_dir=held.work_dir,
             pace=10.0,
             network=held.network,
             regions=("us-east-1", "us-west-2"),
         )
-        site.save()
+
+
+@pytest.fixture(scope="module")
+def control_plane() -> Iterator[Site]:
+    """The site of a running control plane (front and moto), one for all tests of a module; stopped afterwards."""
+    with planned_site() as site:
         yield from run_control_plane(site)
 
 
 def run_control_plane(site: Site) -> Iterator[Site]:
-    """Start the control plane of a site, yield it once it is ready, and stop it; raises where it ends by itself."""
+    """Save a site and start its control plane, yield it once it is ready, and stop it; raises where it ends by itself."""
+    site.save()
     log_path = Path(site.work_dir) / "control_plane.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(

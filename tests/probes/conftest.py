@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import pytest
 
 from drill.run import Probe
 from drill.wait import wait_until
-from tests.real_world import System, real_world
+from tests.real_world import shared_system, system
+
+__all__ = ["shared_system", "system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +100,3 @@ def watching(probe: Probe) -> Iterator[Notebook]:
         thread.join(timeout=3)
     assert not died, died
     assert not thread.is_alive(), f"{probe.name} does not stop"
-
-
-@pytest.fixture(scope="package")
-def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The system that stands for the whole package."""
-    runs_dir: Path = tmp_path_factory.mktemp("runs")
-    with real_world(runs_dir) as system:
-        yield system
-
-
-@pytest.fixture
-def system(shared_system: System) -> Iterator[System]:
-    """The system as it is in normal operation; it is so again for the next test."""
-    yield shared_system
-    shared_system.is_as_before()

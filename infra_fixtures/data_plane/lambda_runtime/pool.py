@@ -166,11 +166,15 @@ class Pool:
 
     # inside
 
+    @property
+    def _worth_a_start_s(self) -> float:
+        """When (loop time) another worker is worth its start: once the longest waiting has waited for about as long as a
+        start takes, at once where no worker serves."""
+        return self._waiting[0].asked_s + SCALE_PATIENCE_S if self._waiting and self.ready_workers else 0.0
+
     def _scale_soon(self) -> None:
-        """Look again when the longest waiting invocation will have waited long enough to be worth a start."""
         if self._scale_timer is None:
-            since_s = self._waiting[0].asked_s if self._waiting and self.ready_workers else -SCALE_PATIENCE_S
-            self._scale_timer = self._loop.call_at(since_s + SCALE_PATIENCE_S, self._scale)
+            self._scale_timer = self._loop.call_at(self._worth_a_start_s, self._scale)
 
     def _scale(self) -> None:
         if self._scale_timer is not None:
@@ -178,14 +182,12 @@ class Pool:
             self._scale_timer = None
         if self._closed:
             return
-        patient = (
-            self.ready_workers and self._waiting and self._loop.time() - self._waiting[0].asked_s < SCALE_PATIENCE_S
-        )
-        if patient:
-            self._scale_soon()
         live = sum(1 for w in self._workers if not w.retired)
-        for_waiting = 0 if patient else min(len(self._waiting) - len(self._starting), MOST_WORKERS - live)
-        wanted = max(for_waiting, self.provisioned - live)
+        wanted = self.provisioned - live
+        if self._worth_a_start_s <= self._loop.time():
+            wanted = max(wanted, min(len(self._waiting) - len(self._starting), MOST_WORKERS - live))
+        else:
+            self._scale_soon()
         most_starting = MOST_STARTING if self.ready_workers else CORES
         for _ in range(min(wanted, most_starting - len(self._starting))):
             self._start(provisioned=live < self.provisioned)

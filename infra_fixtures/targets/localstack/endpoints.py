@@ -7,42 +7,29 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from typing import Any
 
-from botocore.config import Config
 from localstack_client.session import Session
 
 from drill.unusable import UnusableInput
 from infra_fixtures.site import Address, Site
-from infra_fixtures.targets.embedded import GLOBAL_SERVICES
+from infra_fixtures.targets.clients import BUILDING, CONFIG, whereabouts
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
 
 REDIRECTION = "AWS_ENDPOINT_URL"
 """localstack-client puts this variable above everything."""
-_building = threading.Lock()
 
 
 def client_for(site: Site, service: str, region: str | None) -> Any:
     """A boto3 client at the region's own endpoint (None or a global service: at the global one)."""
-    if region is None or service in GLOBAL_SERVICES:
-        return _client(site.global_aws, service, site.primary.name)
-    return _client(site.region(region).aws, service, region)
+    address, region = whereabouts(site, service, region)
+    return _client(address, service, region)
 
 
 @functools.lru_cache(maxsize=256)
 def _client(address: Address, service: str, region: str) -> Any:
-    with _building:  # boto3 builds one at a time
-        client = _session(address, region).client(
-            service,
-            config=Config(
-                connect_timeout=2,
-                read_timeout=30,
-                retries={"total_max_attempts": 1},
-                max_pool_connections=20,
-                s3={"addressing_style": "path"},
-            ),
-        )
+    with BUILDING:
+        client = _session(address, region).client(service, config=CONFIG)
     refuse_elsewhere(client.meta.endpoint_url)
     return client
 

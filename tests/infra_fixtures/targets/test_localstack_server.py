@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import psutil
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.safety.lease import lease
 from infra_fixtures.site import Site
 from infra_fixtures.targets.embedded import failure
 from infra_fixtures.targets.localstack.answers import moto_answers
@@ -23,7 +21,7 @@ from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.servers import emulators
 from infra_fixtures.targets.localstack.target import ACCOUNT
-from tests.infra_fixtures.conftest import run_control_plane
+from tests.infra_fixtures.conftest import planned_site, run_control_plane
 
 PYTHON = HOME / "bin" / "python"
 RESOLVER = Path("/etc/resolv.conf")
@@ -35,18 +33,10 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{HOME.name} has no
 def site() -> Iterator[Site]:
     """A control plane with one LocalStack for all; the machine's resolver configuration is compared around its life."""
     before = (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns)
-    with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        plan = Site.plan(
-            run_id=held.work_dir.name,
-            work_dir=held.work_dir,
-            pace=10.0,
-            network=held.network,
-            regions=("us-east-1", "us-west-2"),
-        )
+    with planned_site() as plan:
         own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_answers=moto_answers(named=False))
         shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
         whole = msgspec.structs.replace(own, emulators=shared)
-        whole.save()
         with contextlib.contextmanager(run_control_plane)(whole):
             client_for(whole, "sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
             yield whole

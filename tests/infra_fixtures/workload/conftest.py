@@ -10,21 +10,9 @@ import pytest
 
 from infra_fixtures.workload import order_api
 from infra_fixtures.workload.database import Database
-from tests.real_world import System, real_world
+from tests.real_world import System, shared_system, system
 
-
-@pytest.fixture(scope="package")
-def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The system that stands for the whole package."""
-    with real_world(tmp_path_factory.mktemp("runs")) as system:
-        yield system
-
-
-@pytest.fixture
-def system(shared_system: System) -> Iterator[System]:
-    """The system as it is in normal operation; it is so again for the next test."""
-    yield shared_system
-    shared_system.is_as_before()
+__all__ = ["shared_system", "system"]
 
 
 @pytest.fixture
