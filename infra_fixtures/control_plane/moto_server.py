@@ -6,9 +6,6 @@ A service's code (and its overlay) is imported when it is first asked for, or by
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-import gzip
 import importlib
 import io
 import logging
@@ -20,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-from botocore.loaders import JSONFileLoader
 from multidict import CIMultiDict
 
+from infra_fixtures.control_plane import moto_once
 from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call, fault
 from infra_fixtures.site import Site
 
@@ -55,7 +51,7 @@ class Moto:
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        _read_models_once()
+        moto_once.apply()
         self._site = site
         self._locks: dict[str, threading.Lock] = {}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
@@ -115,23 +111,6 @@ class Moto:
             return "moto_api"
         host = self._dispatcher.infer_service_region_host(environ, path) or "s3.us-east-1.amazonaws.com"
         return str(self._dispatcher.get_backend_for_host(host) or "s3")
-
-
-def _read_models_once() -> None:
-    """Read each of botocore's service models once, and quickly.
-
-    moto asks for a service's regions in a new session for each of its partitions, and every answer costs a whole model:
-    two thirds of all that standing up took.
-    """
-
-    @functools.cache
-    def read(file_path: str) -> Any:
-        for ending, opener in ((".json", open), (".json.gz", gzip.open)):
-            with contextlib.suppress(FileNotFoundError), opener(file_path + ending, "rb") as model:
-                return msgspec.json.decode(model.read())
-        return None
-
-    JSONFileLoader.load_file = lambda _, file_path: read(file_path)
 
 
 def _environ(call: Call) -> dict[str, Any]:
