@@ -1,6 +1,7 @@
-"""What moto works out again and again, worked out once: more than half of what standing up a system took was this.
+"""What moto works out again and again, worked out once, and what it loads for other systems than a run's, left until asked.
 
-Nothing here changes an answer. It is applied before moto's services are imported, since they take these functions by name.
+More than half of the control plane's time while a system stands up was this; nothing here changes an answer that a run can
+ask for. It is applied before moto's services are imported, since they take these functions by name.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ import contextlib
 import functools
 import gzip
 import importlib.resources
+import os
+import sys
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,13 +23,15 @@ from botocore.loaders import JSONFileLoader
 from werkzeug.routing import Rule
 
 
-def apply() -> None:
-    """Apply all of it to this process."""
+def apply(regions: Collection[str]) -> None:
+    """Apply all of it to this process, which serves `regions`."""
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # a run's system has no EC2 instances
     _read_models_once()
     _list_methods_once()
     _build_routers_once()
     _never_build_urls()
-    _read_resources_fast()
+    _read_resources(frozenset(regions))
+    _validate_specs_late()
 
 
 def _read_models_once() -> None:
@@ -75,11 +82,13 @@ def _never_build_urls() -> None:
     Rule._compile_builder = compile_builder  # type: ignore[method-assign]
 
 
-def _read_resources_fast() -> None:
-    """EC2's instance types are megabytes of JSON."""
+def _read_resources(regions: frozenset[str]) -> None:
+    """EC2's instance types are megabytes of JSON, and what is offered in each of the world's regions as much again."""
     from moto.utilities import utils
 
     def load_resource(resource: str) -> Any:
+        if "/instance_type_offerings/" in resource and Path(resource).name.partition(".")[0] not in regions:
+            return []
         directory = importlib.resources.files("moto")
         packed = directory / (resource if resource.endswith(".gz") else f"{resource}.gz")
         if packed.is_file():
@@ -87,3 +96,27 @@ def _read_resources_fast() -> None:
         return msgspec.json.decode((directory / resource).read_bytes())
 
     utils.load_resource = load_resource
+
+
+def _validate_specs_late() -> None:
+    """API Gateway's code brings in a validator of OpenAPI documents, 0.2 s of imports; only an import of an API asks it."""
+    package, exceptions = (types.ModuleType(f"openapi_spec_validator{part}") for part in ("", ".validation.exceptions"))
+
+    class OpenAPIValidationError(Exception):
+        """As the true one, whose class is not there before a document was validated."""
+
+    def validate(document: Any) -> None:
+        for name in [n for n in sys.modules if n.partition(".")[0] == package.__name__]:
+            del sys.modules[name]
+        from openapi_spec_validator import validate as check
+        from openapi_spec_validator.validation.exceptions import OpenAPIValidationError as Invalid
+
+        try:
+            check(document)
+        except Invalid as e:
+            raise OpenAPIValidationError(str(e)) from e
+
+    package.validate = validate  # type: ignore[attr-defined]
+    exceptions.OpenAPIValidationError = OpenAPIValidationError  # type: ignore[attr-defined]
+    for module in (package, exceptions):
+        sys.modules[module.__name__] = module

@@ -51,7 +51,7 @@ class Moto:
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        moto_once.apply()
+        moto_once.apply([r.name for r in site.regions])
         self._site = site
         self._locks: dict[str, threading.Lock] = {}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)

@@ -118,7 +118,7 @@ class Pool:
         for task in list(self._tasks):
             await task
         for worker in workers:
-            if worker.pid:
+            if worker.spawned:
                 await worker.gone.wait()
 
     # what workers tell

@@ -27,6 +27,7 @@ from infra_fixtures.data_plane.lambda_runtime.invoke_api import serve
 from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper
 from infra_fixtures.data_plane.lambda_runtime.pool import Pool
 from infra_fixtures.data_plane.lambda_runtime.quota import Account
+from infra_fixtures.data_plane.lambda_runtime.template import Template
 from infra_fixtures.data_plane.lambda_runtime.worker import Launch
 from infra_fixtures.data_plane.metric_batch import MetricBatch
 from infra_fixtures.site import Site
@@ -86,7 +87,11 @@ class LambdaService:
         scratch.mkdir(parents=True, exist_ok=True)
         runtime_dir = self._directory / "runtime"
         lay_out_runtime(runtime_dir)
-        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper)
+        template = Template(
+            self._site.run_id, runtime_dir, Path(self._site.work_dir) / f"lambda-{self._region}.template.log"
+        )
+        template.start()
+        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template)
         self._api = await serve(self._site.region(self._region).lambda_api, self)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
@@ -101,6 +106,8 @@ class LambdaService:
             for pool in function.pools.values():
                 await pool.close(function.arn)
         self._functions.clear()
+        if self._launch is not None:
+            self._launch.template.close()
         if self._api is not None:
             await self._api.cleanup()
         await self._shipper.close()

@@ -9,18 +9,17 @@ import asyncio
 import datetime
 import enum
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from infra_fixtures.data_plane.lambda_runtime import environment, invocation, worker_main
+from infra_fixtures.data_plane.lambda_runtime import environment, invocation
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
 from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation
 from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper, LogStream
 from infra_fixtures.data_plane.lambda_runtime.runtime_api import MOST_PAYLOAD_BYTES, RuntimeChannel
+from infra_fixtures.data_plane.lambda_runtime.template import Forked, Request, Template
 from infra_fixtures.site import Site
 
 INIT_LIMIT_S = 10.0
@@ -45,6 +44,7 @@ class Launch:
     runtime_dir: Path
     scratch: Path
     shipper: LogShipper
+    template: Template
 
 
 class Owner(Protocol):
@@ -77,8 +77,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._log: LogStream = launch.shipper.stream(definition)
         self._server: asyncio.Server | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pidfd = -1
+        self._process: Forked | None = None
         self._output = -1
         self._partial = b""
         self._channel: RuntimeChannel | None = None
@@ -89,15 +88,16 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The process id; 0 before it started."""
+        """The process id; 0 before it runs."""
         return self._process.pid if self._process is not None else 0
 
-    async def start(self, *, provisioned: bool) -> None:
-        """Open a Runtime API port and start the process.
+    @property
+    def spawned(self) -> bool:
+        """Whether a process was asked for: then `gone` is set in the end."""
+        return self._process is not None
 
-        It must be called on the thread that lives as long as the region's process: the kernel ties the worker's life
-        to that thread (PR_SET_PDEATHSIG).
-        """
+    async def start(self, *, provisioned: bool) -> None:
+        """Open a Runtime API port and ask for the process."""
         launch = self._launch
         host = launch.site.region(launch.region).runtime_host
         self._server = await self._loop.create_server(lambda: RuntimeChannel(self), host, 0, backlog=8)
@@ -116,7 +116,7 @@ class Worker:
             log_stream=self._log.name,
             provisioned=provisioned,
         )
-        self._spawn(env)
+        await self._spawn(env)
 
     def deliver(self, work: Invocation) -> None:
         """Start an invocation on this idle worker."""
@@ -144,23 +144,24 @@ class Worker:
         """End the process at once, as Lambda does with environments it no longer wants."""
         if self._process is None:
             self.state = State.DEAD
-        elif self._process.poll() is None:
+        else:
             self._process.kill()
 
-    def _spawn(self, env: dict[str, str]) -> None:
-        command = [sys.executable, "-I", "-S", worker_main.__file__, str(os.getpid()), self.definition.handler]
+    async def _spawn(self, env: dict[str, str]) -> None:
         self._output, write_end = os.pipe()
         os.set_blocking(self._output, False)
+        self._loop.add_reader(self._output, self._read_output)
+        self._started_s = time.monotonic()
+        request = Request(self.definition.handler, str(self._task_root), env)
         try:
-            self._process = subprocess.Popen(
-                command, cwd=self._task_root, env=env, stdin=subprocess.DEVNULL, stdout=write_end, stderr=write_end
-            )
+            self._process = await self._launch.template.fork(request, write_end, self._exited)
+        except OSError:
+            self._close()
+            raise
         finally:
             os.close(write_end)
-        self._started_s = time.monotonic()
-        self._pidfd = os.pidfd_open(self._process.pid)
-        self._loop.add_reader(self._pidfd, self._exited)
-        self._loop.add_reader(self._output, self._read_output)
+        if self.state is State.DEAD:  # killed meanwhile
+            self._process.kill()
         self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
 
     # what the Runtime API tells
@@ -231,9 +232,7 @@ class Worker:
         self.init_failure = invocation.timed_out("init", INIT_LIMIT_S)
         self.kill()
 
-    def _exited(self) -> None:
-        assert self._process is not None
-        returncode = self._process.wait()
+    def _exited(self, returncode: int) -> None:
         self.state = State.DEAD
         work = self._invocation
         self._read_output(work)
@@ -247,7 +246,10 @@ class Worker:
                 why="\tStatus: error\tError Type: Runtime.ExitError",
             )
         elif not self.was_ready and self.init_failure is None:
-            self.init_failure = invocation.exited("init", returncode)
+            failure = self._process.failure if self._process is not None else ""
+            self.init_failure = (
+                invocation.failure("Runtime.StartError", failure) if failure else invocation.exited("init", returncode)
+            )
         self._close()
         self._owner.ended(self)
 
@@ -255,11 +257,10 @@ class Worker:
         self.state = State.DEAD
         if self._init_timer is not None:
             self._init_timer.cancel()
-        for fd in (self._pidfd, self._output):
-            if fd >= 0:
-                self._loop.remove_reader(fd)
-                os.close(fd)
-        self._pidfd = self._output = -1
+        if self._output >= 0:
+            self._loop.remove_reader(self._output)
+            os.close(self._output)
+            self._output = -1
         if self._channel is not None:
             self._channel.close()
         if self._server is not None:

@@ -1,0 +1,179 @@
+"""Processes for workers, forked from one that has AWS's SDK imported already: a start costs a quarter of what it would.
+
+AWS starts an execution environment in a few hundred milliseconds; a whole Python on a busy machine takes longer, and at a
+pace of 10 much longer, than the model's clock allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from infra_fixtures.data_plane.lambda_runtime import template_main
+from infra_fixtures.data_plane.process_tree import TREE_VARIABLE
+from infra_fixtures.site import RUN_ID_VARIABLE
+
+SEND_AGAIN_S = 0.005
+
+
+class Forked:
+    """One forked process; `ended` is called with its exit status, negative where a signal ended it."""
+
+    def __init__(self, ended: Callable[[int], None]) -> None:
+        self.pid = 0
+        """0 until it runs."""
+        self.failure = ""
+        """Why it never ran."""
+        self.alive = True
+        self._ended = ended
+        self._handle = -1
+        self._doomed = False
+
+    def kill(self) -> None:
+        """SIGKILL; at once where it runs, else as soon as it does."""
+        self._doomed = True
+        if self._handle >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def started(self, pid: int) -> None:
+        """It runs."""
+        self.pid = pid
+        with contextlib.suppress(ProcessLookupError):  # ended already: that is told next
+            self._handle = os.pidfd_open(pid)
+        if self._doomed:
+            self.kill()
+
+    def end(self, status: int) -> None:
+        """It is gone."""
+        if self.alive:
+            self.alive = False
+            if self._handle >= 0:
+                os.close(self._handle)
+                self._handle = -1
+            self._ended(status)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a worker is to be."""
+
+    handler: str
+    cwd: str
+    env: Mapping[str, str]
+
+
+class _Answer(msgspec.Struct):
+    started: int = 0
+    failed: str = ""
+    ended: tuple[int, int] | None = None
+
+
+class Template:
+    """The process that is forked; started again where it died. It must live in an event loop."""
+
+    def __init__(self, run_id: str, runtime_dir: Path, log: Path) -> None:
+        self._run_id = run_id
+        self._runtime_dir = runtime_dir
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._starting: deque[Forked] = deque()
+        self._running: dict[int, Forked] = {}
+
+    def start(self) -> None:
+        """Start the process, if it does not run; OSError.
+
+        The kernel ties its life to the thread that starts it (PR_SET_PDEATHSIG): call it from one that lives as long as
+        this process.
+        """
+        if self._channel is not None:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        inherited = {name: os.environ[name] for name in (TREE_VARIABLE,) if name in os.environ}
+        with theirs, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", template_main.__file__, str(os.getpid()), str(self._runtime_dir),
+                 str(theirs.fileno())],
+                env={RUN_ID_VARIABLE: self._run_id, "LANG": "en_US.UTF-8", "PATH": "/usr/bin:/bin", **inherited},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+        self._channel = ours
+        asyncio.get_running_loop().add_reader(ours, self._hear)
+
+    async def fork(self, request: Request, output: int, ended: Callable[[int], None]) -> Forked:
+        """Ask for a process whose output goes to the file descriptor `output`; OSError where none can be had.
+
+        It is returned before it runs. The descriptor may be closed then.
+        """
+        self.start()
+        child = Forked(ended)
+        message = msgspec.json.encode(request)
+        while self._channel is not None:
+            try:
+                socket.send_fds(self._channel, [message], [output])
+            except BlockingIOError:
+                await asyncio.sleep(SEND_AGAIN_S)
+                continue
+            self._starting.append(child)
+            return child
+        raise ChildProcessError(f"what workers are forked from ended: see {self._log}")
+
+    def close(self) -> None:
+        """End the process, and with it every worker that still runs."""
+        if self._process is not None:
+            self._process.kill()
+        self._lost()
+
+    def _hear(self) -> None:
+        """Take one answer."""
+        assert self._channel is not None
+        try:
+            message = self._channel.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._lost()
+            return
+        answer = msgspec.json.decode(message, type=_Answer)
+        if answer.ended is not None:
+            pid, status = answer.ended
+            self._running.pop(pid).end(status)
+            return
+        child = self._starting.popleft()
+        if answer.failed:
+            child.failure = answer.failed
+            child.end(1)
+        else:
+            self._running[answer.started] = child
+            child.started(answer.started)
+
+    def _lost(self) -> None:
+        """The process is gone: the kernel has ended what was forked from it."""
+        if self._channel is not None:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            self._channel.close()
+            self._channel = None
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+        orphans = [*self._running.values(), *self._starting]
+        self._running.clear()
+        self._starting.clear()
+        for child in orphans:
+            child.end(-signal.SIGKILL)

@@ -1,0 +1,124 @@
+"""What a region's workers are forked from: a Python that sees only what Lambda would offer, with AWS's SDK imported.
+
+Run by path as `python -I -S template_main.py PARENT_PID RUNTIME_DIR SOCKET`; it may import nothing of this project. The
+socket (SOCK_SEQPACKET) brings requests, each with the file that takes the worker's output, and takes what becomes of them:
+
+request   {"handler", "cwd", "env"}
+answers   {"started": pid}, {"failed": why}, {"ended": [pid, exit status, negative for a signal]}
+
+It dies with its parent and its workers with it, however that ends (prctl PR_SET_PDEATHSIG).
+"""
+
+import ctypes
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+MOST_BYTES = 1 << 20
+prctl = ctypes.CDLL(None).prctl
+
+
+def main() -> None:
+    """Prepare once; then, in each worker forked, hand over to AWS's runtime interface client."""
+    parent, runtime_dir, descriptor = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    die_with(parent)
+    sys.path.insert(0, runtime_dir)
+    import boto3  # noqa: F401
+    import simplejson  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    request = serve(socket.socket(fileno=descriptor))
+    if request is not None:
+        run(request)
+
+
+def die_with(parent: int) -> None:
+    """Bind this life to the parent's."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def serve(channel: socket.socket) -> dict | None:
+    """Fork what is asked for until the other end closes, then return None; in every worker forked, return its request."""
+    told, teller = os.pipe()
+    for end in (told, teller):
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(teller)
+    template = os.getpid()
+    with selectors.DefaultSelector() as ready:
+        ready.register(channel, selectors.EVENT_READ)
+        ready.register(told, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if key.fileobj is not channel:
+                    os.read(told, 4096)
+                    report_ended(channel)
+                    continue
+                message, files, _, _ = socket.recv_fds(channel, MOST_BYTES, 1)
+                if not message:
+                    return None
+                try:
+                    pid = os.fork()
+                except OSError as e:
+                    say(channel, failed=str(e))
+                    pid = -1
+                if pid == 0:
+                    die_with(template)
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for descriptor in (told, teller):
+                        os.close(descriptor)
+                    channel.close()
+                    for standard in (1, 2):
+                        os.dup2(files[0], standard)
+                    os.close(files[0])
+                    return json.loads(message)
+                os.close(files[0])
+                if pid > 0:
+                    say(channel, started=pid)
+
+
+def report_ended(channel: socket.socket) -> None:
+    """Tell of every worker that has ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        say(channel, ended=[pid, os.waitstatus_to_exitcode(status)])
+
+
+def say(channel: socket.socket, **what: object) -> None:
+    """Send one answer."""
+    channel.send(json.dumps(what).encode())
+
+
+def run(request: dict) -> None:
+    """Lay out this process as Lambda does and let awslambdaric serve."""
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    os.chdir(request["cwd"])
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.argv = ["bootstrap", request["handler"]]
+    prctl(PR_SET_NAME, os.environ["AWS_LAMBDA_FUNCTION_NAME"].encode())
+
+    # Not in the template: it reads the environment when it is imported.
+    from awslambdaric.__main__ import main as serve_invocations
+
+    serve_invocations(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
