@@ -6,7 +6,6 @@ ask for. It is applied before moto's services are imported, since they take thes
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gzip
 import importlib.resources
@@ -19,32 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from botocore.loaders import JSONFileLoader
 from werkzeug.routing import Rule
+
+from infra_fixtures import aws_models
 
 
 def apply(regions: Collection[str]) -> None:
     """Apply all of it to this process, which serves `regions`."""
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # a run's system has no EC2 instances
-    _read_models_once()
+    aws_models.read_fast()
     _list_methods_once()
     _build_routers_once()
     _never_build_urls()
     _read_resources(frozenset(regions))
     _validate_specs_late()
-
-
-def _read_models_once() -> None:
-    """moto asks for a service's regions in a new session for each of its partitions; every answer costs a whole model."""
-
-    @functools.cache
-    def read(file_path: str) -> Any:
-        for ending, opener in ((".json", open), (".json.gz", gzip.open)):
-            with contextlib.suppress(FileNotFoundError), opener(file_path + ending, "rb") as model:
-                return msgspec.json.decode(model.read())
-        return None
-
-    JSONFileLoader.load_file = lambda _, file_path: read(file_path)
 
 
 def _list_methods_once() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from infra_fixtures import aws_models
 from infra_fixtures.site import Address, Site
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
@@ -38,7 +39,8 @@ def client_for(site: Site, service: str, region: str | None) -> Any:
 
 @functools.cache
 def _session() -> Any:
-    """One session for all clients, which share what botocore has read of its service models."""
+    """One session for all clients."""
+    aws_models.read_fast()
     return boto3.session.Session()
 
 
