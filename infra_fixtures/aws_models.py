@@ -1,7 +1,7 @@
 """botocore's descriptions of AWS's services: megabytes of JSON, read once a process and by the fast parser.
 
-botocore reads them with the standard library, once a session, and so does moto for each of its regions: without this a run
-spent more time on reading EC2's description than on making its networks.
+botocore reads them with the standard library, once a session, and looks into 400 directories to learn which services there
+are; moto does so for each of its services. Without this a run spent more time on reading than on making its networks.
 """
 
 from __future__ import annotations
@@ -9,10 +9,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import gzip
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from botocore.loaders import JSONFileLoader
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import JSONFileLoader, Loader
+
+_list_services = Loader.list_available_services
+
+
+def read_fast() -> None:
+    """Have every session of this process read its models so."""
+    JSONFileLoader.load_file = lambda _, file_path: _read(file_path)
+    Loader.list_available_services = lambda loader, type_name: _Services(loader, type_name)
 
 
 @functools.cache
@@ -23,6 +33,19 @@ def _read(file_path: str) -> Any:
     return None
 
 
-def read_fast() -> None:
-    """Have every session of this process read its models so."""
-    JSONFileLoader.load_file = lambda _, file_path: _read(file_path)
+class _Services:
+    """The services that a loader has descriptions of: whether one is among them costs a look at its own directory."""
+
+    def __init__(self, loader: Loader, type_name: str) -> None:
+        self._loader = loader
+        self._type_name = type_name
+
+    def __contains__(self, service: str) -> bool:
+        try:
+            self._loader.list_api_versions(service, self._type_name)
+        except DataNotFoundError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_list_services(self._loader, self._type_name))

@@ -21,6 +21,7 @@ import msgspec
 from werkzeug.routing import Rule
 
 from infra_fixtures import aws_models
+from infra_fixtures.control_plane.overlays.mending import replaces
 
 
 def apply(regions: Collection[str]) -> None:
@@ -38,7 +39,7 @@ def _list_methods_once() -> None:
     """Every call inspects all members of its service's class: a millisecond for EC2's."""
     from moto.core import responses, utils
 
-    responses.method_names_from_class = functools.cache(utils.method_names_from_class)
+    replaces(responses, "method_names_from_class")(functools.cache(utils.method_names_from_class))
 
 
 def _build_routers_once() -> None:
@@ -47,6 +48,7 @@ def _build_routers_once() -> None:
 
     build, turn = ServiceOperationRouter._get_router, threading.Lock()
 
+    @replaces(ServiceOperationRouter, "_get_router")
     def get_router(self: ServiceOperationRouter, protocol: str) -> ProtocolRouter:
         known = self._routers.get(protocol)
         if known is not None:
@@ -54,25 +56,23 @@ def _build_routers_once() -> None:
         with turn:
             return build(self, protocol)
 
-    ServiceOperationRouter._get_router = get_router  # type: ignore[method-assign]
-
 
 def _never_build_urls() -> None:
     """werkzeug compiles two functions for every rule, to make a URL of it; moto only ever matches."""
 
+    @replaces(Rule, "_compile_builder")
     def compile_builder(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         def refuse(rule: Rule, **values: Any) -> tuple[str, str]:
             raise NotImplementedError(f"no URL is built from {rule}")
 
         return refuse
 
-    Rule._compile_builder = compile_builder  # type: ignore[method-assign]
-
 
 def _read_resources(regions: frozenset[str]) -> None:
     """EC2's instance types are megabytes of JSON, and what is offered in each of the world's regions as much again."""
     from moto.utilities import utils
 
+    @replaces(utils, "load_resource")
     def load_resource(resource: str) -> Any:
         if "/instance_type_offerings/" in resource and Path(resource).name.partition(".")[0] not in regions:
             return []
@@ -81,8 +81,6 @@ def _read_resources(regions: frozenset[str]) -> None:
         if packed.is_file():
             return msgspec.json.decode(gzip.decompress(packed.read_bytes()))
         return msgspec.json.decode((directory / resource).read_bytes())
-
-    utils.load_resource = load_resource
 
 
 def _validate_specs_late() -> None:

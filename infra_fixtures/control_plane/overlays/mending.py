@@ -1,8 +1,9 @@
-"""How an overlay changes moto: one attribute of one class at a time, and never silently beside a moto that changed."""
+"""How an overlay changes moto: one attribute of a class or module at a time, never silently beside a moto that changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
@@ -10,10 +11,11 @@ class MotoChanged(RuntimeError):
     """moto is not as the overlay found it when it was written: the overlay must be looked at again."""
 
 
-def replaces(owner: type, name: str) -> Callable[[Any], Any]:
+def replaces(owner: type | ModuleType, name: str) -> Callable[[Any], Any]:
     """Put the decorated function (or property) in the place of an attribute that moto has."""
     if name not in vars(owner):
-        raise MotoChanged(f"{owner.__module__}.{owner.__name__} has no {name} of its own to replace")
+        whole = owner.__name__ if isinstance(owner, ModuleType) else f"{owner.__module__}.{owner.__name__}"
+        raise MotoChanged(f"{whole} has no {name} of its own to replace")
     return _sets(owner, name)
 
 
@@ -24,7 +26,7 @@ def adds(owner: type, name: str) -> Callable[[Any], Any]:
     return _sets(owner, name)
 
 
-def _sets(owner: type, name: str) -> Callable[[Any], Any]:
+def _sets(owner: type | ModuleType, name: str) -> Callable[[Any], Any]:
     def put(value: Any) -> Any:
         setattr(owner, name, value)
         return value

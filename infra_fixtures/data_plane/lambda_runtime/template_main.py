@@ -29,14 +29,28 @@ def main() -> None:
     parent, runtime_dir, descriptor = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     die_with(parent)
     sys.path.insert(0, runtime_dir)
-    import boto3  # noqa: F401
-    import simplejson  # noqa: F401
-
+    prepare()
     gc.collect()
     gc.freeze()
     request = serve(socket.socket(fileno=descriptor))
     if request is not None:
         run(request)
+
+
+def prepare() -> None:
+    """Import what every worker will, and look at AWS's SDK as a client's making does: which services it knows.
+
+    Neither credentials nor a region are resolved: those are each worker's own.
+    """
+    import boto3
+    import botocore.session
+    import simplejson  # noqa: F401
+
+    session = botocore.session.get_session()
+    loader = session.get_component("data_loader")
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.list_available_services(kind)
+    boto3.setup_default_session(botocore_session=session)
 
 
 def die_with(parent: int) -> None:
