@@ -7,6 +7,7 @@ in the standby in a mirror of it. The private subnets have no way to the interne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +46,12 @@ def build(ec2: Any, topology: Topology, plan: RegionPlan, names: Names) -> Netwo
     subnets = _subnets(parts, topology)
     public = tuple(subnets[s.name] for s in topology.subnets if s.public)
     private = tuple(subnets[s.name] for s in topology.subnets if not s.public)
-    gateway = _gateway(parts)
-    public_table = _route_table(parts, "public", public)
-    unless(
-        "RouteAlreadyExists",
-        ec2.create_route,
-        RouteTableId=public_table,
-        DestinationCidrBlock="0.0.0.0/0",
-        GatewayId=gateway,
-    )
-    private_table = _route_table(parts, "private", private)
-    acls = {a.name: network_acl(parts, a, public if a.public else private) for a in topology.network_acls}
-    groups = {g.name: security_group(parts, g) for g in topology.security_groups}
-    for group in topology.security_groups:
-        set_rules(ec2, group, groups)
-    _endpoints(parts, plan.name, private_table, private, groups[ENDPOINT_GROUP])
+    with ThreadPoolExecutor(3, thread_name_prefix="network") as branches:
+        tables = branches.submit(_routes, parts, public, private)
+        walls = branches.submit(_acls, parts, topology, public, private)
+        groups = branches.submit(_groups, parts, topology).result()
+        _endpoints(parts, plan.name, tables.result(), private, groups[ENDPOINT_GROUP])
+        acls = walls.result()
     return Network(vpc_id, subnets, groups, acls, public, private)
 
 
@@ -113,6 +105,31 @@ def _gateway(parts: Parts) -> str:
     )  # fmt: skip
     parts.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=parts.vpc_id)
     return gateway
+
+
+def _routes(parts: Parts, public: tuple[str, ...], private: tuple[str, ...]) -> str:
+    """The way out for the public subnets, none for the private ones; the private subnets' table."""
+    gateway = _gateway(parts)
+    unless(
+        "RouteAlreadyExists",
+        parts.ec2.create_route,
+        RouteTableId=_route_table(parts, "public", public),
+        DestinationCidrBlock="0.0.0.0/0",
+        GatewayId=gateway,
+    )
+    return _route_table(parts, "private", private)
+
+
+def _acls(parts: Parts, topology: Topology, public: tuple[str, ...], private: tuple[str, ...]) -> dict[str, str]:
+    return {a.name: network_acl(parts, a, public if a.public else private) for a in topology.network_acls}
+
+
+def _groups(parts: Parts, topology: Topology) -> dict[str, str]:
+    """All groups first: their rules name each other."""
+    groups = {g.name: security_group(parts, g) for g in topology.security_groups}
+    for group in topology.security_groups:
+        set_rules(parts.ec2, group, groups)
+    return groups
 
 
 def _route_table(parts: Parts, name: str, subnets: tuple[str, ...]) -> str:

@@ -241,11 +241,7 @@ def embedded(
                         edges={r.name: str(r.edge) for r in site.regions},
                     )
                     _await_data_plane(site, processes)
-                    with ThreadPoolExecutor(1) as aside:
-                        warming = aside.submit(_warm, clients, deployed)
-                        migrate(clients, deployed)
-                        warming.result()
-                    arm(clients, deployed)
+                    _take_first_steps(clients, deployed)
                 yield Embedded(site, journal, deployed, changes, variant)
         finally:
             changes.stop()
@@ -280,6 +276,13 @@ class _Clients:
 
     def client(self, service: str, region: str | None) -> Any:
         return self.client_for(self.site, service, region)
+
+
+def _take_first_steps(clients: _Clients, deployed: Deployed) -> None:
+    """All at once: the failover alarm looks at health alone, for which no tables are needed."""
+    with ThreadPoolExecutor(3) as pool:
+        for step in [pool.submit(take, clients, deployed) for take in (migrate, _warm, arm)]:
+            step.result()
 
 
 def _warm(clients: _Clients, deployed: Deployed) -> None:
