@@ -1,4 +1,4 @@
-"""botocore's descriptions of AWS's services: megabytes of JSON, read once a process and by the fast parser.
+"""botocore's descriptions of AWS's services: megabytes of JSON, read by the fast parser.
 
 botocore reads them with the standard library, once a session, and looks into 400 directories to learn which services there
 are; moto does so for each of its services. Without this a run spent more time on reading than on making its networks.
@@ -7,7 +7,6 @@ are; moto does so for each of its services. Without this a run spent more time o
 from __future__ import annotations
 
 import contextlib
-import functools
 import gzip
 from collections.abc import Iterator
 from typing import Any
@@ -25,8 +24,8 @@ def read_fast() -> None:
     Loader.list_available_services = lambda loader, type_name: _Services(loader, type_name)
 
 
-@functools.cache
 def _read(file_path: str) -> Any:
+    """A description of its reader's own: botocore rewrites S3's when it makes a client."""
     for ending, opener in ((".json", open), (".json.gz", gzip.open)):
         with contextlib.suppress(FileNotFoundError), opener(file_path + ending, "rb") as model:
             return msgspec.json.decode(model.read())

@@ -6,6 +6,7 @@ A service's code (and its overlay) is imported when it is first asked for, or by
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import io
 import logging
@@ -26,6 +27,7 @@ from infra_fixtures.site import Site
 log = logging.getLogger(__name__)
 
 THREADS = 8
+HOSTS_REMEMBERED = 1024
 _OVERLAY_PACKAGE = "infra_fixtures.control_plane.overlays"
 
 OVERLAYS: dict[str, Sequence[str]] = {
@@ -55,6 +57,8 @@ class Moto:
         self._site = site
         self._locks: dict[str, threading.Lock] = {}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        # moto lists its own directory at every look
+        self._service_at = functools.lru_cache(HOSTS_REMEMBERED)(self._dispatcher.get_backend_for_host)
         self._create: Callable[[Any], Any] = create_backend_app
         self._apps: dict[str, Any] = {}
         self._guard = threading.Lock()
@@ -110,7 +114,7 @@ class Moto:
         if path.startswith("/moto-api"):
             return "moto_api"
         host = self._dispatcher.infer_service_region_host(environ, path) or "s3.us-east-1.amazonaws.com"
-        return str(self._dispatcher.get_backend_for_host(host) or "s3")
+        return str(self._service_at(host) or "s3")
 
 
 def _environ(call: Call) -> dict[str, Any]:

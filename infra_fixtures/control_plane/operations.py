@@ -124,7 +124,7 @@ class _Route:
     """A REST operation: the path it is bound to, and what query and headers it needs beyond it."""
 
     name: str
-    path: re.Pattern[str]
+    template: str
     query: frozenset[tuple[str, str | None]]
     headers: frozenset[str]
 
@@ -146,9 +146,14 @@ class _Routes:
 
     def match(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Operation:
         asked = dict(parse_qsl(query, keep_blank_values=True))
-        tried: dict[re.Pattern[str], re.Match[str] | None] = {}
+        tried: dict[str, re.Match[str] | None] = {}
         for route in self._routes.get(method, ()):
-            found = tried[route.path] if route.path in tried else tried.setdefault(route.path, route.path.match(path))
+            template = route.template
+            if template not in tried:
+                # a pattern is compiled for the first path that it may match: a service has hundreds
+                likely = path.startswith(template.partition("{")[0].rstrip("/"))
+                tried[template] = _pattern(template).match(path) if likely else None
+            found = tried[template]
             if found and route.accepts(asked, headers):
                 labels = [unquote(label) for label in found.groups() if label]
                 return Operation(self.service, route.name, "/".join(labels))
@@ -183,7 +188,7 @@ def _routes(service: str) -> _Routes:
             for m in required
             if service == "s3" and m == "CopySource" and members[m].get("location") == "header"
         }
-        route = _Route(name, _pattern(path), frozenset(literals), frozenset(wanted))
+        route = _Route(name, path, frozenset(literals), frozenset(wanted))
         found.setdefault(http["method"], []).append(route)
     return _Routes(service, {method: tuple(sorted(routes, key=_precedence)) for method, routes in found.items()})
 
@@ -213,5 +218,4 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def _precedence(route: _Route) -> tuple[int, int, str]:
     """Fixed paths before labelled ones, more conditions before fewer."""
-    labels = route.path.groups
-    return (-route.needs(), labels, route.name)
+    return (-route.needs(), route.template.count("{"), route.name)

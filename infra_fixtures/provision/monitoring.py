@@ -111,7 +111,7 @@ def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str) -> None:
         lambda: _states(cloudwatch, [alarm])[alarm]["StateValue"] == "OK",
         what=f"the alarm {alarm} to be OK",
         timeout_s=ARMED_WITHIN_S,
-        every_s=0.05,
+        every_s=0.1,
     )
     cloudwatch.enable_alarm_actions(AlarmNames=[alarm])
 

@@ -24,6 +24,8 @@ _TOUCHED_BY = {
     "Tags": "subnets",
 }
 _EC2 = frozenset(_TOUCHED_BY.values())
+_PLACING = frozenset({"CreateFunction", "UpdateFunctionConfiguration", "DeleteFunction"})
+"""What may put a function into a VPC or take it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class VpcReader:
             if change.region != self._region or change.action.startswith("_"):
                 continue
             if change.service == "lambda":
-                self._stale.add("functions")
+                self._stale |= {"functions"} if change.action in _PLACING else set()
             elif change.service == "rds":
                 self._stale.add("database")
             else:
