@@ -101,10 +101,12 @@ class Backbone:
             await asyncio.gather(following, stopping, return_exceptions=True)
 
     async def _prepare(self) -> None:
+        """The databases' files, then everything else: what waits for them is what a run waits for longest."""
         try:
-            await self._aurora.prepare()
+            await self._aurora.prepare(files_made=self._regions.populate)
         except Exception:  # it is tried again when the API asks for a cluster
             log.exception("no database pair could be prepared")
+            self._regions.populate()
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_plain_errors])

@@ -1,8 +1,7 @@
 """EventBridge rules on a schedule, of one region: rate(...) on the default bus, with Lambda functions as targets.
 
-A rate runs at the pace of the run: rate(1 minute) at pace 10 is every six seconds. A rule's first run comes at once
-rather than a whole period after it was made, so that a drill need not wait for it; EventBridge itself promises no more
-than the minute. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+A rate runs at the pace of the run: rate(1 minute) at pace 10 is every six seconds, the first a period after the rule was
+made. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from infra_fixtures.site import Site
 
 log = logging.getLogger(__name__)
 
-FIRST_S = 0.2
-"""Real seconds from a rule's having a target to its first run."""
+RESUMED_S = 0.2
+"""Real seconds to the next run of a rule that was there before this process, which knows nothing of its earlier runs."""
 UNITS_S = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 
@@ -89,6 +88,7 @@ class EventBridge:
         self._region = region
         self._invoke = invoke
         self._running: dict[str, _Running] = {}
+        self._looked = False
         self._invocations: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
@@ -112,6 +112,7 @@ class EventBridge:
         if changes and not any(c.region == self._region for c in changes):
             return
         rules = {r.name: r for r in await call(self._read)}
+        resumed, self._looked = not self._looked, True
         for name, running in list(self._running.items()):
             rule = rules.get(name)
             if rule is None or rule.every_s != running.rule.every_s:
@@ -121,7 +122,9 @@ class EventBridge:
                 running.rule = rule  # other targets do not shift the schedule
         for name, rule in rules.items():
             if name not in self._running:
-                self._running[name] = _Running(rule, asyncio.create_task(self._run(name, rule.every_s)))
+                period_s = rule.every_s / self._site.pace
+                running = self._run(name, period_s, first_s=RESUMED_S if resumed else period_s)
+                self._running[name] = _Running(rule, asyncio.create_task(running))
 
     def _read(self) -> list[Rule]:
         events = client(self._site, "events", self._region)
@@ -148,10 +151,10 @@ class EventBridge:
             return None
         return Target(str(found["Id"]), arn, found.get("Input"))
 
-    async def _run(self, name: str, every_s: float) -> None:
+    async def _run(self, name: str, period_s: float, first_s: float) -> None:
         """Run a rule on a fixed grid until cancelled."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + FIRST_S
+        due = loop.time() + first_s
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             rule = self._running[name].rule
@@ -161,7 +164,7 @@ class EventBridge:
                 task = asyncio.create_task(self._call(rule.name, target.function, payload))
                 self._invocations.add(task)
                 task.add_done_callback(self._invocations.discard)
-            due += every_s / self._site.pace
+            due += period_s
 
     async def _call(self, rule: str, function: str, payload: bytes) -> None:
         try:

@@ -62,11 +62,15 @@ class Regions:
         supervisor.on_death(self._died)
 
     def start(self) -> None:
-        """Open the links, start the regions' processes."""
+        """Open the links."""
         for link in (*self.edges.values(), *self.upstreams.values()):
             link.start()
+
+    def populate(self) -> None:
+        """Start the process of every region that never had one."""
         for region in self.edges:
-            self._spawn(region)
+            if self._supervisor.process(region, PROCESS) is None:
+                self._spawn(region)
 
     async def close(self) -> None:
         """Close the links."""

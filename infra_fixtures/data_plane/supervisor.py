@@ -27,6 +27,7 @@ STOP_GRACE_S = 2.0
 DEATH_LIMIT_S = 5.0
 """A SIGKILL takes milliseconds; a process in an uninterruptible disk write may take longer."""
 EXIT_LOOK_S = 0.001
+TOOL_PRIORITY = -10
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -153,9 +154,14 @@ class Supervisor:
     async def run(
         self, region: str, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, **options: object
     ) -> int:
-        """Run a tool in a region to its end and return its exit status; cancelled or too slow, it is killed."""
+        """Run a tool in a region to its end and return its exit status; cancelled or too slow, it is killed.
+
+        Somebody waits for it, so it goes before what serves, where this process may say so (root).
+        """
         process = self.spawn(region, name, argv, **options)  # type: ignore[arg-type]
         process.expected = True
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, TOOL_PRIORITY)
         try:
             async with asyncio.timeout(timeout_s):
                 await process.ended.wait()

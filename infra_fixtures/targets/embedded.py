@@ -33,7 +33,6 @@ from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
 
 STAND_UP_TIMEOUT_S = 60.0
-WARM_WORKERS = 2
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -279,18 +278,16 @@ class _Clients:
 
 
 def _take_first_steps(clients: _Clients, deployed: Deployed) -> None:
-    """All at once: the failover alarm looks at health alone, for which no tables are needed."""
-    with ThreadPoolExecutor(3) as pool:
-        for step in [pool.submit(take, clients, deployed) for take in (migrate, _warm, arm)]:
+    """Arm the failover alarm, which waits for health by itself, and meanwhile create the tables and warm the functions.
+
+    The migration and a call in each region leave as many workers as a system has that has been serving and looked at.
+    """
+    with ThreadPoolExecutor(1 + len(deployed.regions)) as pool:
+        arming = pool.submit(arm, clients, deployed)
+        warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
+        migrate(clients, deployed)
+        for step in (*warming, arming):
             step.result()
-
-
-def _warm(clients: _Clients, deployed: Deployed) -> None:
-    """Have a few workers running in each region before anything is measured, as in a system that has been serving."""
-
-    regions = [region for region in deployed.regions for _ in range(WARM_WORKERS)]
-    with ThreadPoolExecutor(len(regions)) as pool:
-        list(pool.map(lambda region: invoke_orders(clients, deployed, region, "ping"), regions))
 
 
 def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:

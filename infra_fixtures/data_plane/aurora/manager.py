@@ -74,14 +74,16 @@ class AuroraManager:
         """Follows RDS."""
         return frozenset({"rds"})
 
-    async def prepare(self) -> None:
-        """Have an empty pair stand by before the API asks for one: nothing leads to it yet."""
+    async def prepare(self, files_made: Callable[[], None]) -> None:
+        """Have an empty pair stand by before the API asks for one: nothing leads to it yet.
+
+        `files_made` is called when the part that takes most of a core's time is done.
+        """
         async with self._turn:
             if self.pair.follows:
+                files_made()
                 return
-            primary, standby = self._site.primary.name, self._site.standby.name
-            await self.pair.raise_writer(primary)
-            await self.pair.raise_standby(standby, primary)
+            await self.pair.raise_pair(self._site.primary.name, self._site.standby.name, files_made)
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Bring the nodes in line with the API."""

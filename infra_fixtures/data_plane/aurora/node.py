@@ -25,8 +25,10 @@ T = TypeVar("T")
 
 PROCESS = "aurora"
 """The node's name at the supervisor."""
-BLANK = "rdsblank"
-"""A database without a purpose yet."""
+AUTOMATION = "template1"
+"""The database that AWS's own automation is connected to; theirs is one of its own, rdsadmin, which costs 300 files."""
+UNNAMED = "postgres"
+"""The database that initdb makes for whatever purpose: the first that is asked for is this one under another name."""
 START_LIMIT_S = 30.0
 TOOL_LIMIT_S = 60.0
 QUERY_LIMIT_S = 5.0
@@ -80,7 +82,7 @@ class Node:
         """Make an empty database (initdb) whose only role is AWS's own automation."""
         await self._furnish()
         await self._tool(
-            "initdb", "-D", str(self.data), "-k", "--no-sync", "-U", ADMIN, "--pwfile", str(self._home / "password"),
+            self._bin / "initdb", "-D", str(self.data), "-k", "--no-sync", "-U", ADMIN, "--pwfile", str(self._home / "password"),
             "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions",
         )  # fmt: skip
         self._write("pg_hba.conf", HBA.format(admin=ADMIN))
@@ -92,12 +94,18 @@ class Node:
         await self._furnish()
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
         await self._tool(
-            "pg_basebackup", "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
+            self._bin / "pg_basebackup", "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
         )  # fmt: skip
+
+    async def copy(self, source: Node) -> None:
+        """Take over the files of a node that was just made and has never run."""
+        await self._furnish()
+        await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
+        await self._tool(Path("cp"), "-a", str(source.data), str(self.data))
 
     async def rewind(self) -> None:
         """Take back what this node wrote and the other never got (pg_rewind); NodeFailure where that is impossible."""
-        await self._tool("pg_rewind", "-D", str(self.data), "--no-sync", "--source-server", self._source())
+        await self._tool(self._bin / "pg_rewind", "-D", str(self.data), "--no-sync", "--source-server", self._source())
 
     async def start(self, *, standby: bool, nudge: Callable[[], Awaitable[object]] | None = None) -> None:
         """Start the server and wait until it answers.
@@ -183,20 +191,16 @@ class Node:
         if not database or await self.query("SELECT 1 FROM pg_database WHERE datname = %s", database):
             return
         name = sql.Identifier(database)
-        if await self.query("SELECT 1 FROM pg_database WHERE datname = %s", BLANK):
-            await self.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(BLANK), name))
+        if await self.query("SELECT 1 FROM pg_database WHERE datname = %s", UNNAMED):
+            await self.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(UNNAMED), name))
             await self.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, role))
         else:
-            await self.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
-
-    async def create_blank(self) -> None:
-        """Make a database to be renamed later: its 300 files cost up to half a second, a new name nothing."""
-        # the default strategy logs the copy; the other one takes two checkpoints
-        await self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(BLANK)))
+            made = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0")  # template1 is in use
+            await self.execute(made.format(name, role))
 
     async def shutdown_lsn(self) -> str:
         """Where the log of a cleanly stopped node ends: the start of its shutdown checkpoint."""
-        log = await self._tool("pg_controldata", str(self.data))
+        log = await self._tool(self._bin / "pg_controldata", str(self.data))
         facts = dict(line.split(":", 1) for line in log.splitlines() if ":" in line)
         if facts.get("Database cluster state", "").strip() != "shut down":
             raise NodeFailure(
@@ -226,7 +230,7 @@ class Node:
                 port=self.region.node.port,
                 user=ADMIN,
                 password=self._secret.read_text(),
-                dbname="postgres",
+                dbname=AUTOMATION,
                 sslmode="disable",
                 application_name="aurora-manager",
                 autocommit=True,
@@ -242,7 +246,7 @@ class Node:
     def _source(self) -> str:
         upstream = self.region.upstream
         return (
-            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname=postgres passfile={self._passfile}"
+            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname={AUTOMATION} passfile={self._passfile}"
             " sslmode=disable connect_timeout=10"
         )
 
@@ -261,20 +265,20 @@ class Node:
         for path in (self._home, *self._home.iterdir()):
             self._own(path)
 
-    async def _tool(self, program: str, *arguments: str) -> str:
-        """Run one of PostgreSQL's programs to its end and return what it said; NodeFailure where it failed."""
-        name = f"aurora-{program.removeprefix('pg_')}"
+    async def _tool(self, program: Path, *arguments: str) -> str:
+        """Run a program as PostgreSQL's user to its end and return what it said; NodeFailure where it failed."""
+        name = f"aurora-{program.name.removeprefix('pg_')}"
         known = self._supervisor.process(self.region.name, name)
         before = known.log.stat().st_size if known is not None else 0
         status = await self._supervisor.run(
-            self.region.name, name, [str(self._bin / program), *arguments],
+            self.region.name, name, [str(program), *arguments],
             timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._home, env={"LC_ALL": "C"},
         )  # fmt: skip
         process = self._supervisor.process(self.region.name, name)
         assert process is not None
         said = process.log.read_bytes()[before:].decode(errors="replace")
         if status:
-            raise NodeFailure(f"{program} of {self.region.name} failed ({status}): {_last_line(process.log)}")
+            raise NodeFailure(f"{program.name} of {self.region.name} failed ({status}): {_last_line(process.log)}")
         return said
 
     async def _sync_commits(self) -> None:

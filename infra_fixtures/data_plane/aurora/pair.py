@@ -54,6 +54,24 @@ class Pair:
         """Regions whose node is a writer."""
         return [region for region, upstream in self.follows.items() if upstream is None]
 
+    async def raise_pair(self, writer: str, standby: str, files_made: Callable[[], None]) -> None:
+        """An empty database in both regions; the standby begins with a copy of the writer's files.
+
+        `files_made` is called when there are some to copy: making them takes a core for half a second.
+        """
+        nodes = self.nodes
+        self.meant_down |= {writer, standby}
+        await asyncio.gather(nodes[writer].remove(), nodes[standby].remove())
+        await nodes[writer].initialise()
+        files_made()
+        await nodes[standby].copy(nodes[writer])
+        await self.nodes[writer].start(standby=False)
+        self.meant_down.discard(writer)
+        self.follows |= {writer: None, standby: writer}
+        await self._start_standby(standby)
+        self._events.record("node.created", writer, "writer")
+        self._events.record("node.created", standby, f"standby of {writer}")
+
     async def raise_writer(self, region: str) -> None:
         """Make an empty database in a region and start it."""
         node = self.nodes[region]
@@ -61,7 +79,6 @@ class Pair:
         await node.remove()
         await node.initialise()
         await node.start(standby=False)
-        await node.create_blank()
         self.meant_down.discard(region)
         self.follows[region] = None
         self._events.record("node.created", region, "writer")
