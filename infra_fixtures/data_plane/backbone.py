@@ -1,4 +1,4 @@
-"""`python -m infra_fixtures.data_plane.backbone SITE_JSON`: what belongs to no region, and the hand that breaks regions.
+"""What belongs to no region, and the hand that breaks regions.
 
 It starts the regions' processes and PostgreSQL, answers as Route 53, manages Aurora, replicates S3 and carries the links
 between the regions and to them. Its control API (JSON) listens on `site.backbone`; times are time.monotonic_ns():
@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -57,8 +57,9 @@ log = logging.getLogger(__name__)
 class Backbone:
     """The parts, composed, and their control API."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, begun: subprocess.Popen[bytes] | None = None) -> None:
         self._site = site
+        self._begun = begun
         self._stop = asyncio.Event()
         self._started = False
         self._backlog = Backlog()
@@ -101,12 +102,10 @@ class Backbone:
             await asyncio.gather(following, stopping, return_exceptions=True)
 
     async def _prepare(self) -> None:
-        """The databases' files, then everything else: what waits for them is what a run waits for longest."""
         try:
-            await self._aurora.prepare(files_made=self._regions.populate)
+            await self._aurora.prepare(self._begun)
         except Exception:  # it is tried again when the API asks for a cluster
             log.exception("no database pair could be prepared")
-            self._regions.populate()
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_plain_errors])
@@ -267,27 +266,14 @@ def _stamps(span: Span, **more: str) -> web.Response:
     return _json({"began_ns": span.began_ns, "ended_ns": span.ended_ns, **more})
 
 
-def main(arguments: list[str]) -> int:
-    """Run until SIGTERM; 2 with one sentence where the site cannot be served."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m infra_fixtures.data_plane.backbone SITE_JSON\n")
-        return 2
-    site = Site.load(Path(arguments[0]))
+def run(site: Site, begun: subprocess.Popen[bytes] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; UnusableInput where the site cannot be served."""
     prepare_process()
 
-    async def run() -> None:
-        backbone = Backbone(site)
+    async def serve() -> None:
+        backbone = Backbone(site, begun)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, backbone.stop)
         await backbone.serve()
 
-    try:
-        asyncio.run(run())
-    except UnusableInput as e:
-        sys.stderr.write(f"{e}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    asyncio.run(serve())

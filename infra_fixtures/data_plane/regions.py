@@ -62,15 +62,11 @@ class Regions:
         supervisor.on_death(self._died)
 
     def start(self) -> None:
-        """Open the links."""
+        """Open the links, start the regions' processes."""
         for link in (*self.edges.values(), *self.upstreams.values()):
             link.start()
-
-    def populate(self) -> None:
-        """Start the process of every region that never had one."""
         for region in self.edges:
-            if self._supervisor.process(region, PROCESS) is None:
-                self._spawn(region)
+            self._spawn(region)
 
     async def close(self) -> None:
         """Close the links."""

@@ -224,7 +224,7 @@ def embedded(
         try:
             control = _spawn(site, "infra_fixtures.control_plane", "control_plane")
             processes.append(control)
-            processes.append(_spawn(site, "infra_fixtures.data_plane.backbone", "backbone"))
+            processes.append(_spawn(site, "infra_fixtures.data_plane", "backbone"))
             clients = _Clients(site, variant.client)
             make_clients(clients, topology)
             _await_control_plane(site, processes)

@@ -230,11 +230,10 @@ def _client(service: str) -> Any:
         import boto3  # costs a cold start 0.2 s, so only who needs it pays
         from botocore.config import Config
 
-        session = _kept.setdefault("session", boto3.session.Session())
         config = Config(
             connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}
         )
-        _kept[service] = session.client(service, config=config)
+        _kept[service] = boto3.client(service, config=config)
     return _kept[service]
 
 

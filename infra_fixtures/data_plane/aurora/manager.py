@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,16 +75,11 @@ class AuroraManager:
         """Follows RDS."""
         return frozenset({"rds"})
 
-    async def prepare(self, files_made: Callable[[], None]) -> None:
-        """Have an empty pair stand by before the API asks for one: nothing leads to it yet.
-
-        `files_made` is called when the part that takes most of a core's time is done.
-        """
+    async def prepare(self, begun: subprocess.Popen[bytes] | None = None) -> None:
+        """Have an empty pair stand by before the API asks for one: nothing leads to it yet. See `Pair.raise_pair`."""
         async with self._turn:
-            if self.pair.follows:
-                files_made()
-                return
-            await self.pair.raise_pair(self._site.primary.name, self._site.standby.name, files_made)
+            if not self.pair.follows:
+                await self.pair.raise_pair(self._site.primary.name, self._site.standby.name, begun)
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Bring the nodes in line with the API."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import secrets
 import shutil
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar
@@ -16,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from drill.wait import await_until
+from infra_fixtures.data_plane.aurora.files import Home, initdb_log
 from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration
 from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
@@ -48,15 +48,18 @@ class Node:
         self, site: Site, region: RegionSite, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
     ) -> None:
         self.region = region
-        self.data = Path(site.work_dir) / region.name / PROCESS
-        self._home = self.data.parent
+        self._site = site
+        self._home = Home.of(site, region.name, pg_uid)
         self._supervisor = supervisor
         self._bin = pg_bin
         self._uid = pg_uid
-        self._passfile = self._home / "pgpass"
-        self._secret = Path(site.work_dir) / "rdsadmin.secret"
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self._home.data
 
     @property
     def process(self) -> Process | None:
@@ -78,34 +81,38 @@ class Node:
         """Whether the database on disk was last a standby's."""
         return (self.data / "standby.signal").exists()
 
-    async def initialise(self) -> None:
-        """Make an empty database (initdb) whose only role is AWS's own automation."""
-        await self._furnish()
-        await self._tool(
-            self._bin / "initdb", "-D", str(self.data), "-k", "--no-sync", "-U", ADMIN, "--pwfile", str(self._home / "password"),
-            "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions",
-        )  # fmt: skip
+    async def initialise(self, begun: subprocess.Popen[bytes] | None = None) -> None:
+        """Make an empty database, or wait for the one that was begun already (`files.begin`)."""
+        if begun is None:
+            self._home.furnish()
+            await self._tool(*self._home.initdb(self._bin))
+        elif status := await asyncio.to_thread(begun.wait):
+            log = initdb_log(self._site, self.region.name)
+            raise NodeFailure(f"initdb of {self.region.name} failed ({status}): {_last_line(log)}")
         self._write("pg_hba.conf", HBA.format(admin=ADMIN))
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(configuration())
 
     async def clone(self) -> None:
         """Copy the other region's node through the inter-region link (pg_basebackup)."""
-        await self._furnish()
+        self._home.furnish()
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
         await self._tool(
-            self._bin / "pg_basebackup", "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
+            str(self._bin / "pg_basebackup"),
+            "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
         )  # fmt: skip
 
     async def copy(self, source: Node) -> None:
         """Take over the files of a node that was just made and has never run."""
-        await self._furnish()
+        self._home.furnish()
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
-        await self._tool(Path("cp"), "-a", str(source.data), str(self.data))
+        await self._tool("cp", "-a", str(source.data), str(self.data))
 
     async def rewind(self) -> None:
         """Take back what this node wrote and the other never got (pg_rewind); NodeFailure where that is impossible."""
-        await self._tool(self._bin / "pg_rewind", "-D", str(self.data), "--no-sync", "--source-server", self._source())
+        await self._tool(
+            str(self._bin / "pg_rewind"), "-D", str(self.data), "--no-sync", "--source-server", self._source()
+        )
 
     async def start(self, *, standby: bool, nudge: Callable[[], Awaitable[object]] | None = None) -> None:
         """Start the server and wait until it answers.
@@ -125,10 +132,10 @@ class Node:
             PROCESS,
             [
                 str(self._bin / "postgres"), "-D", str(self.data),
-                *command_line(self.region.node, self.region.upstream, self.region.name, self._passfile),
+                *command_line(self.region.node, self.region.upstream, self.region.name, self._home.passfile),
             ],
             uid=self._uid,
-            cwd=self._home,
+            cwd=self._home.path,
             stop_signal=signal.SIGINT,
             death_signal=signal.SIGQUIT,
         )  # fmt: skip
@@ -200,7 +207,7 @@ class Node:
 
     async def shutdown_lsn(self) -> str:
         """Where the log of a cleanly stopped node ends: the start of its shutdown checkpoint."""
-        log = await self._tool(self._bin / "pg_controldata", str(self.data))
+        log = await self._tool(str(self._bin / "pg_controldata"), str(self.data))
         facts = dict(line.split(":", 1) for line in log.splitlines() if ":" in line)
         if facts.get("Database cluster state", "").strip() != "shut down":
             raise NodeFailure(
@@ -229,7 +236,7 @@ class Node:
                 host=self.region.node.host,
                 port=self.region.node.port,
                 user=ADMIN,
-                password=self._secret.read_text(),
+                password=self._home.secret.read_text(),
                 dbname=AUTOMATION,
                 sslmode="disable",
                 application_name="aurora-manager",
@@ -246,39 +253,25 @@ class Node:
     def _source(self) -> str:
         upstream = self.region.upstream
         return (
-            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname={AUTOMATION} passfile={self._passfile}"
+            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname={AUTOMATION} passfile={self._home.passfile}"
             " sslmode=disable connect_timeout=10"
         )
 
-    async def _furnish(self) -> None:
-        """The node's directory, its password files; all owned by PostgreSQL's user."""
-        if self._passfile.exists():
-            return
-        self._home.mkdir(mode=0o755, exist_ok=True)
-        if not self._secret.exists():
-            self._secret.touch(mode=0o600)
-            self._secret.write_text(secrets.token_urlsafe(24))
-        password = self._secret.read_text()
-        for name, content in (("password", password), ("pgpass", f"*:*:*:{ADMIN}:{password}\n")):
-            (self._home / name).touch(mode=0o600)
-            (self._home / name).write_text(content)
-        for path in (self._home, *self._home.iterdir()):
-            self._own(path)
-
-    async def _tool(self, program: Path, *arguments: str) -> str:
+    async def _tool(self, *command: str) -> str:
         """Run a program as PostgreSQL's user to its end and return what it said; NodeFailure where it failed."""
-        name = f"aurora-{program.name.removeprefix('pg_')}"
+        program = Path(command[0]).name
+        name = f"aurora-{program.removeprefix('pg_')}"
         known = self._supervisor.process(self.region.name, name)
         before = known.log.stat().st_size if known is not None else 0
         status = await self._supervisor.run(
-            self.region.name, name, [str(program), *arguments],
-            timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._home, env={"LC_ALL": "C"},
+            self.region.name, name, command,
+            timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._home.path, env={"LC_ALL": "C"},
         )  # fmt: skip
         process = self._supervisor.process(self.region.name, name)
         assert process is not None
         said = process.log.read_bytes()[before:].decode(errors="replace")
         if status:
-            raise NodeFailure(f"{program.name} of {self.region.name} failed ({status}): {_last_line(process.log)}")
+            raise NodeFailure(f"{program} of {self.region.name} failed ({status}): {_last_line(process.log)}")
         return said
 
     async def _sync_commits(self) -> None:
@@ -287,18 +280,14 @@ class Node:
         await self.query("SELECT pg_reload_conf()")
 
     def _set_fsync(self, on: bool) -> None:
-        path = self._home / FSYNC_FILE
+        path = self._home.path / FSYNC_FILE
         path.write_text(f"fsync = {'on' if on else 'off'}\n")
-        self._own(path)
+        self._home.own(path)
 
     def _write(self, name: str, content: str) -> None:
         path = self.data / name
         path.write_text(content)
-        self._own(path)
-
-    def _own(self, path: Path) -> None:
-        if self._uid is not None:
-            os.chown(path, self._uid, self._uid)
+        self._home.own(path)
 
 
 async def _repeat(nudge: Callable[[], Awaitable[object]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
 import psycopg
@@ -54,16 +55,14 @@ class Pair:
         """Regions whose node is a writer."""
         return [region for region, upstream in self.follows.items() if upstream is None]
 
-    async def raise_pair(self, writer: str, standby: str, files_made: Callable[[], None]) -> None:
-        """An empty database in both regions; the standby begins with a copy of the writer's files.
+    async def raise_pair(self, writer: str, standby: str, begun: subprocess.Popen[bytes] | None) -> None:
+        """An empty database in both regions, for the first time; the standby begins with a copy of the writer's files.
 
-        `files_made` is called when there are some to copy: making them takes a core for half a second.
+        `begun` is what makes the writer's files, where somebody began with that.
         """
         nodes = self.nodes
         self.meant_down |= {writer, standby}
-        await asyncio.gather(nodes[writer].remove(), nodes[standby].remove())
-        await nodes[writer].initialise()
-        files_made()
+        await nodes[writer].initialise(begun)
         await nodes[standby].copy(nodes[writer])
         await self.nodes[writer].start(standby=False)
         self.meant_down.discard(writer)

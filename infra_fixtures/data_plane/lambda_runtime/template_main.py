@@ -18,9 +18,16 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 MOST_BYTES = 1 << 20
+READ_OF_SDK = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
+SERVICES = ("s3", "secretsmanager", "cloudwatch")
+"""Those that functions call before or while they serve."""
+SDK = {"boto3", "botocore", "jmespath", "s3transfer", "urllib3"}
+Request = dict[str, Any]
 prctl = ctypes.CDLL(None).prctl
 
 
@@ -38,7 +45,7 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Import what every worker will, and look at AWS's SDK as a client's making does: which services it knows.
+    """Import what every worker will, and read of AWS's SDK what making a client reads.
 
     Neither credentials nor a region are resolved: those are each worker's own.
     """
@@ -48,8 +55,11 @@ def prepare() -> None:
 
     session = botocore.session.get_session()
     loader = session.get_component("data_loader")
-    for kind in ("service-2", "endpoint-rule-set-1"):
-        loader.list_available_services(kind)
+    for name in READ_OF_SDK:
+        loader.load_data(name)
+    for service in SERVICES:
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, kind)
     boto3.setup_default_session(botocore_session=session)
 
 
@@ -60,7 +70,7 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def serve(channel: socket.socket) -> dict | None:
+def serve(channel: socket.socket) -> Request | None:
     """Fork what is asked for until the other end closes, then return None; in every worker forked, return its request."""
     told, teller = os.pipe()
     for end in (told, teller):
@@ -118,12 +128,13 @@ def say(channel: socket.socket, **what: object) -> None:
     channel.send(json.dumps(what).encode())
 
 
-def run(request: dict) -> None:
+def run(request: Request) -> None:
     """Lay out this process as Lambda does and let awslambdaric serve."""
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
     os.chdir(request["cwd"])
+    forget_what_it_brings(Path(os.environ["LAMBDA_TASK_ROOT"]), Path(os.environ["LAMBDA_RUNTIME_DIR"]))
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap", request["handler"]]
     prctl(PR_SET_NAME, os.environ["AWS_LAMBDA_FUNCTION_NAME"].encode())
@@ -132,6 +143,27 @@ def run(request: dict) -> None:
     from awslambdaric.__main__ import main as serve_invocations
 
     serve_invocations(sys.argv)
+
+
+def forget_what_it_brings(task_root: Path, runtime_dir: Path) -> None:
+    """A function's own copy of a package goes before the runtime's, imported or not; of the SDK it is then all or nothing."""
+    imported = {name.partition(".")[0] for name in sys.modules}
+    own = {
+        ours.stem
+        for ours in runtime_dir.iterdir()
+        if ours.stem in imported and (theirs := task_root / ours.name).exists() and code_of(theirs) != code_of(ours)
+    }
+    if own & SDK:
+        own |= SDK
+    for name in [name for name in sys.modules if name.partition(".")[0] in own]:
+        del sys.modules[name]
+
+
+def code_of(package: Path) -> dict[str, bytes]:
+    """The source of a package or module, by file."""
+    if package.is_file():
+        return {package.name: package.read_bytes()}
+    return {str(file.relative_to(package)): file.read_bytes() for file in package.rglob("*.py")}
 
 
 if __name__ == "__main__":

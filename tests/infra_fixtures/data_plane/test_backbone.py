@@ -95,7 +95,7 @@ def running(site: Site) -> Iterator[Running]:
     for _ in run_control_plane(site):
         with (Path(site.work_dir) / "backbone.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "infra_fixtures.data_plane.backbone", str(site.path)],
+                [sys.executable, "-m", "infra_fixtures.data_plane", str(site.path)],
                 env=child_environment(site), stdout=output, stderr=output,
             )  # fmt: skip
         try:

@@ -1,0 +1,103 @@
+"""What a node has on disk before it runs: its directory, its passwords, the files that initdb makes.
+
+Little is imported here: the first node's files are made while the rest of the data plane is still being imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra_fixtures.data_plane.aurora.settings import ADMIN
+from infra_fixtures.site import Site, child_environment
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The directory of a region's node; everything in it belongs to `uid` (None: to this process's user)."""
+
+    path: Path
+    secret: Path
+    """The password of AWS's automation, the same for all nodes of a run."""
+    uid: int | None
+
+    @classmethod
+    def of(cls, site: Site, region: str, uid: int | None) -> Home:
+        """The home of a region's node."""
+        work_dir = Path(site.work_dir)
+        return cls(work_dir / region, work_dir / "rdsadmin.secret", uid)
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.path / "aurora"
+
+    @property
+    def passfile(self) -> Path:
+        """What a client of the automation's user finds its password in."""
+        return self.path / "pgpass"
+
+    def furnish(self) -> None:
+        """Make the directory and the password files."""
+        if self.passfile.exists():
+            return
+        self.path.mkdir(mode=0o755, exist_ok=True)
+        if not self.secret.exists():
+            self.secret.touch(mode=0o600)
+            self.secret.write_text(secrets.token_urlsafe(24))
+        password = self.secret.read_text()
+        for name, content in (("password", password), (self.passfile.name, f"*:*:*:{ADMIN}:{password}\n")):
+            (self.path / name).touch(mode=0o600)
+            (self.path / name).write_text(content)
+        for path in (self.path, *self.path.iterdir()):
+            self.own(path)
+
+    def own(self, path: Path) -> None:
+        """Give a file to PostgreSQL's user."""
+        if self.uid is not None:
+            os.chown(path, self.uid, self.uid)
+
+    def initdb(self, pg_bin: Path) -> list[str]:
+        """The command that makes an empty database whose only role is AWS's own automation."""
+        return [
+            str(pg_bin / "initdb"), "-D", str(self.data), "-k", "--no-sync", "-U", ADMIN,
+            "--pwfile", str(self.path / "password"), "-A", "scram-sha-256", "-E", "UTF8", "--locale=C",
+            "--no-instructions",
+        ]  # fmt: skip
+
+
+def initdb_log(site: Site, region: str) -> Path:
+    """Where a region's initdb says what it does."""
+    return Path(site.work_dir) / f"aurora-initdb.{region}.log"
+
+
+def begin(site: Site) -> subprocess.Popen[bytes] | None:
+    """Start to make the primary's files; None where the site does not say where PostgreSQL is.
+
+    It dies with this process's calling thread (PR_SET_PDEATHSIG).
+    """
+    if not site.pg_bin:
+        return None
+    home = Home.of(site, site.primary.name, site.pg_uid)
+    home.furnish()
+    user = {} if home.uid is None else {"user": home.uid, "group": home.uid, "extra_groups": []}
+    with initdb_log(site, site.primary.name).open("ab") as output:
+        return subprocess.Popen(
+            home.initdb(Path(site.pg_bin)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=home.path,
+            env={**child_environment(site), "LC_ALL": "C"},
+            start_new_session=True,
+            preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0),
+            **user,  # type: ignore[call-overload]
+        )
