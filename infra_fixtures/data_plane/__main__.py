@@ -1,6 +1,6 @@
 """`python -m infra_fixtures.data_plane SITE_JSON`: the backbone of a run, which starts all other processes of the data plane.
 
-The first database's files take a core for half a second, so they are begun before the backbone is even imported.
+The databases' files take a core for most of a second, so they are begun before the backbone is even imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane SITE_JSON\n")
         return 2
     site = Site.load(Path(arguments[0]))
-    begun = files.begin(site)
+    begun = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
     from infra_fixtures.data_plane import backbone
 
     try:

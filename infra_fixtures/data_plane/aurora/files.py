@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -74,30 +75,31 @@ class Home:
         ]  # fmt: skip
 
 
-def initdb_log(site: Site, region: str) -> Path:
-    """Where a region's initdb says what it does."""
-    return Path(site.work_dir) / f"aurora-initdb.{region}.log"
+def log_of(site: Site) -> Path:
+    """Where the making of the first files says what it does."""
+    return Path(site.work_dir) / "aurora-files.log"
 
 
-def begin(site: Site) -> subprocess.Popen[bytes] | None:
-    """Start to make the primary's files; None where the site does not say where PostgreSQL is.
+def begin(site: Site, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
+    """Start to make the files of both regions' nodes: an empty database, and a copy of it.
 
-    It dies with this process's calling thread (PR_SET_PDEATHSIG).
+    What is started dies with this process's calling thread (PR_SET_PDEATHSIG).
     """
-    if not site.pg_bin:
-        return None
-    home = Home.of(site, site.primary.name, site.pg_uid)
-    home.furnish()
-    user = {} if home.uid is None else {"user": home.uid, "group": home.uid, "extra_groups": []}
-    with initdb_log(site, site.primary.name).open("ab") as output:
-        return subprocess.Popen(
-            home.initdb(Path(site.pg_bin)),
+    writer, standby = (Home.of(site, region.name, uid) for region in site.regions)
+    for home in (writer, standby):
+        home.furnish()
+    copy = ["cp", "-R", "--preserve=mode", str(writer.data), str(standby.data)]
+    user = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+    with log_of(site).open("ab") as output:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            ["/bin/sh", "-c", f"{shlex.join(writer.initdb(pg_bin))} && {shlex.join(copy)}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=home.path,
+            cwd=writer.path,
             env={**child_environment(site), "LC_ALL": "C"},
             start_new_session=True,
             preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0),
             **user,  # type: ignore[call-overload]
         )
+    return process

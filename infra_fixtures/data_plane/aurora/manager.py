@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drill.wait import WaitTimeout
+from infra_fixtures.data_plane.aurora import files
 from infra_fixtures.data_plane.aurora.lag_metric import SecondaryLag
 from infra_fixtures.data_plane.aurora.node import PROCESS, Node, NodeFailure
 from infra_fixtures.data_plane.aurora.pair import Pair, SetWriterEndpoint, TransferFailed
@@ -58,6 +59,7 @@ class AuroraManager:
         self._site = site
         self._supervisor = supervisor
         self._admin = admin
+        self._pg_bin, self._pg_uid = pg_bin, pg_uid
         self.events = EventLog(Path(site.work_dir) / "aurora.events.jsonl")
         nodes = {r.name: Node(site, r, supervisor, pg_bin, pg_uid) for r in site.regions}
         self.pair = Pair(nodes, self.events, set_writer_endpoint)
@@ -76,10 +78,17 @@ class AuroraManager:
         return frozenset({"rds"})
 
     async def prepare(self, begun: subprocess.Popen[bytes] | None = None) -> None:
-        """Have an empty pair stand by before the API asks for one: nothing leads to it yet. See `Pair.raise_pair`."""
+        """Have an empty pair stand by before the API asks for one: nothing leads to it yet.
+
+        `begun` is what makes their files, where that was begun (`files.begin`). NodeFailure where it failed.
+        """
         async with self._turn:
-            if not self.pair.follows:
-                await self.pair.raise_pair(self._site.primary.name, self._site.standby.name, begun)
+            if self.pair.follows:
+                return
+            making = begun or files.begin(self._site, self._pg_bin, self._pg_uid)
+            if status := await asyncio.to_thread(making.wait):
+                raise NodeFailure(f"no database could be made ({status}): see {files.log_of(self._site)}")
+            await self.pair.raise_pair(self._site.primary.name, self._site.standby.name)
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Bring the nodes in line with the API."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import shutil
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar
@@ -15,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.aurora.files import Home, initdb_log
+from infra_fixtures.data_plane.aurora.files import Home
 from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration
 from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
@@ -48,7 +47,6 @@ class Node:
         self, site: Site, region: RegionSite, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
     ) -> None:
         self.region = region
-        self._site = site
         self._home = Home.of(site, region.name, pg_uid)
         self._supervisor = supervisor
         self._bin = pg_bin
@@ -81,14 +79,14 @@ class Node:
         """Whether the database on disk was last a standby's."""
         return (self.data / "standby.signal").exists()
 
-    async def initialise(self, begun: subprocess.Popen[bytes] | None = None) -> None:
-        """Make an empty database, or wait for the one that was begun already (`files.begin`)."""
-        if begun is None:
-            self._home.furnish()
-            await self._tool(*self._home.initdb(self._bin))
-        elif status := await asyncio.to_thread(begun.wait):
-            log = initdb_log(self._site, self.region.name)
-            raise NodeFailure(f"initdb of {self.region.name} failed ({status}): {_last_line(log)}")
+    async def initialise(self) -> None:
+        """Make an empty database (initdb) whose only role is AWS's own automation."""
+        self._home.furnish()
+        await self._tool(*self._home.initdb(self._bin))
+        self.configure()
+
+    def configure(self) -> None:
+        """Write the settings of a database that initdb has just made."""
         self._write("pg_hba.conf", HBA.format(admin=ADMIN))
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(configuration())
@@ -101,12 +99,6 @@ class Node:
             str(self._bin / "pg_basebackup"),
             "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d", self._source(),
         )  # fmt: skip
-
-    async def copy(self, source: Node) -> None:
-        """Take over the files of a node that was just made and has never run."""
-        self._home.furnish()
-        await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
-        await self._tool("cp", "-a", str(source.data), str(self.data))
 
     async def rewind(self) -> None:
         """Take back what this node wrote and the other never got (pg_rewind); NodeFailure where that is impossible."""

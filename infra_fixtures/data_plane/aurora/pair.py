@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
 import psycopg
@@ -55,15 +54,11 @@ class Pair:
         """Regions whose node is a writer."""
         return [region for region, upstream in self.follows.items() if upstream is None]
 
-    async def raise_pair(self, writer: str, standby: str, begun: subprocess.Popen[bytes] | None) -> None:
-        """An empty database in both regions, for the first time; the standby begins with a copy of the writer's files.
-
-        `begun` is what makes the writer's files, where somebody began with that.
-        """
-        nodes = self.nodes
+    async def raise_pair(self, writer: str, standby: str) -> None:
+        """Start both regions' nodes on files that were just made for them (`files.begin`)."""
         self.meant_down |= {writer, standby}
-        await nodes[writer].initialise(begun)
-        await nodes[standby].copy(nodes[writer])
+        for node in self.nodes.values():
+            node.configure()
         await self.nodes[writer].start(standby=False)
         self.meant_down.discard(writer)
         self.follows |= {writer: None, standby: writer}
