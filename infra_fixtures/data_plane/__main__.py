@@ -1,10 +1,12 @@
 """`python -m infra_fixtures.data_plane SITE_JSON`: the backbone of a run, which starts all other processes of the data plane.
 
-The databases' files take a core for most of a second, so they are begun before the backbone is even imported.
+The databases' files take a core for most of a second, so they are begun before the backbone is even imported; the regions'
+first processes are forked from it before it serves.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 
@@ -20,10 +22,18 @@ def main(arguments: list[str]) -> int:
         return 2
     site = Site.load(Path(arguments[0]))
     begun = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
-    from infra_fixtures.data_plane import backbone
+    from infra_fixtures.data_plane import backbone, region, regions
+    from infra_fixtures.data_plane.held import Held, hold
+    from infra_fixtures.data_plane.process_limits import prepare_process
+    from infra_fixtures.data_plane.supervisor import log_of
 
+    prepare_process()
+    held: dict[str, Held] = {}
+    for name in (r.name for r in site.regions):
+        log = log_of(site, name, regions.PROCESS)
+        held[name] = hold(name, functools.partial(region.run, site, name), log, held)
     try:
-        backbone.run(site, begun)
+        backbone.run(site, begun, held)
     except UnusableInput as e:
         sys.stderr.write(f"{e}\n")
         return 2

@@ -23,7 +23,7 @@ import logging
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,11 @@ from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS as DATABASE
 from infra_fixtures.data_plane.aurora.node import NodeFailure
 from infra_fixtures.data_plane.follow import Backlog, follow
+from infra_fixtures.data_plane.held import Held
 from infra_fixtures.data_plane.listening import listening
 from infra_fixtures.data_plane.network.conditions import read_request
 from infra_fixtures.data_plane.network.control import link_state
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
-from infra_fixtures.data_plane.process_limits import prepare_process
 from infra_fixtures.data_plane.regions import Regions
 from infra_fixtures.data_plane.route53 import Route53
 from infra_fixtures.data_plane.s3_replication import S3Replicator
@@ -57,9 +57,12 @@ log = logging.getLogger(__name__)
 class Backbone:
     """The parts, composed, and their control API."""
 
-    def __init__(self, site: Site, begun: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self, site: Site, begun: subprocess.Popen[bytes] | None = None, held: Mapping[str, Held] | None = None
+    ) -> None:
         self._site = site
         self._begun = begun
+        self._held = held or {}
         self._stop = asyncio.Event()
         self._started = False
         self._backlog = Backlog()
@@ -78,7 +81,7 @@ class Backbone:
             parts.push_async_callback(self._supervisor.close)
             session = await parts.enter_async_context(aiohttp.ClientSession())
             admin = await parts.enter_async_context(Admin(site))
-            self._regions = Regions(site, self._supervisor, admin, session)
+            self._regions = Regions(site, self._supervisor, admin, session, self._held)
             parts.push_async_callback(self._regions.close)
             self._regions.start()
             self._aurora = AuroraManager(
@@ -266,12 +269,11 @@ def _stamps(span: Span, **more: str) -> web.Response:
     return _json({"began_ns": span.began_ns, "ended_ns": span.ended_ns, **more})
 
 
-def run(site: Site, begun: subprocess.Popen[bytes] | None = None) -> None:
+def run(site: Site, begun: subprocess.Popen[bytes] | None, held: Mapping[str, Held]) -> None:
     """Serve until SIGTERM or SIGINT; UnusableInput where the site cannot be served."""
-    prepare_process()
 
     async def serve() -> None:
-        backbone = Backbone(site, begun)
+        backbone = Backbone(site, begun, held)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, backbone.stop)
         await backbone.serve()

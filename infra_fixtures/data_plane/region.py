@@ -115,18 +115,21 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane.region SITE_JSON REGION\n")
         return 2
-    site = Site.load(Path(arguments[0]))
-    region = arguments[1]
     prepare_process()
+    run(Site.load(Path(arguments[0])), arguments[1])
+    return 0
 
-    async def run() -> None:
+
+def run(site: Site, region: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+
+    async def serve() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await RegionProcess(site, region).serve(stop)
 
-    asyncio.run(run())
-    return 0
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

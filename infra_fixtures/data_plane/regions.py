@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from drill.wait import await_until
+from infra_fixtures.data_plane.held import Held
 from infra_fixtures.data_plane.listening import control_address
 from infra_fixtures.data_plane.network.conditions import Conditions, ConditionsRequest, Way
 from infra_fixtures.data_plane.network.link import Link
@@ -43,10 +44,18 @@ class RegionApi(Protocol):
 
 
 class Regions:
-    """Both regions; `serving` are those whose process has come up and lives."""
+    """Both regions; `serving` are those whose process has come up and lives. `held` are processes that wait for their start."""
 
-    def __init__(self, site: Site, supervisor: Supervisor, api: RegionApi, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        site: Site,
+        supervisor: Supervisor,
+        api: RegionApi,
+        session: aiohttp.ClientSession,
+        held: Mapping[str, Held],
+    ) -> None:
         self._site = site
+        self._held = dict(held)
         self._supervisor = supervisor
         self._api = api
         self._session = session
@@ -151,8 +160,13 @@ class Regions:
             link.set_conditions(wanted)
 
     def _spawn(self, region: str) -> None:
-        argv = [sys.executable, "-m", "infra_fixtures.data_plane.region", str(self._site.path), region]
-        self._supervisor.spawn(region, PROCESS, argv)
+        """Let the held process go where there is one (at the start), else start another."""
+        held = self._held.pop(region, None)
+        if held is not None:
+            self._supervisor.let_go(region, PROCESS, held)
+        else:
+            argv = [sys.executable, "-m", "infra_fixtures.data_plane.region", str(self._site.path), region]
+            self._supervisor.spawn(region, PROCESS, argv)
         self._aside(self._greet(region))
 
     async def _greet(self, region: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from drill.wait import WaitTimeout, await_until
 from infra_fixtures.data_plane.events import EventLog
+from infra_fixtures.data_plane.held import Held
 from infra_fixtures.data_plane.process_tree import TREE_VARIABLE, Tree, plant
 from infra_fixtures.site import Site, child_environment
 
@@ -50,7 +51,7 @@ class Process:
     pid: int
     log: Path
     tree: Tree
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Held
     stop_signal: signal.Signals
     expected: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,12 +115,8 @@ class Supervisor:
         `uid` is the unprivileged user (and group) it runs as; `death_signal` is what it gets when the supervisor dies.
         Call it from the main thread: the kernel ties the death signal to the thread that started the process.
         """
-        known = self._processes.get((region, name))
-        if known is not None and known.alive:
-            raise RuntimeError(f"{name} of {region} already runs as {known.pid}")
-        tree = self._regions[region].child(name)
-        tree.thaw()
-        log = Path(self._site.work_dir) / f"{name}.{region}.log"
+        tree = self._place_for(region, name)
+        log = log_of(self._site, region, name)
         entrance = tree.entrance()
         variables = {**child_environment(self._site), TREE_VARIABLE: tree.name, **(env or {})}
 
@@ -145,11 +142,19 @@ class Supervisor:
             if entrance is not None:
                 os.close(entrance)
         tree.adopt(popen.pid)
-        process = Process(region, name, popen.pid, log, tree, popen, stop_signal)
-        self._processes[region, name] = process
-        self._await_end(process)
-        self._events.record("process.started", f"{region}/{name}", f"pid {popen.pid}")
-        return process
+        return self._watch(Process(region, name, popen.pid, log, tree, popen, stop_signal))
+
+    def let_go(self, region: str, name: str, held: Held) -> Process:
+        """Take a held process into a region and let it go; it was forked with `log_of` for its output."""
+        tree = self._place_for(region, name)
+        entrance = tree.entrance()
+        if entrance is not None:
+            os.write(entrance, str(held.pid).encode())
+            os.close(entrance)
+        tree.adopt(held.pid)
+        held.release({TREE_VARIABLE: tree.name})
+        log = log_of(self._site, region, name)
+        return self._watch(Process(region, name, held.pid, log, tree, held, signal.SIGTERM))
 
     async def run(
         self, region: str, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, **options: object
@@ -236,6 +241,21 @@ class Supervisor:
         self._tree.remove()
         self._events.close()
 
+    def _place_for(self, region: str, name: str) -> Tree:
+        """The tree of a process about to start."""
+        known = self._processes.get((region, name))
+        if known is not None and known.alive:
+            raise RuntimeError(f"{name} of {region} already runs as {known.pid}")
+        tree = self._regions[region].child(name)
+        tree.thaw()
+        return tree
+
+    def _watch(self, process: Process) -> Process:
+        self._processes[process.region, process.name] = process
+        self._await_end(process)
+        self._events.record("process.started", f"{process.region}/{process.name}", f"pid {process.pid}")
+        return process
+
     def _tree_of(self, region: str, name: str | None) -> Tree:
         tree = self._regions[region]
         return tree if name is None else tree.child(name)
@@ -263,6 +283,11 @@ class Supervisor:
                 watcher(process)
 
         loop.add_reader(handle, ended)
+
+
+def log_of(site: Site, region: str, name: str) -> Path:
+    """Where a supervised process's output goes."""
+    return Path(site.work_dir) / f"{name}.{region}.log"
 
 
 def _subject(region: str, name: str | None) -> str:

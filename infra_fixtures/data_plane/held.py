@@ -1,0 +1,81 @@
+"""Processes forked from this one before it serves, which wait to be let go: they need not import again what it has.
+
+Fork while there is one thread and no event loop (https://docs.python.org/3/library/os.html#os.fork).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class Held:
+    """A child that waits; like a Popen it is asked by `poll` whether it has ended."""
+
+    pid: int
+    gate: int
+    returncode: int | None = None
+
+    def release(self, variables: Mapping[str, str]) -> None:
+        """Let it go, with these environment variables beside those it has."""
+        os.write(self.gate, json.dumps(dict(variables)).encode())
+        os.close(self.gate)
+
+    def poll(self) -> int | None:
+        """Its exit status once it has ended (negative where a signal ended it), else None."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def hold(name: str, run: Callable[[], None], log: Path, others: Mapping[str, Held]) -> Held:
+    """Fork a child that will `run`, its output in `log`; it dies with this process.
+
+    `others` are those held before, whose gates the child must not keep open.
+    """
+    waiting, gate = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        os.close(waiting)
+        return Held(pid, gate)
+    status = 1
+    try:
+        for inherited in (gate, *(held.gate for held in others.values())):
+            os.close(inherited)
+        os.setsid()
+        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        said = b"" if os.getppid() != parent else os.read(waiting, 65_536)
+        os.close(waiting)
+        if said:
+            os.environ.update(json.loads(said))
+            _write_to(log)
+            run()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.write(f"{name} ended\n")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _write_to(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
