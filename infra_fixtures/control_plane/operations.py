@@ -6,12 +6,14 @@ REST protocols do: the others carry the operation's name), so starting costs not
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
 from botocore.loaders import Loader
 
 READS = ("Describe", "List", "Get", "Head", "Lookup", "BatchGet", "Test", "Filter", "Simulate", "Search")
@@ -60,7 +62,8 @@ _LABEL = re.compile(r"\{([^}]+)\}")
 class Operation:
     """One call: botocore's service name and operation; `resource` is what the path's labels name, joined by "/".
 
-    The resource is empty for protocols that carry no path; `name` is "Unknown" where no model knows the request.
+    The resource is empty for protocols that carry no path, but a function that is created is named all the same; `name`
+    is "Unknown" where no model knows the request.
     """
 
     service: str
@@ -91,7 +94,21 @@ def operation_of(signing_name: str, method: str, raw_path: str, headers: Mapping
         action = _action(query, headers, body)
         if action:
             return Operation(service, action)
-    return _routes(service).match(method, path, query, headers)
+    found = _routes(service).match(method, path, query, headers)
+    if (found.service, found.name) == ("lambda", "CreateFunction"):
+        return dataclasses.replace(found, resource=_function_in(body))
+    return found
+
+
+class _NamesFunction(msgspec.Struct):
+    FunctionName: str = ""
+
+
+def _function_in(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_NamesFunction).FunctionName
+    except msgspec.DecodeError:
+        return ""
 
 
 @functools.lru_cache(maxsize=256)

@@ -160,7 +160,13 @@ class _Desk:
             self._backlog.add(self.follower, -1)
 
     async def work(self, slow_poll_s: float) -> None:
+        """Look whenever there is something to look at; first at the first connection to the change stream."""
         while True:
+            try:
+                async with asyncio.timeout(slow_poll_s):
+                    await self._nudge.wait()
+            except TimeoutError:
+                pass
             self._nudge.clear()
             changes, self._tray = self._tray, []
             try:
@@ -171,11 +177,6 @@ class _Desk:
                 log.exception("%s could not reconcile", type(self.follower).__name__)
             if self._nudge.is_set():
                 await asyncio.sleep(GATHER_S)
-            try:
-                async with asyncio.timeout(slow_poll_s):
-                    await self._nudge.wait()
-            except TimeoutError:
-                pass
 
 
 async def _listen(site: Site, desks: Sequence[_Desk]) -> None:

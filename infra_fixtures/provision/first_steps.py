@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from infra_fixtures.provision import monitoring
@@ -45,11 +46,12 @@ def migrate(clients: Clients, deployed: Deployed) -> None:
         )
 
 
-def arm(clients: Clients, deployed: Deployed) -> None:
-    """Arm the failover alarm, once the canary finds the primary well; call it when the data plane serves."""
+def arm(clients: Clients, deployed: Deployed, healthy: Callable[[], bool]) -> None:
+    """Arm the failover alarm, once the primary is `healthy` and the canary has found it so."""
     monitoring.arm(
         clients.client("cloudwatch", deployed.standby),
         clients.client("lambda", deployed.standby),
         Names(deployed.run_id),
         deployed.alarm_name,
+        healthy,
     )

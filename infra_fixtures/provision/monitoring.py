@@ -6,11 +6,11 @@ before the first probe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from drill.wait import wait_until
-from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.answers import once_ready, unless
 from infra_fixtures.provision.compute import limit_retries, permit
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import RegionPlan, Topology
@@ -102,16 +102,29 @@ def alarms(cloudwatch: Any, plan: RegionPlan, names: Names) -> tuple[str, ...]:
     return tuple(str(a["AlarmName"]) for a in wanted)
 
 
-def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str) -> None:
-    """Start the canary once by hand, wait until the failover alarm is OK, and let it act; raises WaitTimeout."""
+def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callable[[], bool]) -> None:
+    """Start the canary once by hand, wait until the failover alarm is OK, and let it act; raises WaitTimeout.
+
+    `healthy` says whether the primary is well: a canary that came too early would have its report stand for a period.
+    """
     if _states(cloudwatch, [alarm])[alarm]["ActionsEnabled"]:
         return
-    lambda_.invoke(FunctionName=names.canary, InvocationType="Event", Payload=b"{}")
+    wait_until(healthy, what="the primary to be healthy", timeout_s=ARMED_WITHIN_S, every_s=0.05)
+    once_ready(
+        "ResourceNotFoundException",
+        lambda_.invoke,
+        what=f"{names.canary} to be there",
+        timeout_s=ARMED_WITHIN_S,
+        every_s=0.1,
+        FunctionName=names.canary,
+        InvocationType="Event",
+        Payload=b"{}",
+    )
     wait_until(
         lambda: _states(cloudwatch, [alarm])[alarm]["StateValue"] == "OK",
         what=f"the alarm {alarm} to be OK",
         timeout_s=ARMED_WITHIN_S,
-        every_s=0.1,
+        every_s=0.05,
     )
     cloudwatch.enable_alarm_actions(AlarmNames=[alarm])
 

@@ -239,9 +239,10 @@ def embedded(
                         is_final=lambda host: host.startswith(f"{held.network}."),
                         edges={r.name: str(r.edge) for r in site.regions},
                     )
-                    _await_data_plane(site, processes)
-                    _take_first_steps(clients, deployed)
-                yield Embedded(site, journal, deployed, changes, variant)
+                    world = Embedded(site, journal, deployed, changes, variant)
+                    healthy = _healthy(world.regional(world.primary), topology.health_check.path)
+                    _take_first_steps(clients, deployed, healthy, lambda: _await_data_plane(site, processes))
+                yield world
         finally:
             changes.stop()
             _stop(site, processes)
@@ -277,13 +278,22 @@ class _Clients:
         return self.client_for(self.site, service, region)
 
 
-def _take_first_steps(clients: _Clients, deployed: Deployed) -> None:
-    """Arm the failover alarm, which waits for health by itself, and meanwhile create the tables and warm the functions.
+def _healthy(at: Endpoint, path: str) -> Callable[[], bool]:
+    """Whether a region answers its health check."""
+    question = urllib.request.Request(at.url + path, headers=dict(at.headers))
+    return lambda: _ok(question)
+
+
+def _take_first_steps(
+    clients: _Clients, deployed: Deployed, healthy: Callable[[], bool], await_data_plane: Callable[[], None]
+) -> None:
+    """Arm the failover alarm, once the primary is `healthy`; meanwhile create the tables and warm the functions.
 
     The migration and a call in each region leave as many workers as a system has that has been serving and looked at.
     """
     with ThreadPoolExecutor(1 + len(deployed.regions)) as pool:
-        arming = pool.submit(arm, clients, deployed)
+        arming = pool.submit(arm, clients, deployed, healthy)
+        await_data_plane()
         warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
         migrate(clients, deployed)
         for step in (*warming, arming):
@@ -344,7 +354,7 @@ def failure(site: Site) -> str | None:
         return f"the AWS API of run {site.run_id} does not answer: {e}"
 
 
-def _ok(url: str) -> bool:
+def _ok(url: str | urllib.request.Request) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1):
             return True
