@@ -1,6 +1,9 @@
-"""Does everything serve as it should? Both regions deep-healthy, and the service's name leading to the primary."""
+"""Is everything as it should be? Both regions deep-healthy, the service's name leading to the primary, the alarm at rest."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from drill.wait import wait_until
 from infra_fixtures.targets.world import World
@@ -11,7 +14,10 @@ TIMEOUT_S = 60.0
 
 
 def await_steady_state(world: World, timeout_s: float = TIMEOUT_S) -> None:
-    """Return when both regions pass their deep health check and Route 53 answers with the primary; else WaitTimeout."""
+    """Return when both regions pass their deep health check, Route 53 answers with the primary, and the failover alarm is OK.
+
+    Raises WaitTimeout that says what is not so. From an alarm that is not OK no failover could come: it acts on changing.
+    """
     for region in (world.primary, world.standby):
         client = Client(world.regional(region))
         wait_until(
@@ -27,3 +33,14 @@ def await_steady_state(world: World, timeout_s: float = TIMEOUT_S) -> None:
         timeout_s=timeout_s,
         every_s=0.05,
     )
+    cloudwatch, alarm = world.client("cloudwatch", world.standby), world.deployed.alarm_name
+    wait_until(
+        lambda: _at_rest(cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]),
+        what=f"the failover alarm {alarm} to be armed and OK",
+        timeout_s=timeout_s,
+        every_s=0.1,
+    )
+
+
+def _at_rest(alarms: Sequence[Mapping[str, Any]]) -> bool:
+    return any(alarm["ActionsEnabled"] and alarm["StateValue"] == "OK" for alarm in alarms)

@@ -47,7 +47,7 @@ def migrate(clients: Clients, deployed: Deployed) -> None:
 
 
 def arm(clients: Clients, deployed: Deployed, healthy: Callable[[], bool]) -> None:
-    """Arm the failover alarm, once the primary is `healthy` and the canary has found it so."""
+    """Start the canary once the primary is `healthy`, and arm the failover alarm."""
     monitoring.arm(
         clients.client("cloudwatch", deployed.standby),
         clients.client("lambda", deployed.standby),

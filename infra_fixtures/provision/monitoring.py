@@ -1,7 +1,7 @@
 """The monitoring layer: log groups, alarms, the topic that fires the failover controller, the rule that runs the canary.
 
-The failover alarm is made disarmed and armed by `arm` once it is OK: its missing data is breaching, so it would go off
-before the first probe.
+The failover alarm is made disarmed: its missing data is breaching, so it goes off before the canary's first report, and is
+armed by `arm` after that. An alarm acts when its state changes to ALARM, not while it stays so.
 """
 
 from __future__ import annotations
@@ -103,9 +103,10 @@ def alarms(cloudwatch: Any, plan: RegionPlan, names: Names) -> tuple[str, ...]:
 
 
 def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callable[[], bool]) -> None:
-    """Start the canary once by hand, wait until the failover alarm is OK, and let it act; raises WaitTimeout.
+    """Start the canary once by hand and let the failover alarm act, after it went off for want of data; WaitTimeout.
 
-    `healthy` says whether the primary is well: a canary that came too early would have its report stand for a period.
+    `healthy` says whether the primary is well: the report of a canary that came too early would stand for a period. The
+    alarm is OK a period after the first report.
     """
     if _states(cloudwatch, [alarm])[alarm]["ActionsEnabled"]:
         return
@@ -121,10 +122,10 @@ def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callab
         Payload=b"{}",
     )
     wait_until(
-        lambda: _states(cloudwatch, [alarm])[alarm]["StateValue"] == "OK",
-        what=f"the alarm {alarm} to be OK",
+        lambda: _states(cloudwatch, [alarm])[alarm]["StateValue"] != "INSUFFICIENT_DATA",
+        what=f"the alarm {alarm} to be evaluated",
         timeout_s=ARMED_WITHIN_S,
-        every_s=0.05,
+        every_s=0.1,
     )
     cloudwatch.enable_alarm_actions(AlarmNames=[alarm])
 
