@@ -90,16 +90,25 @@ def _validate_specs_late() -> None:
     class OpenAPIValidationError(Exception):
         """As the true one, whose class is not there before a document was validated."""
 
-    def validate(document: Any) -> None:
-        for name in [n for n in sys.modules if n.partition(".")[0] == package.__name__]:
-            del sys.modules[name]
+        def __init__(self, message: str) -> None:
+            super().__init__(message)
+            self.message = message
+
+    @functools.cache
+    def true_ones() -> tuple[Callable[[Any], None], type[Exception]]:
+        for module in (package, exceptions):
+            del sys.modules[module.__name__]
         from openapi_spec_validator import validate as check
         from openapi_spec_validator.validation.exceptions import OpenAPIValidationError as Invalid
 
+        return check, Invalid
+
+    def validate(document: Any) -> None:
+        check, invalid = true_ones()
         try:
             check(document)
-        except Invalid as e:
-            raise OpenAPIValidationError(str(e)) from e
+        except invalid as e:
+            raise OpenAPIValidationError(str(getattr(e, "message", e))) from e
 
     package.validate = validate  # type: ignore[attr-defined]
     exceptions.OpenAPIValidationError = OpenAPIValidationError  # type: ignore[attr-defined]

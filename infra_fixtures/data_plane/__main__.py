@@ -23,17 +23,17 @@ def main(arguments: list[str]) -> int:
     site = Site.load(Path(arguments[0]))
     begun = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
     from infra_fixtures.data_plane import backbone, region, regions
-    from infra_fixtures.data_plane.held import Held, hold
+    from infra_fixtures.data_plane.prefork import Waiting, fork_waiting
     from infra_fixtures.data_plane.process_limits import prepare_process
     from infra_fixtures.data_plane.supervisor import log_of
 
     prepare_process()
-    held: dict[str, Held] = {}
+    waiting: dict[str, Waiting] = {}
     for name in (r.name for r in site.regions):
         log = log_of(site, name, regions.PROCESS)
-        held[name] = hold(name, functools.partial(region.run, site, name), log, held)
+        waiting[name] = fork_waiting(functools.partial(region.run, site, name), log, waiting.values())
     try:
-        backbone.run(site, begun, held)
+        backbone.run(site, begun, waiting)
     except UnusableInput as e:
         sys.stderr.write(f"{e}\n")
         return 2

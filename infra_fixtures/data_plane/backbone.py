@@ -40,11 +40,11 @@ from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS as DATABASE
 from infra_fixtures.data_plane.aurora.node import NodeFailure
 from infra_fixtures.data_plane.follow import Backlog, follow
-from infra_fixtures.data_plane.held import Held
 from infra_fixtures.data_plane.listening import listening
 from infra_fixtures.data_plane.network.conditions import read_request
 from infra_fixtures.data_plane.network.control import link_state
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
+from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.regions import Regions
 from infra_fixtures.data_plane.route53 import Route53
 from infra_fixtures.data_plane.s3_replication import S3Replicator
@@ -58,11 +58,11 @@ class Backbone:
     """The parts, composed, and their control API."""
 
     def __init__(
-        self, site: Site, begun: subprocess.Popen[bytes] | None = None, held: Mapping[str, Held] | None = None
+        self, site: Site, begun: subprocess.Popen[bytes] | None = None, waiting: Mapping[str, Waiting] | None = None
     ) -> None:
         self._site = site
         self._begun = begun
-        self._held = held or {}
+        self._waiting = waiting or {}
         self._stop = asyncio.Event()
         self._started = False
         self._backlog = Backlog()
@@ -81,7 +81,7 @@ class Backbone:
             parts.push_async_callback(self._supervisor.close)
             session = await parts.enter_async_context(aiohttp.ClientSession())
             admin = await parts.enter_async_context(Admin(site))
-            self._regions = Regions(site, self._supervisor, admin, session, self._held)
+            self._regions = Regions(site, self._supervisor, admin, session, self._waiting)
             parts.push_async_callback(self._regions.close)
             self._regions.start()
             self._aurora = AuroraManager(
@@ -269,11 +269,11 @@ def _stamps(span: Span, **more: str) -> web.Response:
     return _json({"began_ns": span.began_ns, "ended_ns": span.ended_ns, **more})
 
 
-def run(site: Site, begun: subprocess.Popen[bytes] | None, held: Mapping[str, Held]) -> None:
+def run(site: Site, begun: subprocess.Popen[bytes] | None, waiting: Mapping[str, Waiting]) -> None:
     """Serve until SIGTERM or SIGINT; UnusableInput where the site cannot be served."""
 
     async def serve() -> None:
-        backbone = Backbone(site, begun, held)
+        backbone = Backbone(site, begun, waiting)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, backbone.stop)
         await backbone.serve()

@@ -123,8 +123,8 @@ class EventBridge:
         for name, rule in rules.items():
             if name not in self._running:
                 period_s = rule.every_s / self._site.pace
-                running = self._run(name, period_s, first_s=RESUMED_S if resumed else period_s)
-                self._running[name] = _Running(rule, asyncio.create_task(running))
+                runs = self._run(name, period_s, first_s=RESUMED_S if resumed else period_s)
+                self._running[name] = _Running(rule, asyncio.create_task(runs))
 
     def _read(self) -> list[Rule]:
         events = client(self._site, "events", self._region)

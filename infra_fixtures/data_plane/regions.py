@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import aiohttp
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.held import Held
 from infra_fixtures.data_plane.listening import control_address
 from infra_fixtures.data_plane.network.conditions import Conditions, ConditionsRequest, Way
 from infra_fixtures.data_plane.network.link import Link
+from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
 from infra_fixtures.site import Site
 
@@ -44,7 +44,10 @@ class RegionApi(Protocol):
 
 
 class Regions:
-    """Both regions; `serving` are those whose process has come up and lives. `held` are processes that wait for their start."""
+    """Both regions; `serving` are those whose process has come up and lives.
+
+    `waiting` are the regions' first processes, to be let go by `start`.
+    """
 
     def __init__(
         self,
@@ -52,10 +55,10 @@ class Regions:
         supervisor: Supervisor,
         api: RegionApi,
         session: aiohttp.ClientSession,
-        held: Mapping[str, Held],
+        waiting: Mapping[str, Waiting],
     ) -> None:
         self._site = site
-        self._held = dict(held)
+        self._waiting = dict(waiting)
         self._supervisor = supervisor
         self._api = api
         self._session = session
@@ -160,10 +163,10 @@ class Regions:
             link.set_conditions(wanted)
 
     def _spawn(self, region: str) -> None:
-        """Let the held process go where there is one (at the start), else start another."""
-        held = self._held.pop(region, None)
-        if held is not None:
-            self._supervisor.let_go(region, PROCESS, held)
+        """Let the waiting process go where there is one, else start another."""
+        waiting = self._waiting.pop(region, None)
+        if waiting is not None:
+            self._supervisor.let_go(region, PROCESS, waiting)
         else:
             argv = [sys.executable, "-m", "infra_fixtures.data_plane.region", str(self._site.path), region]
             self._supervisor.spawn(region, PROCESS, argv)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from drill.wait import WaitTimeout, await_until
 from infra_fixtures.data_plane.events import EventLog
-from infra_fixtures.data_plane.held import Held
+from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.process_tree import TREE_VARIABLE, Tree, plant
 from infra_fixtures.site import Site, child_environment
 
@@ -51,7 +51,7 @@ class Process:
     pid: int
     log: Path
     tree: Tree
-    popen: subprocess.Popen[bytes] | Held
+    popen: subprocess.Popen[bytes] | Waiting
     stop_signal: signal.Signals
     expected: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -144,17 +144,17 @@ class Supervisor:
         tree.adopt(popen.pid)
         return self._watch(Process(region, name, popen.pid, log, tree, popen, stop_signal))
 
-    def let_go(self, region: str, name: str, held: Held) -> Process:
-        """Take a held process into a region and let it go; it was forked with `log_of` for its output."""
+    def let_go(self, region: str, name: str, waiting: Waiting) -> Process:
+        """Take a waiting process into a region and let it go; it was forked with `log_of` for its output."""
         tree = self._place_for(region, name)
         entrance = tree.entrance()
         if entrance is not None:
-            os.write(entrance, str(held.pid).encode())
+            os.write(entrance, str(waiting.pid).encode())
             os.close(entrance)
-        tree.adopt(held.pid)
-        held.release({TREE_VARIABLE: tree.name})
+        tree.adopt(waiting.pid)
+        waiting.release({TREE_VARIABLE: tree.name})
         log = log_of(self._site, region, name)
-        return self._watch(Process(region, name, held.pid, log, tree, held, signal.SIGTERM))
+        return self._watch(Process(region, name, waiting.pid, log, tree, waiting, signal.SIGTERM))
 
     async def run(
         self, region: str, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, **options: object

@@ -1,4 +1,4 @@
-"""Steady is both regions healthy through to their databases and the name leading to the primary; else it says what is not."""
+"""Steady is both regions well, the name leading to the primary and the failover alarm at rest; else it says what is not."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ def test_a_name_that_leads_elsewhere_is_named(system: System) -> None:
             await_steady_state(world, timeout_s=0.3)
     finally:
         invert(world, False)
+
+
+def test_an_alarm_that_could_not_act_is_named(system: System) -> None:
+    """All serves, but from a disarmed alarm no failover would come."""
+    world = system.world
+    cloudwatch, alarm = world.client("cloudwatch", world.standby), world.deployed.alarm_name
+    cloudwatch.disable_alarm_actions(AlarmNames=[alarm])
+    try:
+        with pytest.raises(WaitTimeout, match=f"for the failover alarm {alarm} to be armed and OK"):
+            await_steady_state(world, timeout_s=0.3)
+    finally:
+        cloudwatch.enable_alarm_actions(AlarmNames=[alarm])
+    await_steady_state(world)

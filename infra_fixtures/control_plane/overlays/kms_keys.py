@@ -11,7 +11,7 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.kms import models
 from moto.kms.models import Key, KmsBackend
-from moto.kms.utils import KEY_ID_LEN, decrypt
+from moto.kms.utils import KEY_ID_LEN, decrypt, generate_private_key
 
 from infra_fixtures.control_plane.overlays.mending import replaces
 from infra_fixtures.site import Site
@@ -47,7 +47,7 @@ class KMSInvalidStateException(JsonRESTError):
 
 def apply(site: Site) -> None:
     """Mend moto's keys."""
-    replaces(models, "generate_private_key")(_private_half(models.generate_private_key))
+    replaces(models, "generate_private_key")(_private_half(generate_private_key))
     replaces(KmsBackend, "get_public_key")(_of_a_pair(KmsBackend.get_public_key))
     for name in USES:
         replaces(KmsBackend, name)(_checking(getattr(KmsBackend, name)))

@@ -51,7 +51,7 @@ def prepare() -> None:
     """
     import boto3
     import botocore.session
-    import simplejson  # noqa: F401
+    import simplejson  # type: ignore[import-untyped]  # noqa: F401
 
     session = botocore.session.get_session()
     loader = session.get_component("data_loader")
@@ -105,7 +105,8 @@ def serve(channel: socket.socket) -> Request | None:
                     for standard in (1, 2):
                         os.dup2(files[0], standard)
                     os.close(files[0])
-                    return json.loads(message)
+                    request: Request = json.loads(message)
+                    return request
                 os.close(files[0])
                 if pid > 0:
                     say(channel, started=pid)

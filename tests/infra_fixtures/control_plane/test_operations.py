@@ -56,6 +56,12 @@ CALLS: list[tuple[str, str, dict[str, Any], Operation]] = [
     ("s3", "create_bucket", {"Bucket": "b"}, Operation("s3", "CreateBucket", "b")),
     (
         "lambda",
+        "create_function",
+        {"FunctionName": "orders", "Role": "arn:aws:iam::123456789012:role/r", "Code": {"ZipFile": b"x"}},
+        Operation("lambda", "CreateFunction", "orders"),
+    ),
+    (
+        "lambda",
         "put_function_concurrency",
         {"FunctionName": "orders", "ReservedConcurrentExecutions": 0},
         Operation("lambda", "PutFunctionConcurrency", "orders"),

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(slots=True)
-class Held:
+class Waiting:
     """A child that waits; like a Popen it is asked by `poll` whether it has ended."""
 
     pid: int
@@ -41,33 +41,32 @@ class Held:
         return self.returncode
 
 
-def hold(name: str, run: Callable[[], None], log: Path, others: Mapping[str, Held]) -> Held:
+def fork_waiting(run: Callable[[], None], log: Path, others: Iterable[Waiting] = ()) -> Waiting:
     """Fork a child that will `run`, its output in `log`; it dies with this process.
 
-    `others` are those held before, whose gates the child must not keep open.
+    `others` are those forked before, whose gates the child must not keep open.
     """
-    waiting, gate = os.pipe()
+    entry, gate = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid:
-        os.close(waiting)
-        return Held(pid, gate)
+        os.close(entry)
+        return Waiting(pid, gate)
     status = 1
     try:
-        for inherited in (gate, *(held.gate for held in others.values())):
+        for inherited in (gate, *(other.gate for other in others)):
             os.close(inherited)
         os.setsid()
         _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        said = b"" if os.getppid() != parent else os.read(waiting, 65_536)
-        os.close(waiting)
-        if said:
-            os.environ.update(json.loads(said))
+        released = b"" if os.getppid() != parent else os.read(entry, 65_536)
+        os.close(entry)
+        if released:
+            os.environ.update(json.loads(released))
             _write_to(log)
             run()
         status = 0
     except BaseException:
         traceback.print_exc()
-        sys.stderr.write(f"{name} ended\n")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
