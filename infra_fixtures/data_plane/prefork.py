@@ -5,18 +5,15 @@ Fork while there is one thread and no event loop (https://docs.python.org/3/libr
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+from infra_fixtures.data_plane.parent_death import die_with_parent
 
 
 @dataclass(slots=True)
@@ -57,7 +54,7 @@ def fork_waiting(run: Callable[[], None], log: Path, others: Iterable[Waiting] =
         for inherited in (gate, *(other.gate for other in others)):
             os.close(inherited)
         os.setsid()
-        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        die_with_parent()
         released = b"" if os.getppid() != parent else os.read(entry, 65_536)
         os.close(entry)
         if released:

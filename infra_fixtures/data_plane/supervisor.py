@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from drill.wait import WaitTimeout, await_until
 from infra_fixtures.data_plane.events import EventLog
+from infra_fixtures.data_plane.parent_death import die_with_parent
 from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.process_tree import TREE_VARIABLE, Tree, plant
 from infra_fixtures.site import Site, child_environment
@@ -28,10 +28,6 @@ STOP_GRACE_S = 2.0
 DEATH_LIMIT_S = 5.0
 """A SIGKILL takes milliseconds; a process in an uninterruptible disk write may take longer."""
 EXIT_LOOK_S = 0.001
-TOOL_PRIORITY = -10
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class Supervisor:
         def enter() -> None:
             if entrance is not None:
                 os.write(entrance, b"0")
-            _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+            die_with_parent(death_signal)
 
         try:
             with log.open("ab") as output:
@@ -159,14 +155,9 @@ class Supervisor:
     async def run(
         self, region: str, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, **options: object
     ) -> int:
-        """Run a tool in a region to its end and return its exit status; cancelled or too slow, it is killed.
-
-        Somebody waits for it, so it goes before what serves, where this process may say so (root).
-        """
+        """Run a tool in a region to its end and return its exit status; cancelled or too slow, it is killed."""
         process = self.spawn(region, name, argv, **options)  # type: ignore[arg-type]
         process.expected = True
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, TOOL_PRIORITY)
         try:
             async with asyncio.timeout(timeout_s):
                 await process.ended.wait()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -222,9 +223,8 @@ def embedded(
         processes: list[subprocess.Popen[bytes]] = []
         changes = ChangeBoard(site)
         try:
-            control = _spawn(site, "infra_fixtures.control_plane", "control_plane")
-            processes.append(control)
-            processes.append(_spawn(site, "infra_fixtures.data_plane", "backbone"))
+            processes.append(_spawn(site, "infra_fixtures.control_plane"))
+            processes.append(_spawn(site, "infra_fixtures.data_plane"))
             clients = _Clients(site, variant.client)
             make_clients(clients, topology)
             _await_control_plane(site, processes)
@@ -291,17 +291,32 @@ def _take_first_steps(
 
     The migration and a call in each region leave as many workers as a system has that has been serving and looked at.
     """
+    given_up = threading.Event()
+
+    def well() -> bool:
+        if given_up.is_set():
+            raise RuntimeError("another step failed")
+        return healthy()
+
     with ThreadPoolExecutor(1 + len(deployed.regions)) as pool:
-        arming = pool.submit(arm, clients, deployed, healthy)
-        await_data_plane()
-        warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
-        migrate(clients, deployed)
-        for step in (*warming, arming):
-            step.result()
+        arming = pool.submit(arm, clients, deployed, well)
+        try:
+            await_data_plane()
+            warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
+            migrate(clients, deployed)
+            for step in (*warming, arming):
+                step.result()
+        except BaseException:
+            given_up.set()
+            raise
 
 
-def _spawn(site: Site, module: str, name: str) -> subprocess.Popen[bytes]:
-    with (Path(site.work_dir) / f"{name}.log").open("ab") as log:
+def _log_of(site: Site, module: str) -> Path:
+    return Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+
+
+def _spawn(site: Site, module: str) -> subprocess.Popen[bytes]:
+    with _log_of(site, module).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", module, str(site.path)],
             env=child_environment(site),
@@ -338,8 +353,7 @@ def _all_alive(site: Site, processes: list[subprocess.Popen[bytes]]) -> bool:
     for process in processes:
         if process.poll() is not None:
             name = str(process.args[2]) if isinstance(process.args, list) else "process"
-            log = Path(site.work_dir) / f"{name.rpartition('.')[2]}.log"
-            last = (log.read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
+            last = (_log_of(site, name).read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
             raise UnusableInput(f"{name} ended with status {process.returncode} while standing up: {last}")
     return True
 

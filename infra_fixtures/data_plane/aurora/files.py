@@ -5,20 +5,16 @@ Little is imported here: the first node's files are made while the rest of the d
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import shlex
-import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra_fixtures.data_plane.aurora.settings import ADMIN
+from infra_fixtures.data_plane.parent_death import die_with_parent
 from infra_fixtures.site import Site, child_environment
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def log_of(site: Site) -> Path:
 def begin(site: Site, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
     """Start to make the files of both regions' nodes: an empty database, and a copy of it.
 
-    What is started dies with this process's calling thread (PR_SET_PDEATHSIG).
+    What is started dies with the calling thread.
     """
     writer, standby = (Home.of(site, region.name, uid) for region in site.regions)
     for home in (writer, standby):
@@ -99,7 +95,7 @@ def begin(site: Site, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
             cwd=writer.path,
             env={**child_environment(site), "LC_ALL": "C"},
             start_new_session=True,
-            preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0),
+            preexec_fn=die_with_parent,
             **user,  # type: ignore[call-overload]
         )
     return process

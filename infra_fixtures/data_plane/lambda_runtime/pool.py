@@ -30,12 +30,13 @@ log = logging.getLogger(__name__)
 
 CORES = max(2, os.cpu_count() or 2)
 MOST_WORKERS = 4 * CORES
-"""More would only take the machine from the rest of the model: starting a worker costs half a second of a core."""
+"""More would only take the machine from the rest of the model."""
 MOST_STARTING = CORES // 2
 """Beside workers that serve: half of the cores stay with them."""
 SCALE_PATIENCE_S = 0.5
-"""How long an invocation waits for a busy worker before another is started: about what a start costs. Two workers catch up
-with half a second's standstill of a busy machine in a tenth of one; starting more would take them the cores to do so."""
+"""How long an invocation waits for a busy worker before another is started: a few times what a start takes. Two workers
+catch up with half a second's standstill of a busy machine in a tenth of one; starting more would take them the cores to do
+so."""
 QUEUE_LIMIT_S = 2.0
 
 
@@ -168,8 +169,8 @@ class Pool:
 
     @property
     def _worth_a_start_s(self) -> float:
-        """When (loop time) another worker is worth its start: once the longest waiting has waited for about as long as a
-        start takes, at once where no worker serves."""
+        """When (loop time) another worker is worth its start: once the longest waiting has waited for a while, at once where
+        no worker serves."""
         return self._waiting[0].asked_s + SCALE_PATIENCE_S if self._waiting and self.ready_workers else 0.0
 
     def _scale_soon(self) -> None:
