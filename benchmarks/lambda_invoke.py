@@ -23,8 +23,10 @@ from infra_fixtures.site import Site
 from tests.infra_fixtures.data_plane.deploying import deploy
 
 REGION = "us-east-1"
-NOTHING = "def handler(event, context):\n    return event\n"
+NOTHING = "import time\ndef handler(event, context):\n    time.sleep(event.get('hold_s', 0))\n    return event\n"
 EVENT = b'{"n": 1}'
+HOLD = b'{"hold_s": 1.0}'
+"""Keeps a worker for longer than an invocation waits before another worker is started for it."""
 WORKERS = (1, 4)
 ROUNDS = 5
 ROUND_S = 1.0
@@ -81,10 +83,10 @@ async def _following(site: Site, names: list[str]) -> AsyncIterator[LambdaServic
 
 
 async def _warm_up(service: LambdaService, name: str, workers: int) -> None:
-    """Invoke with that many callers until as many workers are there."""
+    """Keep that many callers waiting until as many workers are there."""
 
     async def enough() -> bool:
-        await asyncio.gather(*(_invoke(service, name) for _ in range(workers)))
+        await asyncio.gather(*(_invoke(service, name, HOLD) for _ in range(workers)))
         return service.workers(name) >= workers
 
     await await_until(enough, what=f"{workers} workers of {name}", timeout_s=30, every_s=0.0)
@@ -113,7 +115,7 @@ async def _timed_ms(service: LambdaService, name: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def _invoke(service: LambdaService, name: str) -> None:
-    result = await service.invoke(name, EVENT)
+async def _invoke(service: LambdaService, name: str, event: bytes = EVENT) -> None:
+    result = await service.invoke(name, event)
     if result.status != 200 or result.function_error is not None:
         raise Failed(f"{name} answered {result.status} {result.function_error or ''} {result.payload[:200]!r}")
