@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -72,10 +71,15 @@ class Request(msgspec.Struct, frozen=True):
     env: Mapping[str, str]
 
 
+class _Numbered(Request, frozen=True):
+    id: int
+
+
 class _Answer(msgspec.Struct):
+    id: int
     started: int = 0
     failed: str = ""
-    ended: tuple[int, int] | None = None
+    ended: int | None = None
 
 
 class Template:
@@ -87,8 +91,8 @@ class Template:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
-        self._starting: deque[Forked] = deque()
-        self._running: dict[int, Forked] = {}
+        self._children: dict[int, Forked] = {}
+        self._last = 0
 
     def start(self) -> None:
         """Start the process, if it does not run; OSError.
@@ -120,7 +124,8 @@ class Template:
         It is returned before it runs. The descriptor may be closed then.
         """
         child = Forked(ended)
-        message = msgspec.json.encode(request)
+        self._last = number = self._last + 1
+        message = msgspec.json.encode(_Numbered(request.handler, request.cwd, request.env, number))
         while True:
             self.start()
             assert self._channel is not None
@@ -131,7 +136,7 @@ class Template:
             except (BrokenPipeError, ConnectionResetError):  # it died, and that was not heard of yet
                 self._lost()
             else:
-                self._starting.append(child)
+                self._children[number] = child
                 return child
 
     def close(self) -> None:
@@ -153,17 +158,13 @@ class Template:
             self._lost()
             return
         answer = msgspec.json.decode(message, type=_Answer)
-        if answer.ended is not None:
-            pid, status = answer.ended
-            self._running.pop(pid).end(status)
-            return
-        child = self._starting.popleft()
-        if answer.failed:
-            child.failure = answer.failed
-            child.end(1)
-        else:
-            self._running[answer.started] = child
+        child = self._children[answer.id]
+        if answer.started:
             child.started(answer.started)
+            return
+        del self._children[answer.id]
+        child.failure = answer.failed
+        child.end(1 if answer.ended is None else answer.ended)
 
     def _lost(self) -> None:
         """The process is gone: the kernel has ended what was forked from it."""
@@ -174,8 +175,6 @@ class Template:
         if self._process is not None:
             self._process.wait()
             self._process = None
-        orphans = [*self._running.values(), *self._starting]
-        self._running.clear()
-        self._starting.clear()
-        for child in orphans:
+        orphans, self._children = self._children, {}
+        for child in orphans.values():
             child.end(-signal.SIGKILL)

@@ -3,8 +3,8 @@
 Run by path as `python -I -S template_main.py PARENT_PID RUNTIME_DIR SOCKET`; it may import nothing of this project. The
 socket (SOCK_SEQPACKET) brings requests, each with the file that takes the worker's output, and takes what becomes of them:
 
-request   {"handler", "cwd", "env"}
-answers   {"started": pid}, {"failed": why}, {"ended": [pid, exit status, negative for a signal]}
+request   {"id", "handler", "cwd", "env"}
+answers   {"id", "started": pid}, then {"id", "ended": exit status, negative for a signal}; or {"id", "failed": why}
 
 It dies with its parent and its workers with it, however that ends (prctl PR_SET_PDEATHSIG).
 """
@@ -78,6 +78,7 @@ def serve(channel: socket.socket) -> Request | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(teller)
     template = os.getpid()
+    ids: dict[int, int] = {}
     with selectors.DefaultSelector() as ready:
         ready.register(channel, selectors.EVENT_READ)
         ready.register(told, selectors.EVENT_READ)
@@ -85,34 +86,37 @@ def serve(channel: socket.socket) -> Request | None:
             for key, _ in ready.select():
                 if key.fileobj is not channel:
                     os.read(told, 4096)
-                    report_ended(channel)
+                    report_ended(channel, ids)
                     continue
                 message, files, _, _ = socket.recv_fds(channel, MOST_BYTES, 1)
                 if not message:
                     return None
+                request: Request = json.loads(message)
                 try:
                     pid = os.fork()
                 except OSError as e:
-                    say(channel, failed=str(e))
-                    pid = -1
-                if pid == 0:
-                    die_with(template)
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    for descriptor in (told, teller):
-                        os.close(descriptor)
-                    channel.close()
-                    for standard in (1, 2):
-                        os.dup2(files[0], standard)
+                    say(channel, id=request["id"], failed=str(e))
                     os.close(files[0])
-                    request: Request = json.loads(message)
-                    return request
+                    continue
+                if pid:
+                    ids[pid] = request["id"]
+                    os.close(files[0])
+                    continue
+                die_with(template)
+                # by the worker itself, so that it is known to run before anything can be heard of it
+                say(channel, id=request["id"], started=os.getpid())
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for descriptor in (told, teller):
+                    os.close(descriptor)
+                channel.close()
+                for standard in (1, 2):
+                    os.dup2(files[0], standard)
                 os.close(files[0])
-                if pid > 0:
-                    say(channel, started=pid)
+                return request
 
 
-def report_ended(channel: socket.socket) -> None:
+def report_ended(channel: socket.socket, ids: dict[int, int]) -> None:
     """Tell of every worker that has ended."""
     while True:
         try:
@@ -121,7 +125,7 @@ def report_ended(channel: socket.socket) -> None:
             return
         if not pid:
             return
-        say(channel, ended=[pid, os.waitstatus_to_exitcode(status)])
+        say(channel, id=ids.pop(pid), ended=os.waitstatus_to_exitcode(status))
 
 
 def say(channel: socket.socket, **what: object) -> None:
