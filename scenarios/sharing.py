@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 import pytest
 
 from drill.unusable import UnusableInput
 from scenarios.repeating import whole_number
-from traffic.runner import LOOPBACK, Meeting
+from traffic.runner import LOOPBACK, Meeting, new_token
 
 LAST_PORT = 65_534
 
@@ -26,7 +25,7 @@ class Sharing:
     elsewhere: int = 0
     host: str = LOOPBACK
     port: int = 0
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    token: str = field(default_factory=new_token, repr=False)
 
     @property
     def meeting(self) -> Meeting:

@@ -44,6 +44,11 @@ class TrafficFailed(Exception):
     """The load generator does not do its work; the sentence says how, with Locust's last log lines."""
 
 
+def new_token() -> str:
+    """What whoever may join must know: hexadecimal, for one that began with "-" would be an option on a command line."""
+    return secrets.token_hex(24)
+
+
 @dataclass(frozen=True, slots=True)
 class Meeting:
     """Where workers of other machines find the drill, and how long it waits for them.
@@ -56,7 +61,7 @@ class Meeting:
     host: str = LOOPBACK
     port: int = 0
     master_port: int = 0
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    token: str = field(default_factory=new_token, repr=False)
     patience_s: float = 300.0
 
 

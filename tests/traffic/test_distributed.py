@@ -27,7 +27,7 @@ from traffic import frames
 from traffic.clock import SKEW_VARIABLE
 from traffic.load import Load
 from traffic.records import read_spool
-from traffic.runner import LoadGenerator, Meeting, TrafficFailed
+from traffic.runner import LoadGenerator, Meeting, TrafficFailed, new_token
 from traffic.worker import TOKEN_VARIABLE
 
 READ = pl.col("op") == "read"
@@ -301,6 +301,13 @@ def test_workers_that_do_not_come_are_named(stage: Stage) -> None:
         generator.start()
     assert printed[0].startswith("python -m traffic.worker --master 127.0.0.1:")
     assert not [pid for pid in generator.pids if psutil.pid_exists(pid)]
+
+
+def test_a_token_is_a_word_on_any_command_line() -> None:
+    """None looks like an option: one in 64 of another alphabet would, and no worker could join."""
+    tokens = {new_token() for _ in range(1000)}
+    assert len(tokens) == 1000
+    assert all(token.isalnum() for token in tokens)
 
 
 @pytest.mark.parametrize("more", [{"workers": -1}, {"workers_elsewhere": -2}])
