@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import subprocess
 import sys
@@ -226,11 +227,12 @@ def embedded(
             processes.append(_spawn(site, "infra_fixtures.control_plane"))
             processes.append(_spawn(site, "infra_fixtures.data_plane"))
             clients = _Clients(site, variant.client)
-            make_clients(clients, topology)
-            _await_control_plane(site, processes)
+            with _uncollected():
+                make_clients(clients, topology)
+                _await_control_plane(site, processes)
             changes.start()
             with contextlib.ExitStack() as parts:
-                with _naming_the_dead(site):
+                with _uncollected(), _naming_the_dead(site):
                     parts.enter_context(variant.around(clients, topology, run_id))
                     deployed = provision(
                         clients,
@@ -251,6 +253,18 @@ def embedded(
                 journal.healed(begun.entry, by="teardown")
             watchdog.dismiss()
             journal.close()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage for the seconds of standing up: looking for it among all that boto3 makes takes a sixth of them."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 @contextlib.contextmanager
@@ -345,7 +359,7 @@ def _await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> N
             awaited = e.read().decode(errors="replace")
         except OSError:
             pass
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise TimeoutError(f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}")
 
 
