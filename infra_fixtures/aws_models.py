@@ -1,7 +1,7 @@
 """botocore's descriptions of AWS's services: megabytes of JSON, read by the fast parser.
 
 botocore reads them with the standard library, once a session, and looks into 400 directories to learn which services there
-are; moto does so for each of its services. Without this a run spent more time on reading than on making its networks.
+are; moto does so for each of its services.
 """
 
 from __future__ import annotations

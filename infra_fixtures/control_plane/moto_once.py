@@ -1,7 +1,7 @@
 """What moto works out again and again, worked out once, and what it loads for other systems than a run's, left until asked.
 
-More than half of the control plane's time while a system stands up was this; nothing here changes an answer that a run can
-ask for. It is applied before moto's services are imported, since they take these functions by name.
+Nothing here changes an answer that a run can ask for. It is applied before moto's services are imported, since they take
+these functions by name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def apply(regions: Collection[str]) -> None:
     aws_models.read_fast()
     _list_methods_once()
     _build_routers_once()
-    _never_build_urls()
+    _compile_url_builders_late()
     _read_resources(frozenset(regions))
     _validate_specs_late()
 
@@ -57,15 +57,16 @@ def _build_routers_once() -> None:
             return build(self, protocol)
 
 
-def _never_build_urls() -> None:
+def _compile_url_builders_late() -> None:
     """werkzeug compiles two functions for every rule, to make a URL of it; moto only ever matches."""
+    compile_now = Rule._compile_builder
 
     @replaces(Rule, "_compile_builder")
-    def compile_builder(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        def refuse(rule: Rule, **values: Any) -> tuple[str, str]:
-            raise NotImplementedError(f"no URL is built from {rule}")
+    def compile_late(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def build(rule: Rule, **values: Any) -> tuple[str, str]:
+            return compile_now(rule, append_unknown)(rule, **values)
 
-        return refuse
+        return build
 
 
 def _read_resources(regions: frozenset[str]) -> None:

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane SITE_JSON\n")
         return 2
     site = Site.load(Path(arguments[0]))
-    begun = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
+    making_files = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
     from infra_fixtures.data_plane import backbone, region, regions
     from infra_fixtures.data_plane.prefork import Waiting, fork_waiting
     from infra_fixtures.data_plane.process_limits import prepare_process
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         log = log_of(site, name, regions.PROCESS)
         waiting[name] = fork_waiting(functools.partial(region.run, site, name), log, waiting.values())
     try:
-        backbone.run(site, begun, waiting)
+        backbone.run(site, making_files, waiting)
     except UnusableInput as e:
         sys.stderr.write(f"{e}\n")
         return 2

@@ -55,14 +55,17 @@ log = logging.getLogger(__name__)
 
 
 class Backbone:
-    """The parts, composed, and their control API."""
+    """The parts, composed, and their control API.
+
+    `making_files` makes the databases' files, where that was begun; `waiting` are the regions' first processes.
+    """
 
     def __init__(
-        self, site: Site, begun: subprocess.Popen[bytes] | None = None, waiting: Mapping[str, Waiting] | None = None
+        self, site: Site, making_files: subprocess.Popen[bytes] | None, waiting: Mapping[str, Waiting]
     ) -> None:
         self._site = site
-        self._begun = begun
-        self._waiting = waiting or {}
+        self._making_files = making_files
+        self._waiting = waiting
         self._stop = asyncio.Event()
         self._started = False
         self._backlog = Backlog()
@@ -106,7 +109,7 @@ class Backbone:
 
     async def _prepare(self) -> None:
         try:
-            await self._aurora.prepare(self._begun)
+            await self._aurora.prepare(self._making_files)
         except Exception:  # it is tried again when the API asks for a cluster
             log.exception("no database pair could be prepared")
 
@@ -269,11 +272,11 @@ def _stamps(span: Span, **more: str) -> web.Response:
     return _json({"began_ns": span.began_ns, "ended_ns": span.ended_ns, **more})
 
 
-def run(site: Site, begun: subprocess.Popen[bytes] | None, waiting: Mapping[str, Waiting]) -> None:
+def run(site: Site, making_files: subprocess.Popen[bytes] | None, waiting: Mapping[str, Waiting]) -> None:
     """Serve until SIGTERM or SIGINT; UnusableInput where the site cannot be served."""
 
     async def serve() -> None:
-        backbone = Backbone(site, begun, waiting)
+        backbone = Backbone(site, making_files, waiting)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, backbone.stop)
         await backbone.serve()

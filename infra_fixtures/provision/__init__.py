@@ -3,7 +3,8 @@
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.first_steps import MigrationFailed, arm, invoke_orders, migrate
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
-from infra_fixtures.provision.stack import Clients, make_clients, provision, tear_down
+from infra_fixtures.provision.removal import tear_down
+from infra_fixtures.provision.stack import Clients, make_clients, provision
 
 __all__ = [
     "Clients",

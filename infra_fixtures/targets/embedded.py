@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import subprocess
-import sys
 import threading
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
-from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
@@ -31,10 +26,17 @@ from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
 from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.own_processes import (
+    answers,
+    await_control_plane,
+    await_data_plane,
+    backbone,
+    failure,
+    start,
+    stop,
+)
 from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
-
-STAND_UP_TIMEOUT_S = 60.0
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -224,12 +226,12 @@ def embedded(
         processes: list[subprocess.Popen[bytes]] = []
         changes = ChangeBoard(site)
         try:
-            processes.append(_spawn(site, "infra_fixtures.control_plane"))
-            processes.append(_spawn(site, "infra_fixtures.data_plane"))
+            processes.append(start(site, "infra_fixtures.control_plane"))
+            processes.append(start(site, "infra_fixtures.data_plane"))
             clients = _Clients(site, variant.client)
             with _uncollected():
                 make_clients(clients, topology)
-                _await_control_plane(site, processes)
+                await_control_plane(site, processes)
             changes.start()
             with contextlib.ExitStack() as parts:
                 with _uncollected(), _naming_the_dead(site):
@@ -243,11 +245,11 @@ def embedded(
                     )
                     world = Embedded(site, journal, deployed, changes, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
-                    _take_first_steps(clients, deployed, healthy, lambda: _await_data_plane(site, processes))
+                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, processes))
                 yield world
         finally:
             changes.stop()
-            _stop(site, processes)
+            stop(processes)
             sweep(run_id, held.work_dir)
             for begun in journal.open_entries():  # gone with the system it was injected into
                 journal.healed(begun.entry, by="teardown")
@@ -257,7 +259,7 @@ def embedded(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Leave garbage for the seconds of standing up: looking for it among all that boto3 makes takes a sixth of them."""
+    """Leave garbage while standing up: looking for it among all that boto3 makes takes a sixth of this process's own time."""
     collected = gc.isenabled()
     gc.disable()
     try:
@@ -295,7 +297,7 @@ class _Clients:
 def _healthy(at: Endpoint, path: str) -> Callable[[], bool]:
     """Whether a region answers its health check."""
     question = urllib.request.Request(at.url + path, headers=dict(at.headers))
-    return lambda: _ok(question)
+    return lambda: answers(question)
 
 
 def _take_first_steps(
@@ -323,104 +325,6 @@ def _take_first_steps(
         except BaseException:
             given_up.set()
             raise
-
-
-def _log_of(site: Site, module: str) -> Path:
-    return Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
-
-
-def _spawn(site: Site, module: str) -> subprocess.Popen[bytes]:
-    with _log_of(site, module).open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, str(site.path)],
-            env=child_environment(site),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _await_control_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
-    url = f"{site.internal.url}/_drill/ready"
-    wait_until(lambda: _all_alive(site, processes) and _ok(url), what="the AWS API to answer", timeout_s=30)
-
-
-def _await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until the backbone says that every part serves; a late part is named."""
-    limit = time.monotonic() + STAND_UP_TIMEOUT_S
-    awaited = "nothing heard of it"
-    while time.monotonic() < limit:
-        _all_alive(site, processes)
-        try:
-            with urllib.request.urlopen(f"{site.backbone.url}/ready", timeout=2):
-                return
-        except urllib.error.HTTPError as e:
-            awaited = e.read().decode(errors="replace")
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError(f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}")
-
-
-def _all_alive(site: Site, processes: list[subprocess.Popen[bytes]]) -> bool:
-    for process in processes:
-        if process.poll() is not None:
-            name = str(process.args[2]) if isinstance(process.args, list) else "process"
-            last = (_log_of(site, name).read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
-            raise UnusableInput(f"{name} ended with status {process.returncode} while standing up: {last}")
-    return True
-
-
-def failure(site: Site) -> str | None:
-    """Which part of the control plane died unasked, as a sentence; None while all live."""
-    try:
-        with urllib.request.urlopen(f"{site.internal.url}/_drill/failure", timeout=2) as answer:
-            said: str | None = json.load(answer)["failure"]
-            return said
-    except OSError as e:
-        return f"the AWS API of run {site.run_id} does not answer: {e}"
-
-
-def _ok(url: str | urllib.request.Request) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _stop(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Ask the backbone to stop what it started, then end what we started; the sweep that follows finds any rest."""
-    for process in reversed(processes):
-        if process.poll() is None:
-            process.terminate()
-    for process in processes:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=2.5)
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def backbone(site: Site, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Call the control API of the process that spans regions and return its JSON answer.
-
-    Raises RuntimeError with the backbone's own words where it refuses.
-    """
-    request = urllib.request.Request(
-        site.backbone.url + path,
-        data=json.dumps(body or {}).encode(),
-        headers={"content-type": "application/json"},
-        method=method,
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer: dict[str, Any] = json.loads(response.read() or b"{}")
-            return answer
-    except urllib.error.HTTPError as e:
-        raise RuntimeError(f"{method} {path}: {e.code} {e.read().decode(errors='replace')[:300]}") from e
 
 
 def _instant(answer: Mapping[str, Any]) -> Instant:

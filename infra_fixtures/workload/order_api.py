@@ -227,7 +227,7 @@ def _put_receipt(key: int, amount: int) -> None:
 
 def _client(service: str) -> Any:
     if service not in _kept:
-        import boto3  # costs a cold start 0.2 s, so only who needs it pays
+        import boto3  # whoever imports this module outside Lambda need not have it
         from botocore.config import Config
 
         config = Config(

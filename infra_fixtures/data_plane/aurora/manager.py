@@ -77,15 +77,15 @@ class AuroraManager:
         """Follows RDS."""
         return frozenset({"rds"})
 
-    async def prepare(self, begun: subprocess.Popen[bytes] | None = None) -> None:
+    async def prepare(self, making_files: subprocess.Popen[bytes] | None = None) -> None:
         """Have an empty pair stand by before the API asks for one: nothing leads to it yet.
 
-        `begun` is what makes their files, where that was begun (`files.begin`). NodeFailure where it failed.
+        `making_files` is what makes their files, where that was begun (`files.begin`). NodeFailure where it failed.
         """
         async with self._turn:
             if self.pair.follows:
                 return
-            making = begun or files.begin(self._site, self._pg_bin, self._pg_uid)
+            making = making_files or files.begin(self._site, self._pg_bin, self._pg_uid)
             if status := await asyncio.to_thread(making.wait):
                 raise NodeFailure(f"no database could be made ({status}): see {files.log_of(self._site)}")
             await self.pair.raise_pair(self._site.primary.name, self._site.standby.name)

@@ -56,7 +56,7 @@ class RuntimeChannel(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The process's end is told by its pidfd; here nothing is left to do."""
+        """The process's end is told by what it was forked from; here nothing is left to do."""
         self._transport = None
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Processes for workers, forked from one that has AWS's SDK imported already: a start costs a fifth of what it would.
+"""Processes for workers, forked from one that has AWS's SDK imported already: a start need not do so again.
 
 AWS starts an execution environment in a few hundred milliseconds; a whole Python on a busy machine takes longer, and at a
 pace of 10 much longer, than the model's clock allows.

@@ -138,7 +138,7 @@ class Worker:
             f"Content-Length: {len(work.payload)}\r\n\r\n"
         )
         if not self._channel.deliver(head.encode("latin-1"), work.payload):
-            self.kill()  # the process is dying; its pidfd will say how
+            self.kill()  # the process is dying; how is told when it has ended
 
     def kill(self) -> None:
         """End the process at once, as Lambda does with environments it no longer wants."""
