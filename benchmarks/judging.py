@@ -26,7 +26,7 @@ import polars as pl
 
 from benchmarks.measuring.beside import READY, beside, hear
 from benchmarks.measuring.figure import Failed, Figure
-from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark
+from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, completed
 
 SIZES = (50_000, 500_000, 5_000_000)
 REPETITIONS = 3
@@ -194,9 +194,9 @@ def _generate(directory: Path, size: int) -> Truth:
             "status": np.where(failed, 503, 201),
             "error": pl.select(pl.when(pl.Series(failed)).then(pl.lit("refused"))).to_series(),
         }
-    ).cast(dict(OPS_SCHEMA))  # type: ignore[arg-type]
+    )
     receipts = sent.filter((pl.col("op") == "write") & (pl.col("key") % 10 == 0)).with_columns(op=pl.lit("put_object"))
-    ops = pl.concat([sent, receipts]).sort("ended_ns", maintain_order=True)
+    ops = completed(pl.concat([sent, receipts]), OPS_SCHEMA).sort("ended_ns", maintain_order=True)
     acked = keys[~reads & ~failed]
     before = int(np.count_nonzero(~reads & ~failed & (due < fault)))
     rows = np.concatenate([acked[: before - LOST], acked[before:]])
@@ -212,7 +212,7 @@ def _generate(directory: Path, size: int) -> Truth:
             "copies": np.ones(stored.size, np.int32),
             "at_ns": np.full(stored.size, end + NS, np.int64),
         }
-    ).cast(dict(SURVIVORS_SCHEMA))  # type: ignore[arg-type]
+    )
     beats = np.arange(0, end, NS // 10, dtype=np.int64)
     samples = pl.DataFrame(
         {
@@ -228,7 +228,7 @@ def _generate(directory: Path, size: int) -> Truth:
         Mark(fault, "fault.effective", "us-east-1", "region_lost"),
         Mark(end, "drill.end", "traffic"),
     )
-    History(ops, marks, samples, survivors).save(directory)
+    History(ops, marks, samples, completed(survivors, SURVIVORS_SCHEMA)).save(directory)
     return Truth(ops.height, LOST, int(strangers.size), (starts[-1] - fault) / NS + OUTAGE_S)
 
 

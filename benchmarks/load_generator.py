@@ -155,9 +155,9 @@ def _record(parent: Connection, path: Path, batch: int) -> None:
         began_s = time.process_time()
         for key in range(RECORDED_OPS):
             at = time.monotonic_ns()
-            recorder.op(("write", key, "follower", at, at, at, "ok", "us-east-1", 201, None))
+            recorder.op(("write", key, "follower", at, at, at, "ok", "us-east-1", 201, None, None, None))
             if key % 10 == 0:
-                recorder.op(("put_object", key, "follower", at, at, at, "ok", "us-east-1", 201, None))
+                recorder.op(("put_object", key, "follower", at, at, at, "ok", "us-east-1", 201, None, None, None))
             if key % batch == 0:
                 recorder.flush()
         recorder.flush()

@@ -7,6 +7,7 @@ only in run.json.
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Op(msgspec.Struct, frozen=True):
 
     `op` is read, write, put_object, ...; `key` identifies what was written or read; `intended_ns` is when the open-loop
     schedule wanted it to start, `began_ns` when it did, `ended_ns` when the client had its answer; `region` is the
-    one that says it served it; `error` is a short class of failure, never a secret.
+    one that says it served it; `error` is a short class of failure, never a secret. `store` names where a write goes
+    (aurora, s3; None: as drill.measure.ledger.STORES says of its kind), `content` is `checksum` of what it carried.
     A request with two effects (an order with a receipt) is two ops with the same times: write and put_object.
     """
 
@@ -46,6 +48,8 @@ class Op(msgspec.Struct, frozen=True):
     region: str | None = None
     status: int | None = None
     error: str | None = None
+    store: str | None = None
+    content: int | None = None
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -67,12 +71,22 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Survivor(msgspec.Struct, frozen=True):
-    """One key found in a surviving store (aurora or s3), with how many copies of it stand there."""
+    """One key found in a surviving store (aurora or s3), with how many copies of it stand there.
+
+    `region` is where it was read, `content` is `checksum` of what was found; None where nobody looked.
+    """
 
     store: str
     key: int
     copies: int
     at_ns: int
+    region: str | None = None
+    content: int | None = None
+
+
+def checksum(content: bytes) -> int:
+    """What `content` of ops and survivors is compared by: 64 bits of BLAKE2b, as a signed integer."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 OPS_SCHEMA = pl.Schema(
@@ -87,10 +101,30 @@ OPS_SCHEMA = pl.Schema(
         "region": pl.String,
         "status": pl.Int16,
         "error": pl.String,
+        "store": pl.String,
+        "content": pl.Int64,
     }
 )
 SAMPLES_SCHEMA = pl.Schema({"at_ns": pl.Int64, "metric": pl.String, "subject": pl.String, "value": pl.Float64})
-SURVIVORS_SCHEMA = pl.Schema({"store": pl.String, "key": pl.Int64, "copies": pl.Int32, "at_ns": pl.Int64})
+SURVIVORS_SCHEMA = pl.Schema(
+    {
+        "store": pl.String,
+        "key": pl.Int64,
+        "copies": pl.Int32,
+        "at_ns": pl.Int64,
+        "region": pl.String,
+        "content": pl.Int64,
+    }
+)
+OPTIONAL = frozenset({"store", "region", "content"})
+"""Columns that older records may lack: nobody looked, so they are null. (An op's region was there from the first.)"""
+
+
+def completed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The frame in the order and types of `schema`, null in those OPTIONAL columns that it lacks."""
+    lacking = [pl.lit(None, schema[c]).alias(c) for c in schema if c in OPTIONAL and c not in frame.columns]
+    whole = frame.with_columns(lacking) if lacking else frame
+    return whole if whole.schema == schema else whole.select(list(schema)).cast(schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +188,9 @@ def _read_parquet(path: Path, schema: pl.Schema) -> pl.DataFrame | None:
     if not path.exists():
         return None
     try:
-        found = pl.read_parquet(path, columns=list(schema))
-        return found.cast(schema)
+        there = pl.read_parquet_schema(path)
+        found = pl.read_parquet(path, columns=[c for c in schema if c in there or c not in OPTIONAL], glob=False)
+        return completed(found, schema)
     except (pl.exceptions.PolarsError, OSError) as e:
         first_line = str(e).partition("\n")[0]
         raise UnusableInput(

@@ -58,12 +58,15 @@ def _deaths(history: History) -> Iterator[str]:
 
 
 def _records(history: History) -> Iterator[str]:
-    for name, part in (("ops.parquet", history.ops), ("survivors.parquet", history.survivors)):
+    for name, part, needed in (
+        ("ops.parquet", history.ops, ("op", "key", "intended_ns", "began_ns", "ended_ns", "outcome")),
+        ("survivors.parquet", history.survivors, ("store", "key", "copies", "at_ns")),
+    ):
         if part is None:
             yield f"{name} is missing"
             continue
-        for column in ("op", "store", "key", "intended_ns", "began_ns", "ended_ns", "outcome", "copies", "at_ns"):
-            if column in part.columns and part[column].null_count():
+        for column in needed:
+            if part[column].null_count():
                 yield f"{name}: {part[column].null_count()} rows have no {column}"
     if history.marks is None:
         yield "marks.jsonl is missing"

@@ -224,7 +224,9 @@ class Dispatcher:
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 
         def row(op: str, outcome: tuple[str, str | None]) -> None:
-            self._recorder.op((op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1]))
+            self._recorder.op(
+                (op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1], None, None)
+            )
 
         if request.read:
             row("read", outcome)

@@ -39,6 +39,8 @@ class Ops(msgspec.Struct, frozen=True, array_like=True, tag="ops"):
     region: list[str | None]
     status: list[int | None]
     error: list[str | None]
+    store: list[str | None]
+    content: list[int | None]
 
 
 class Marked(msgspec.Struct, frozen=True, array_like=True, tag="mark"):

@@ -19,8 +19,8 @@ from traffic import frames
 FLUSH_S = 0.05
 F = TypeVar("F", bound=frames.Frame)
 
-Row = tuple[str, int, str, int, int, int, str, str | None, int | None, str | None]
-"""op, key, cohort, intended_ns, began_ns, ended_ns, outcome, region, status, error: as drill.history.Op."""
+Row = tuple[str, int, str, int, int, int, str, str | None, int | None, str | None, str | None, int | None]
+"""op, key, cohort, intended_ns, began_ns, ended_ns, outcome, region, status, error, store, content: as drill.history.Op."""
 
 
 def connect(path: str) -> Any:

@@ -15,7 +15,7 @@ from benchmarks.calibrating.service import Log, Scheduled, ScriptedService
 from benchmarks.calibrating.truth import ORDERS_PER_S, READS_PER_S, RECEIPT_EVERY, Truth, truth_of
 from benchmarks.measuring.beside import READY, beside, hear
 from benchmarks.measuring.figure import Failed
-from drill.history import NS, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark
+from drill.history import NS, SAMPLES_SCHEMA, History, Mark, Survivor
 from drill.wait import wait_until
 from infra_fixtures.site import Site, child_environment
 from tests.traffic.name_server import NameServer
@@ -81,7 +81,7 @@ def _history(ops: pl.DataFrame, truth: Truth) -> History:
     end_ns = round(truth.scheduled.script.observed_s * NS)
     fault = [at - start_ns for at in truth.fault]
     kept = [("aurora", k) for k in truth.rows] + [("s3", k) for k in truth.objects]
-    survivors = [(store, key, 1, end_ns + 10 * NS) for store, key in sorted(kept)]
+    survivors = [Survivor(store, key, 1, end_ns + 10 * NS) for store, key in sorted(kept)]
     beats = range(0, fault[0], round(BEAT_S * NS))
     return History(
         ops=ops.with_columns(times),
@@ -92,7 +92,7 @@ def _history(ops: pl.DataFrame, truth: Truth) -> History:
             Mark(end_ns, "drill.end", "calibration"),
         ),
         samples=pl.DataFrame([(b, "replication_lag_s", "aurora", LAG_S) for b in beats], SAMPLES_SCHEMA, orient="row"),
-        survivors=pl.DataFrame(survivors, SURVIVORS_SCHEMA, orient="row"),
+        survivors=History.of(survivors=survivors).survivors,
     )
 
 

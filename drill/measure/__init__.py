@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from drill.history import OPS_SCHEMA, History
+from drill.history import OPS_SCHEMA, History, completed
 from drill.measure.downtime import downtime, latency
 from drill.measure.lag import lag
 from drill.measure.ledger import STORES, Ledger, ledger
@@ -88,10 +88,9 @@ def sound_ops(history: History) -> pl.DataFrame:
     """The ops that can be counted: none where there are no records, without rows that lack a needed value."""
     if history.ops is None:
         return pl.DataFrame(schema=OPS_SCHEMA)
+    ops = completed(history.ops, OPS_SCHEMA)
     needed = ["op", "key", "intended_ns", "began_ns", "ended_ns", "outcome"]
-    if any(history.ops[c].null_count() for c in needed):
-        return history.ops.drop_nulls(needed)
-    return history.ops
+    return ops.drop_nulls(needed) if any(ops[c].null_count() for c in needed) else ops
 
 
 ALWAYS = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from drill.history import NS, OPS_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample
+from drill.history import NS, OPS_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample, completed
 from drill.objective import Objectives
 
 LIMITS = Objectives(rto_s=30.0, rpo_s=1.0, lost_writes=0, lag_p99_s=1.0, deadline_s=1.0, settle_s=3.0, window_s=1.0)
@@ -88,7 +88,7 @@ def ops_of(script: Script) -> pl.DataFrame:
     )
     receipts = orders.filter((pl.col("op") == "write") & (pl.col("key") % 10 == 0))
     whole = pl.concat([orders, receipts.with_columns(op=pl.lit("put_object"))])
-    return whole.select(list(OPS_SCHEMA)).cast(OPS_SCHEMA)
+    return completed(whole, OPS_SCHEMA)
 
 
 def survivors_of(ops: pl.DataFrame, script: Script) -> pl.DataFrame:
@@ -100,7 +100,7 @@ def survivors_of(ops: pl.DataFrame, script: Script) -> pl.DataFrame:
     stores = pl.when(pl.col("op") == "write").then(pl.lit("aurora")).otherwise(pl.lit("s3"))
     at_ns = round((script.end_s + 1) * NS)
     found = kept.select(store=stores, key="key", copies=pl.lit(1), at_ns=pl.lit(at_ns))
-    return found.cast(SURVIVORS_SCHEMA)
+    return completed(found, SURVIVORS_SCHEMA)
 
 
 def marks_of(script: Script) -> tuple[Mark, ...]:

@@ -13,7 +13,7 @@ import pytest
 
 from drill.__main__ import main
 from drill.evidence import judge
-from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample
+from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample, Survivor
 from drill.objective import Verdict
 from tests.drill.scripted import LIMITS, Script, altered, history, samples_of, without
 
@@ -103,7 +103,7 @@ HISTORIES: dict[str, tuple[Callable[[], History], Verdict, str]] = {
     ),
     "one store unread": (lambda: kept(pl.col("store") == "aurora"), MISSED, "no key of s3 survived"),
     "survivors read before the fault": (
-        lambda: altered(history(), survivors=pl.DataFrame([("aurora", 1000, 1, NS)], SURVIVORS_SCHEMA, orient="row")),
+        lambda: altered(history(), survivors=History.of(survivors=[Survivor("aurora", 1000, 1, NS)]).survivors),
         MISSED,
         "read before the fault",
     ),

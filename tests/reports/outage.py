@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark
+from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, completed
 
 PRIMARY, STANDBY = "us-east-1", "us-west-2"
 
@@ -102,11 +102,12 @@ def history(script: Script) -> History:
     )
     objects = samples.with_columns(subject=pl.lit("s3"), value=pl.col("value") * 12 + 0.05)
     return History(
-        ops=pl.concat([ops, receipts]).select(list(OPS_SCHEMA)).cast(OPS_SCHEMA),
+        ops=completed(pl.concat([ops, receipts]), OPS_SCHEMA),
         marks=tuple(marks(script)),
         samples=pl.concat([samples, objects]).cast(SAMPLES_SCHEMA),
-        survivors=kept.select(store=pl.lit("aurora"), key="key", copies=pl.lit(1), at_ns=pl.lit(int(end * NS))).cast(
-            SURVIVORS_SCHEMA
+        survivors=completed(
+            kept.select(store=pl.lit("aurora"), key="key", copies=pl.lit(1), at_ns=pl.lit(int(end * NS))),
+            SURVIVORS_SCHEMA,
         ),
     )
 
