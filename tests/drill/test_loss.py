@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drill.evidence import judge
-from drill.history import NS, SURVIVORS_SCHEMA, History, Op, Outcome
+from drill.history import NS, History, Op, Outcome, Survivor
 from drill.measure import measure
 from drill.measure.ledger import KeySet
 from drill.objective import Verdict
@@ -43,7 +43,8 @@ def op(key: int, at_s: float, outcome: Outcome = Outcome.OK, kind: str = "write"
 def rows(whole: History, *added: tuple[str, int, int]) -> pl.DataFrame:
     """The survivors with further (store, key, copies)."""
     assert whole.survivors is not None
-    more = pl.DataFrame([(s, k, c, 21 * NS) for s, k, c in added], schema=SURVIVORS_SCHEMA, orient="row")
+    more = History.of(survivors=[Survivor(s, k, c, 21 * NS) for s, k, c in added]).survivors
+    assert more is not None
     return pl.concat([whole.survivors, more])
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from drill.evidence import judge
-from drill.history import NS, OPS_SCHEMA, History, Mark
+from drill.history import NS, OPS_SCHEMA, History, Mark, completed
 from drill.measure import measure, recovery
 from drill.objective import Verdict
 from tests.drill.scripted import LIMITS, Script, altered, history, ops_of
@@ -75,7 +75,7 @@ def reads_alone(seed: int, held_s: float = 0.9) -> tuple[History, float]:
         columns = {"op": op, "key": np.arange(due.size), "cohort": cohort, "intended_ns": due, "began_ns": due}
         more = {"ended_ns": due + 3_000_000, "outcome": np.where(failed, "fail", "ok")}
         none = {"region": None, "status": None, "error": None}
-        frames.append(pl.DataFrame(columns | more | none).cast(OPS_SCHEMA))
+        frames.append(completed(pl.DataFrame(columns | more | none), OPS_SCHEMA))
     times = {"drill.baseline": 0.0, "fault.begin": fault_s, "fault.effective": fault_s, "drill.end": end_s}
     marks = tuple(Mark(round(at * NS), event) for event, at in times.items())
     return History(pl.concat(frames), marks), down_s
