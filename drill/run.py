@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -131,8 +131,8 @@ class Drill:
     """Called with the judgement once the records are written, whatever the verdict."""
     home: str = ""
     """The region that serves in normal operation; a system that has failed over already is not steady."""
-    context: Mapping[str, str | float] = field(default_factory=dict)
-    """What the verdict is labelled with: target, pace."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What the verdict is labelled with: target, pace, where the objectives are from."""
     _marks: list[Mark] = field(default_factory=list)
     _samples: list[Sample] = field(default_factory=list)
     _survivors: list[Survivor] | None = None
@@ -224,6 +224,7 @@ class Drill:
         """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
+        self.mark("drill.expected", self.scenario, str(plan.expect))
         self.traffic.start()
         if not self._warm_up(plan):
             return False
