@@ -158,7 +158,7 @@ def resolve_values(tables: Mapping[str, Any], target: str, scenario: str, *, sou
         raise UnusableInput(f"{source}: objectives must be tables such as [default]")
     for name, found in tables.items():
         if name not in LAYERS:
-            raise UnusableInput(f"{source}: unknown table [{name}]; {_nearest(name, LAYERS)}")
+            raise UnusableInput(f"{source}: unknown table [{name}]; {nearest(name, LAYERS)}")
         if not isinstance(found, Mapping):
             raise UnusableInput(
                 f"{source}: {name} must be a table, written [{name}{'' if name == 'default' else '.NAME'}]"
@@ -190,7 +190,7 @@ def refuse_unknown_names(
         if name in known or unparametrised(name) in known:
             continue
         if all_known or difflib.get_close_matches(name, known, n=1, cutoff=MISSPELT):
-            raise UnusableInput(f"{source}: there is no {layer} {name}; {_nearest(name, sorted(known))}")
+            raise UnusableInput(f"{source}: there is no {layer} {name}; {nearest(name, sorted(known))}")
 
 
 def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
@@ -200,7 +200,7 @@ def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
     for key, value in table.items():
         where = f"{source} [{name}]: {key}"
         if key not in KEYS:
-            raise UnusableInput(f"{source} [{name}]: unknown key {key}; {_nearest(key, KEYS)}")
+            raise UnusableInput(f"{source} [{name}]: unknown key {key}; {nearest(key, KEYS)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnusableInput(f"{where} is {value!r}, which is no number: give a number such as {_sample(key)}")
         if not math.isfinite(value) or value < 0:
@@ -223,7 +223,8 @@ def _sample(key: str) -> float:
     return 0.0 if default is None else float(default)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was meant, or all of them, as the end of a sentence."""
     known = tuple(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

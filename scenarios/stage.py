@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from drill.evidence import Judgement
-from drill.objective import load_objectives, objective_tables
+from drill.objective import objective_tables
+from drill.recorded_objectives import RecordedObjectives
 from drill.run import Drill
 from drill.stored import judge_together, write_repetitions
 from drill.unusable import UnusableInput
@@ -51,6 +52,7 @@ from reports.signature import signing_key
 from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
+from scenarios.names import refuse_unknown, refuse_unknown_parameters, scenario_names
 from scenarios.repeating import repeat_of, scenario_of
 from scenarios.sharing import Sharing, sharing_of
 from traffic.load import Load, Service
@@ -96,7 +98,9 @@ def pytest_configure(config: pytest.Config) -> None:
         target = _target(config.getoption("--target"))
         pace = parse_pace(config.getoption("--pace"))
         objectives = Path(config.getoption("--objectives"))
-        load_objectives(objectives, target, "")
+        tables = objective_tables(objectives)
+        names = scenario_names(Path(__file__).parent)
+        refuse_unknown(tables, targets=TARGETS, scenarios=names, source=str(objectives))
         runs_dir = Path(config.getoption("--runs-dir"))
         repeat, sharing = repeat_of(config), sharing_of(config)
         _refuse_unfinished(runs_dir)
@@ -115,10 +119,16 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, _interrupt)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
     game_day = config.stash.get(GAME_DAY, None)
     if game_day is not None:
+        tables = objective_tables(game_day.objectives)
+        try:
+            refuse_unknown_parameters(tables, items, source=str(game_day.objectives))
+        except UnusableInput as e:
+            raise pytest.UsageError(str(e)) from e
         limit_s = float(config.getini("timeout") or 0) + game_day.sharing.patience_s + TURN_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
@@ -194,7 +204,8 @@ def drill(
         meeting=game_day.sharing.meeting,
         announce=lambda command: live.say(f"start {game_day.sharing.elsewhere} on other machines:\n{command}"),
     )
-    objectives = load_objectives(game_day.objectives, game_day.target, scenario)
+    objectives = RecordedObjectives.of_file(game_day.objectives, game_day.target, scenario)
+    objectives.write(directory)
 
     def healthy_again() -> None:
         refuse_broken(world)
@@ -213,7 +224,7 @@ def drill(
         scenario=scenario,
         directory=directory,
         t0_ns=t0_ns,
-        objectives=objectives,
+        objectives=objectives.objectives,
         traffic=traffic,
         probes=[
             probe(world)
@@ -237,6 +248,7 @@ def drill(
         context={
             "target": game_day.target,
             "pace": game_day.pace,
+            "objectives": objectives.to_json(),
             **({"repetition": repetition} if repetition > 1 else {}),
         },
     )
