@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import polars as pl
 
 from drill.evidence import Judgement, judge
+from drill.expectation import MARK as EXPECTED
+from drill.expectation import Expectation
 from drill.history import NS, History, Mark, Sample, Survivor
 from drill.measure import Recovery, recovery
 from drill.objective import Objectives, Verdict
@@ -112,6 +114,13 @@ class Plan:
     """How long to wait for the fault to be felt before concluding that it was not."""
     expect: Verdict = Verdict.MET
     """What must come out: a drill that checks the harness itself expects UNPROVEN, and fails if it passes."""
+    expect_because: str = ""
+    """Words that one of its reasons must then have."""
+
+    @property
+    def expectation(self) -> Expectation:
+        """Both, as they are recorded."""
+        return Expectation(self.expect, self.expect_because)
 
 
 @dataclass(slots=True)
@@ -224,7 +233,7 @@ class Drill:
         """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
-        self.mark("drill.expected", self.scenario, str(plan.expect))
+        self.mark(EXPECTED, self.scenario, str(plan.expectation))
         self.traffic.start()
         if not self._warm_up(plan):
             return False
@@ -343,14 +352,14 @@ class Drill:
 
     def _conclude(self, history: History, plan: Plan) -> Judgement:
         judgement = judge(history, self.objectives)
-        context = {"scenario": self.scenario, **self.context, "expected": str(plan.expect)}
+        context = {"scenario": self.scenario, **self.context, "expected": str(plan.expectation)}
         judgement.write(self.directory / "verdict.json", **context)
         self._phase("publishing")
         self.publish(judgement)
-        if judgement.verdict is plan.expect:
+        if plan.expectation.met_by(judgement.verdict, judgement.reasons):
             return judgement
-        if plan.expect is not Verdict.MET:
-            raise AssertionError(f"{plan.expect} was to come out, but it is {judgement.sentence()}")
+        if plan.expectation.is_check:
+            raise AssertionError(f"{plan.expectation} was to come out, but it is {judgement.sentence()}")
         if judgement.verdict is Verdict.MISSED:
             raise AssertionError(judgement.sentence())
         raise Unproven(judgement.sentence())

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from drill.evidence import Judgement, judge
+from drill.expectation import MARK, Expectation
 from drill.history import History
-from drill.objective import Verdict, objective_tables, refuse_unknown_names
+from drill.objective import objective_tables, refuse_unknown_names
 from drill.plain_file import folders, is_directory, read_json
 from drill.recorded_objectives import RecordedObjectives
 from drill.repetition import Repetitions, judge_repetitions, scenario_and_repetition
@@ -69,12 +70,14 @@ class Stored:
         return times if isinstance(times, int) and times > 0 else 1
 
     @property
-    def expected(self) -> Verdict:
+    def expected(self) -> Expectation:
         """What must come out: the mark drill.expected says it, in older records verdict.json; else MET."""
-        mark = History.load_marks(self.directory).first_mark("drill.expected")
-        found = read_json(self.directory / "verdict.json") if mark is None else {"expected": mark.detail}
-        said = found.get("expected") if isinstance(found, dict) else None
-        return Verdict(said) if said in tuple(Verdict) else Verdict.MET
+        mark = History.load_marks(self.directory).first_mark(MARK)
+        if mark is not None:
+            return Expectation.read(mark.detail)
+        is_older = RecordedObjectives.load(self.directory) is None
+        found = read_json(self.directory / "verdict.json") if is_older else None
+        return Expectation.read(found.get("expected") if isinstance(found, dict) else None)
 
     def objectives(self, given: Path | None) -> RecordedObjectives:
         """Those of the file given, else those beside the records, else those of run.json, else objectives.toml."""

@@ -8,7 +8,7 @@ import gc
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -47,12 +47,12 @@ from reports.observers import Several
 from reports.pdf import write_pdf
 from reports.pictures import draw
 from reports.record import load_run, load_scenario
-from reports.run_directory import RunDirectory
-from reports.signature import signing_key
+from reports.run_directory import RunDirectory, scenario_directory
+from reports.signature import signer, signing_key
 from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
-from scenarios.names import refuse_unknown, refuse_unknown_parameters, scenario_names
+from scenarios.names import refuse_unknown, refuse_unknown_parameters, repetition_of, scenario_names
 from scenarios.repeating import repeat_of, scenario_of
 from scenarios.sharing import Sharing, sharing_of
 from traffic.load import Load, Service
@@ -80,8 +80,12 @@ class GameDay:
     repeat: int = 1
     sharing: Sharing = field(default_factory=Sharing)
     keyword: str = ""
+    chosen: list[str] = field(default_factory=list)
+    """The directories of the scenarios that are to be drilled."""
     described: bool = False
     notes: list[str] = field(default_factory=list)
+    tell_junit: Callable[[str, object], None] = lambda _name, _value: None
+    """Notes a property of the whole run in junit.xml."""
 
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -134,10 +138,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(limit_s))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep which scenarios were chosen: a run must say which of them it never drilled."""
+    game_day = session.config.stash.get(GAME_DAY, None)
+    if game_day is not None:
+        numbered = [(item, repetition_of(item)) for item in session.items]
+        game_day.chosen = [scenario_directory(scenario_of(item, n), n) for item, n in numbered]
+
+
 @pytest.fixture(scope="session")
-def game_day(request: pytest.FixtureRequest) -> GameDay:
+def game_day(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> GameDay:
     """The run that this session records."""
-    return request.config.stash[GAME_DAY]
+    found = request.config.stash[GAME_DAY]
+    found.tell_junit = record_testsuite_property
+    return found
 
 
 @pytest.fixture
@@ -253,6 +267,7 @@ def drill(
         },
     )
     steps.close()
+    request.node.user_properties.append(("outcome", allure_report.label_outcome(directory)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -273,6 +288,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             outcome.force_exception(broken)  # type: ignore[attr-defined]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What several runs show together; a reliability that was demanded and not shown fails the whole."""
     game_day = session.config.stash.get(GAME_DAY, None)
@@ -280,22 +296,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     together = write_repetitions(game_day.run.path)
     wanting = [whole.scenario for whole, _ in together if whole.wanting]
-    checks = {s.name for s in load_run(game_day.run.path).scenarios if s.expected != "MET"}
+    run = load_run(game_day.run.path)
+    game_day.tell_junit("outcome", run.tally)
+    checks = {s.name for s in run.checks}
     if session.exitstatus == pytest.ExitCode.OK and set(wanting) - checks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The verdict table, and where the records are."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """The verdict table, and where the records are; `latest` is a run that was not cancelled and judged something."""
     game_day = config.stash.get(GAME_DAY, None)
     if game_day is None or not (game_day.run.path / "run.json").exists():
         return
-    run = load_run(game_day.run.path)
+    key = signing_key()
+    run = dataclasses.replace(load_run(game_day.run.path), signer=signer(key))
     print_verdicts(run, real_console(config))
     write_summary(run)
     write_pdf(run)
-    write_manifest(game_day.run.path, signing_key())
+    write_manifest(game_day.run.path, key)
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and any(s.judged for s in run.scenarios):
+        game_day.run.point_latest()
     terminalreporter.write_line(f"records and reports: {game_day.run.path} (judge them again: python -m drill judge)")
 
 
@@ -354,6 +375,7 @@ def _describe(game_day: GameDay, world: World) -> None:
             **game_day.options,
         },
         not_proven=list(world.not_proven),
+        scenarios=game_day.chosen,
     )
-    allure_report.write_environment(game_day.run.path)
+    allure_report.write_environment(game_day.run.path, signer=signer(signing_key()))
     game_day.described = True

@@ -27,11 +27,22 @@ def _expecting(whole: History, verdict: str) -> History:
         (_expecting(_nobody_felt_it(), "UNPROVEN"), None, 0, "check: UNPROVEN (harness check as intended)"),
         (_expecting(history(), "UNPROVEN"), None, 1, "check: MET (harness check NOT as intended"),
         (_expecting(_nobody_felt_it(), "MET"), {"expected": "UNPROVEN"}, 1, "check: UNPROVEN"),
+        (_expecting(_nobody_felt_it(), "UNPROVEN: felt"), None, 0, "(harness check as intended)"),
+        (_expecting(_nobody_felt_it(), "UNPROVEN: died"), None, 1, "NOT as intended, which is UNPROVEN: died"),
         (_nobody_felt_it(), {"expected": "UNPROVEN"}, 0, "(harness check as intended)"),
         (_nobody_felt_it(), None, 1, "check: UNPROVEN"),
         (_expecting(_nobody_felt_it(), "nonsense"), None, 1, "check: UNPROVEN"),
     ],
-    ids=["as intended", "met", "the mark wins over verdict.json", "an older record", "no check", "an unknown word"],
+    ids=[
+        "as intended",
+        "met",
+        "the mark wins over verdict.json",
+        "for its reason",
+        "for another reason",
+        "an older record",
+        "no check",
+        "an unknown word",
+    ],
 )
 def test_what_must_come_out_decides_the_exit_status(
     tmp_path: Path, whole: History, verdict_json: dict[str, str] | None, status: int, said: str
