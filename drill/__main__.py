@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(msgspec.json.format(msgspec.json.encode(whole[0] if single else whole), indent=2).decode())
     else:
         _show(judgements, [r for r, _ in together], said.objectives)
-    as_expected = [s.expected.met_by(j.verdict, j.reasons) for s, j in judgements]
+    as_expected = [s.expected.met_by(j.verdict, j.doubts) for s, j in judgements]
     as_expected += [expected[r.scenario].met_by(r.verdict, r.reasons) for r, _ in together]
     return 0 if all(as_expected) else 1
 
@@ -66,7 +66,7 @@ def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions
     for stored, judgement in judgements:
         context = " ".join(f"{k}={v}" for k, v in stored.context.items() if k != "scenario")
         if stored.expected.is_check:
-            met = stored.expected.met_by(judgement.verdict, judgement.reasons)
+            met = stored.expected.met_by(judgement.verdict, judgement.doubts)
             came = "as intended" if met else f"NOT as intended, which is {stored.expected}"
             context = f"(harness check {came}) {context}"
         _show_figures(console, stored.scenario, judgement, context)

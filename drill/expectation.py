@@ -5,7 +5,7 @@ The mark drill.expected keeps it among the raw records ("MET", "UNPROVEN: felt")
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from drill.objective import Verdict
@@ -15,7 +15,7 @@ MARK = "drill.expected"
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The verdict that must come out, and words that one of its reasons must have (empty: any reason will do)."""
+    """The verdict that must come out, and words that all its doubts must have (empty: any doubt will do)."""
 
     verdict: Verdict = Verdict.MET
     because: str = ""
@@ -31,9 +31,10 @@ class Expectation:
         """Whether the drill checks the harness itself."""
         return self.verdict is not Verdict.MET
 
-    def met_by(self, verdict: str, reasons: Iterable[str]) -> bool:
-        """Whether it came out so."""
-        return verdict == self.verdict and (not self.because or any(self.because in reason for reason in reasons))
+    def met_by(self, verdict: str, doubts: Collection[str]) -> bool:
+        """Whether it came out so; `doubts`: what the proof lacks."""
+        for_that = bool(doubts) and all(self.because in doubt for doubt in doubts)
+        return verdict == self.verdict and (not self.because or for_that)
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.because}" if self.because else str(self.verdict)

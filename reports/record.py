@@ -58,6 +58,8 @@ class Scenario:
     figures: dict[str, Figure] = field(default_factory=dict)
     waterfall: tuple[Phase, ...] = ()
     reasons: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What its proof lacks."""
     expected: Expectation = field(default_factory=Expectation)
     """What the scenario says must come out; a check of the harness itself expects UNPROVEN."""
     cohorts: dict[str, Cohort] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class Scenario:
     @property
     def as_intended(self) -> bool:
         """Whether what came out is what had to."""
-        return self.expected.met_by(self.verdict, self.reasons)
+        return self.expected.met_by(self.verdict, self.doubts)
 
     @property
     def counts_as(self) -> str:
@@ -108,6 +110,8 @@ class Scenario:
     @property
     def reason(self) -> str:
         """The one sentence that decided the verdict, empty if the record gives none."""
+        if self.is_check and not self.as_intended:
+            return "; ".join([f"{self.expected} was to come out", *self.reasons[:1]])
         if self.reasons:
             return self.reasons[0]
         return next((f.because for f in self.figures.values() if f.verdict == self.verdict and f.because), "")
@@ -269,6 +273,7 @@ def read_scenario(directory: Path, said: dict[str, Any], run: Run | None = None)
         figures = {name: read_figure(found) for name, found in measured.items()}
         waterfall = msgspec.convert(said.get("waterfall") or [], tuple[Phase, ...])
         reasons = msgspec.convert(said.get("reasons") or [], tuple[str, ...])
+        doubts = msgspec.convert(said.get("doubts") or [], tuple[str, ...])
         cohorts = {name: _cohort(found) for name, found in (said.get("cohorts") or {}).items()}
     except (msgspec.ValidationError, AttributeError, TypeError, ValueError, OverflowError) as e:
         raise UnusableInput(f"{path} is not the verdict.json this drill writes ({e}): judge the scenario again") from e
@@ -283,6 +288,7 @@ def read_scenario(directory: Path, said: dict[str, Any], run: Run | None = None)
         figures=figures,
         waterfall=waterfall,
         reasons=reasons,
+        doubts=doubts,
         cohorts=cohorts,
         judged_by=stored.objectives(None).sentence(),
     )
