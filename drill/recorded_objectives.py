@@ -44,10 +44,10 @@ class RecordedObjectives:
 
     @classmethod
     def of_tables(
-        cls, tables: Mapping[str, Any], target: str, scenario: str, *, file: str, sha256: str = ""
+        cls, tables: Mapping[str, Any], target: str, scenario: str, *, file: str, sha256: str = "", source: str = ""
     ) -> RecordedObjectives:
-        """Those of tables already read; raises UnusableInput, naming `file`."""
-        values = resolve_values(tables, target, scenario, source=file)
+        """Those of tables already read from `file`; raises UnusableInput, naming `source` (default: the file)."""
+        values = resolve_values(tables, target, scenario, source=source or file)
         defaults = tuple(key for key in KEYS if key not in values)
         return cls(scenario, target, file, sha256, Objectives(**values), defaults)
 

@@ -91,7 +91,9 @@ class Stored:
         tables = self.run.get("objectives")
         if not isinstance(tables, dict) or not tables:
             return None
-        return RecordedObjectives.of_tables(tables, self.target, self.scenario, file=str(_run_json(self.directory)))
+        return RecordedObjectives.of_tables(
+            tables, self.target, self.scenario, file="run.json", source=str(_run_json(self.directory))
+        )
 
     def judge(self, given: Path | None = None) -> Judgement:
         """Judge it again; raises UnusableInput for a damaged record or unusable objectives."""

@@ -85,6 +85,7 @@ def _scenario(scenario: Scenario, home: Path, number: int) -> dict[str, Any]:
         "title": scenario.title,
         "verdict": scenario.counts_as,
         "outcome": scenario.outcome,
+        "cell": scenario.outcome.removeprefix("harness check ").partition(" (")[0],
         "judged_by": scenario.judged_by,
         "reason": scenario.reason or "no reason was recorded",
         "reasons": list(scenario.reasons),

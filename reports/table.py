@@ -66,7 +66,7 @@ def _table(run: Run, *, names: bool, bounds: bool) -> Table:
 def _verdict(scenario: Scenario) -> Text:
     """The verdict; that of a check of the harness says whether it came out as it had to."""
     if scenario.is_check:
-        intended = "(intended)" if scenario.as_intended else "(NOT meant)"
+        intended = "(intended)" if scenario.as_intended else "(unintended)"
         return Text(f"{scenario.verdict}\n{intended}", style=COLOURS[scenario.counts_as])
     return Text(scenario.verdict, style=COLOURS.get(scenario.verdict, ""))
 
