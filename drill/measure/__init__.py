@@ -84,7 +84,7 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     if ledgers:
         found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
         found += tried("early acknowledgements", lambda: [early_acks(ledgers[ORDERED])], [])
-    found += tried("content", lambda: [wrong_content(ops)], [])
+    found += tried("content", lambda: [wrong_content(ops, ledgers)], [])
     found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
     found += tried("latency", lambda: latency(ops, times), [])
     found += tried("lag", lambda: lag(history.samples, times), [])
