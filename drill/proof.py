@@ -29,11 +29,23 @@ LEAST_GAP_S = 1.0
 GAPS = 5.0
 """The load has stopped when nothing was due for this many times the 90th percentile of its usual gap."""
 OUTCOMES = ("ok", "fail", "unknown")
+OFF_COURSE = {
+    "stand_up.refused": "{subject} was not stood up: {detail}",
+    "baseline.failed": "the steady state could not be observed: {detail}",
+    "drill.refused": "the drill was refused: {detail}",
+    "fault.failed": "the fault could not be injected: {detail}",
+    "observation.failed": "the observation ended in an error: {detail}",
+    "heal.failed": "the fault in {subject} was not healed: {detail}",
+    "steady.failed": "the system did not serve as before once the fault was healed: {detail}",
+    "drill.interrupted": "the drill was interrupted ({subject})",
+}
+"""Marks of what ended a drill early, each with its sentence."""
 
 
 def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[str]:
     """Every reason for UNPROVEN that the records give."""
     yield from _deaths(history)
+    yield from _course(history)
     yield from found.crashed
     yield from _records(history)
     yield from _marks(history, found)
@@ -55,6 +67,13 @@ def _deaths(history: History) -> Iterator[str]:
     for mark in history.marks or ():
         if mark.event == "probe.died":
             yield f"the probe {mark.subject} died: {mark.detail}"
+
+
+def _course(history: History) -> Iterator[str]:
+    """What kept the drill from taking its course."""
+    for mark in history.marks or ():
+        if mark.event in OFF_COURSE:
+            yield OFF_COURSE[mark.event].format(subject=mark.subject, detail=mark.detail)
 
 
 def _records(history: History) -> Iterator[str]:

@@ -33,7 +33,7 @@ from probes.cloudwatch_lag import CloudWatchLag
 from probes.controller import Controller
 from probes.dns_answer import DnsAnswer
 from probes.health_check import HealthCheck
-from probes.machinery import HarnessBroken, MachineryAlive, refuse_broken
+from probes.machinery import MachineryAlive, refuse_broken
 from probes.object_lag import ObjectLag
 from probes.promotion import Promotion
 from probes.replication_lag import ReplicationLag
@@ -245,20 +245,11 @@ def drill(
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A fault that the target cannot make skips its scenario, saying which power is missing.
-
-    Where something of the target died unasked, that is the error, whatever came of it.
-    """
+    """A fault that the target cannot make skips its scenario, saying which power is missing."""
     outcome = yield
     error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
     if isinstance(error, NotSupported):
         pytest.skip(str(error))
-    if "world" in getattr(item, "funcargs", {}):
-        try:
-            refuse_broken(item.funcargs["world"])  # type: ignore[attr-defined]
-        except HarnessBroken as broken:
-            broken.__cause__ = error
-            outcome.force_exception(broken)  # type: ignore[attr-defined]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

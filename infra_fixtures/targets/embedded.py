@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import subprocess
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -26,16 +25,17 @@ from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
 from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.machinery import LocalMachinery
 from infra_fixtures.targets.own_processes import (
+    Started,
     answers,
     await_control_plane,
     await_data_plane,
     backbone,
-    failure,
     start,
     stop,
 )
-from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
+from infra_fixtures.targets.world import Death, Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
 
 FIDELITY = {
@@ -97,6 +97,7 @@ class Embedded:
     journal: Journal
     deployed: Deployed
     changes: ChangeBoard
+    machinery: LocalMachinery
     variant: Variant = field(default_factory=Variant)
 
     @property
@@ -147,9 +148,13 @@ class Embedded:
         """A boto3 client at the region's own endpoint."""
         return self.variant.client(self.site, service, region)
 
-    def broken(self) -> str | None:
-        """Which part of the AWS API's own processes died unasked."""
-        return failure(self.site)
+    def deaths(self) -> Sequence[Death]:
+        """Which of the run's own processes died unasked."""
+        return self.machinery.deaths()
+
+    def processes(self) -> Mapping[str, Sequence[int]]:
+        """The run's own processes by part."""
+        return self.machinery.processes()
 
     def regional(self, region: str) -> Endpoint:
         """The region's regional endpoint, by its address and the name AWS would give it."""
@@ -223,18 +228,19 @@ def embedded(
         site.save()
         journal = Journal(journal_dir)
         watchdog = Watchdog(run_id, held.work_dir, journal_dir)
-        processes: list[subprocess.Popen[bytes]] = []
+        processes: list[Started] = []
         changes = ChangeBoard(site)
         try:
-            processes.append(start(site, "infra_fixtures.control_plane"))
-            processes.append(start(site, "infra_fixtures.data_plane"))
+            processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
+            processes.append(start(site, "backbone", "infra_fixtures.data_plane"))
+            machinery = LocalMachinery(site, [*processes, Started("watchdog", watchdog.process)])
             clients = _Clients(site, variant.client)
             with _uncollected():
                 make_clients(clients, topology)
                 await_control_plane(site, processes)
             changes.start()
             with contextlib.ExitStack() as parts:
-                with _uncollected(), _naming_the_dead(site):
+                with _uncollected(), _naming_the_dead(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
                     deployed = provision(
                         clients,
@@ -243,7 +249,7 @@ def embedded(
                         is_final=lambda host: host.startswith(f"{held.network}."),
                         edges={r.name: str(r.edge) for r in site.regions},
                     )
-                    world = Embedded(site, journal, deployed, changes, variant)
+                    world = Embedded(site, journal, deployed, changes, machinery, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
                     _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, processes))
                 yield world
@@ -270,13 +276,13 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _naming_the_dead(site: Site) -> Iterator[None]:
-    """Where standing up fails because a part of the AWS API died, say so instead of what came of it."""
+def _naming_the_dead(machinery: LocalMachinery) -> Iterator[None]:
+    """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
     except Exception as e:
-        if what := failure(site):
-            raise UnusableInput(f"the system could not be stood up: {what}") from e
+        for death in machinery.deaths():
+            raise UnusableInput(f"the system could not be stood up: {death.process} died: {death.how}") from e
         raise
 
 
