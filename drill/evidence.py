@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from drill.history import History
 from drill.measure import CohortFigure, Measurements, Phase, measure
 from drill.measurement import Measurement
 from drill.objective import Objective, Objectives, Verdict
-from drill.proof import doubts
+from drill.proof import Doubt, doubts, kind_of
 
-NEVER = ("duplicates", "wrong_content")
+NEVER = ("duplicates", "wrong_content", "early_acks")
 """Figures that must be 0 whatever the objectives say."""
 
 
@@ -124,26 +124,29 @@ def judge(history: History, objectives: Objectives, *, must_bite: bool | None = 
     if must_bite is None:
         expects = history.first_mark("drill.expects")
         must_bite = expects is None or expects.detail != "no-bite"
-    wanting = _doubts(history, found, objectives, must_bite)
+    every = _doubts(history, found, objectives, must_bite)
     limits = _limits(found, objectives)
-    judged = {name: _judged(m, limits.get(name)) for name, m in found.named.items()}
-    cohorts = tuple(_cohort(c, objectives) for c in found.cohorts)
+    judged = {name: _judged(m, limits.get(name), every) for name, m in found.named.items()}
+    cohorts = tuple(_cohort(c, objectives, every) for c in found.cohorts)
     failures = _failures(judged, cohorts)
+    wanting = [d.sentence for d in every if d.unproves]
     verdicts = [v for v, _ in failures] + [j.verdict for j in judged.values() if j.verdict]
     verdicts += [Verdict.UNPROVEN] if wanting else []
     verdict = Verdict.worst(verdicts)
     told = [why for v, why in failures if v is Verdict.MISSED] + wanting
+    if verdict is not Verdict.MET:
+        told += [d.sentence for d in every if not d.unproves]
     told += [why for v, why in failures if v is Verdict.UNPROVEN]
     return Judgement(verdict, judged, tuple(dict.fromkeys(told)), found.waterfall, cohorts, tuple(wanting))
 
 
-def _doubts(history: History, found: Measurements, objectives: Objectives, must_bite: bool) -> list[str]:
-    wanting: list[str] = []
+def _doubts(history: History, found: Measurements, objectives: Objectives, must_bite: bool) -> list[Doubt]:
+    every: list[Doubt] = []
     try:
-        wanting.extend(doubts(history, found, objectives, must_bite=must_bite))
+        every.extend(doubts(history, found, objectives, must_bite=must_bite))
     except Exception as e:  # a checker that crashes proves nothing, and must say so
-        wanting.append(f"the check of the proof crashed ({type(e).__name__}: {e})")
-    return wanting
+        every.append(Doubt(f"the check of the proof crashed ({type(e).__name__}: {e})"))
+    return every
 
 
 def _limits(found: Measurements, objectives: Objectives) -> dict[str, float]:
@@ -156,6 +159,8 @@ def _limits(found: Measurements, objectives: Objectives) -> dict[str, float]:
         "lag_s3_p99_s": objectives.s3_lag_p99_s,
         **dict.fromkeys(NEVER, 0.0),
     }
+    if found["early_acks"].value is None:  # old records cannot tell early acknowledgements from lag: all of it is RPO
+        del limits["early_acks"]
     for name, kind in found.kinds.items():
         # a kind of op so rare that nothing can be said of it is not held to anything; one that was down is
         if kind.felt or (kind.rto.upper is not None and kind.rto.upper <= objectives.rto_s):
@@ -163,14 +168,18 @@ def _limits(found: Measurements, objectives: Objectives) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _judged(measurement: Measurement, limit: float | None) -> Judged:
+def _judged(measurement: Measurement, limit: float | None, every: Iterable[Doubt]) -> Judged:
+    """A miss that something of the harness itself may have caused is none."""
     if limit is None:
         return Judged(measurement, None, None)
-    return Judged(measurement, limit, Objective(measurement.name, limit).judge(measurement))
+    verdict = Objective(measurement.name, limit).judge(measurement)
+    if verdict is Verdict.MISSED and any(d.spoils & kind_of(measurement.name) for d in every):
+        verdict = Verdict.UNPROVEN
+    return Judged(measurement, limit, verdict)
 
 
-def _cohort(figure: CohortFigure, objectives: Objectives) -> JudgedCohort:
-    return JudgedCohort(figure.cohort, figure.requests, figure.failed, _judged(figure.rto, objectives.rto_s))
+def _cohort(figure: CohortFigure, objectives: Objectives, every: Iterable[Doubt]) -> JudgedCohort:
+    return JudgedCohort(figure.cohort, figure.requests, figure.failed, _judged(figure.rto, objectives.rto_s, every))
 
 
 def _failures(judged: Mapping[str, Judged], cohorts: tuple[JudgedCohort, ...]) -> list[tuple[Verdict, str]]:
@@ -184,10 +193,14 @@ def _failures(judged: Mapping[str, Judged], cohorts: tuple[JudgedCohort, ...]) -
             found.append((j.verdict, f"{name} was not measured: {j.because}"))
             continue
         bounds = "" if j.lower == j.upper else f" [{_number(j.lower)}, {_number(j.upper)}]"
-        word = "exceeds" if j.verdict is Verdict.MISSED else "cannot be told from"
-        found.append(
-            (j.verdict, f"{name} {_number(j.value)}{bounds} {word} its objective {_number(j.limit)} ({j.because})")
-        )
+        limit = f"its objective {_number(j.limit)}"
+        if j.verdict is Verdict.MISSED:
+            word = f"exceeds {limit}"
+        elif j.lower is not None and j.limit is not None and j.lower > j.limit:
+            word = f"exceeds {limit}, which may be the harness's own doing"
+        else:
+            word = f"cannot be told from {limit}"
+        found.append((j.verdict, f"{name} {_number(j.value)}{bounds} {word} ({j.because})"))
     return found
 
 

@@ -45,12 +45,13 @@ class Objective:
     limit: float
 
     def judge(self, measurement: Measurement) -> Verdict:
-        """MET if the whole bracket holds, MISSED if none of it does or it never happened, else UNPROVEN."""
+        """MET if the whole bracket holds, MISSED if none of it does, else UNPROVEN.
+
+        What never happened while it was looked for (infinite) may have happened soon after its lower bound.
+        """
         value = measurement.value
         if value is None or math.isnan(value):
             return Verdict.UNPROVEN
-        if math.isinf(value):
-            return Verdict.MISSED
         lower = value if measurement.lower is None else measurement.lower
         upper = value if measurement.upper is None else measurement.upper
         if math.isnan(lower) or math.isnan(upper):

@@ -16,12 +16,21 @@ from typing import Protocol
 
 import polars as pl
 
+from drill import demands
+from drill.demands import Demand
 from drill.evidence import Judgement, judge
 from drill.history import NS, History, Mark, Sample, Survivor
 from drill.measure import Recovery, recovery
+from drill.measure.reach import patience_ns
+from drill.measure.serving import serving_region
+from drill.measure.unrecorded import schedules
 from drill.objective import Objectives, Verdict
+from drill.proof.steady import needed_requests
+from drill.schedule import Schedule
 
 LOOK_EVERY_S = 0.25
+PATIENCE = 10.0
+"""A baseline lasts at most this many times as long as planned, however few requests it sees."""
 MARGIN = 1.25
 """How much longer than the RTO limit recovery is awaited: beyond it the objective is missed whatever happens."""
 
@@ -108,6 +117,8 @@ class Plan:
     warm_up_s: float = 20.0
     """How long service may take to become steady under load before the baseline begins."""
     must_bite: bool = True
+    demands: tuple[Demand, ...] = ()
+    """What must have happened for the drill to prove anything; of a fault that need not bite, by default any failover."""
     feel_s: float = 6.0
     """How long to wait for the fault to be felt before concluding that it was not."""
     expect: Verdict = Verdict.MET
@@ -265,6 +276,8 @@ class Drill:
         """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
+        for demand in plan.demands:
+            self.mark(demands.EVENT, demand.what, demand.region)
         self.traffic.start()
         if not self._warm_up(plan):
             return False
@@ -282,19 +295,26 @@ class Drill:
     def _observe(self, began_ns: int, for_s: float) -> bool | None:
         """Whether service is steady while nothing is done for `for_s`; None where the load generator failed.
 
-        It is if no outage could be told from chance, by the measure that later judges the baseline.
+        It is watched for longer where that is needed to show the availability, and is steady if no outage could be told
+        from chance, by the measure that later judges the baseline: requests that hang without an answer count.
         """
-        end = time.monotonic() + for_s
-        while (left := end - time.monotonic()) > 0:
-            time.sleep(min(LOOK_EVERY_S, left))
+        begin_ns, began_s = began_ns - self.t0_ns, time.monotonic()
+        least_s, needed = max(for_s, self.objectives.window_s), needed_requests(self.objectives)
+        while True:
+            time.sleep(LOOK_EVERY_S)
             self._show(None)
-            if self._check_traffic():
+            if self._check_failures():
                 return None
-        ops, now_ns = self.traffic.ops(), time.monotonic_ns() - self.t0_ns
-        state = recovery(ops, self.objectives, began_ns - self.t0_ns, now_ns)
+            ops = self.traffic.ops().filter(pl.col("intended_ns") >= begin_ns)
+            watched_s = time.monotonic() - began_s
+            if watched_s >= least_s and (ops["intended_ns"].n_unique() >= needed or watched_s >= PATIENCE * least_s):
+                break
+        now_ns = time.monotonic_ns() - self.t0_ns
+        overdue_ns = patience_ns(ops.lazy(), self.objectives)
+        state = recovery(ops, self.objectives, begin_ns, now_ns, self._schedules(), overdue_ns)
         share = state.share_good
         well = not state.felt and not state.down and share is not None and share >= self.objectives.availability
-        return well and self._at_home(ops.filter(pl.col("intended_ns") >= began_ns - self.t0_ns))
+        return well and self._at_home(ops)
 
     def _at_home(self, ops: pl.DataFrame) -> bool:
         served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())["region"]
@@ -304,7 +324,7 @@ class Drill:
         """Let the first requests start what starts on demand; whether service then became steady."""
         limit = time.monotonic() + plan.warm_up_s
         steady_since: float | None = None
-        while (now := time.monotonic()) < limit and not self._check_traffic():
+        while (now := time.monotonic()) < limit and not self._check_failures():
             share = self._show(None).share_good
             if share is None or share < self.objectives.availability:
                 steady_since = None
@@ -331,7 +351,7 @@ class Drill:
             time.sleep(LOOK_EVERY_S)
             since_s = (time.monotonic_ns() - effect.effective_ns) / NS
             state = self._show(fault_ns)
-            if self._check_traffic():
+            if self._check_failures():
                 return
             if (
                 state.recovered_at_ns is not None
@@ -349,7 +369,7 @@ class Drill:
         with self._marking("observation.failed", "traffic"):
             self.traffic.stop()
             self._check_traffic()  # only at its end does a load tell that records of it are missing
-            region = self._serving_region()
+            region = serving_region(self.traffic.ops())
         self._phase("reading survivors")
         if region is None:
             self.mark("survivors.unread", "system", "no write was acknowledged, so no region is known to serve")
@@ -362,28 +382,28 @@ class Drill:
             self._survivors = survivors
             self.mark("survivors.read", region, f"{len(survivors)} keys")
 
-    def _serving_region(self) -> str | None:
-        written = self.traffic.ops().filter(
-            (pl.col("op") == "write") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null()
-        )
-        return None if written.is_empty() else str(written.sort("ended_ns")["region"][-1])
-
     def _show(self, fault_ns: int | None) -> Recovery:
         now_ns = time.monotonic_ns() - self.t0_ns
-        state = recovery(self.traffic.ops(), self.objectives, fault_ns, now_ns)
+        state = recovery(self.traffic.ops(), self.objectives, fault_ns, now_ns, self._schedules())
         self.observer.update(
             good_share=state.share_good,
             since_fault_s=None if fault_ns is None else (now_ns - fault_ns) / NS,
         )
         return state
 
+    def _schedules(self) -> tuple[Schedule, ...]:
+        return schedules(self.traffic.marks())
+
+    def _check_failures(self) -> bool:
+        """Whether the load generator or a process of the target died: what comes now proves nothing more."""
+        return self._check_traffic() or any(m.event == "process.died" for m in list(self._marks))
+
     def _check_traffic(self) -> bool:
-        """Whether the load generator, or a process that the system stands on, has died: what follows proves nothing."""
         failure = self.traffic.failure
         if failure and not self._traffic_died:
             self._traffic_died = True
             self.mark("probe.died", "traffic", failure)
-        return self._traffic_died or any(m.event == "process.died" for m in list(self._marks))
+        return self._traffic_died
 
     def _file(self, plan: Plan) -> Judgement:
         """Write the records and their verdict; an interrupt meanwhile is obeyed once they are whole."""

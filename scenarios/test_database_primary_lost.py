@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from drill.run import Drill
+from drill.demands import moved_to
+from drill.run import Drill, Plan
 from infra_fixtures.faults.database_lost import database_lost
 from infra_fixtures.targets.world import World
 from scenarios.stage import MOBILE
@@ -17,4 +18,4 @@ from scenarios.stage import MOBILE
 @pytest.mark.traffic(cohorts=MOBILE)
 def test_database_primary_lost(drill: Drill, world: World) -> None:
     """The deep health check fails, DNS leads to the standby, whose database is promoted."""
-    drill.run(database_lost(world, world.primary))
+    drill.run(database_lost(world, world.primary), Plan(demands=moved_to(world.standby)))

@@ -5,6 +5,7 @@ The real thing: a game day whose fault injection silently failed, and whose repo
 
 from __future__ import annotations
 
+from drill.demands import stayed_at
 from drill.objective import Verdict
 from drill.run import Drill, Plan
 from infra_fixtures.faults.nothing import nothing
@@ -13,5 +14,5 @@ from infra_fixtures.targets.world import World
 
 def test_nothing_broken(drill: Drill, world: World) -> None:
     """A fault that nobody feels must come out UNPROVEN for just that reason, never as a pass."""
-    judgement = drill.run(nothing(world), Plan(expect=Verdict.UNPROVEN))
-    assert "felt" in judgement.sentence(), f"unproven for another reason: {judgement.sentence()}"
+    judgement = drill.run(nothing(world), Plan(expect=Verdict.UNPROVEN, demands=stayed_at(world.primary)))
+    assert all("felt" in doubt for doubt in judgement.doubts), f"unproven for another reason: {judgement.sentence()}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from drill.demands import moved_to
 from drill.run import Drill, Plan
 from infra_fixtures.faults.planned_switchover import planned_switchover
 from infra_fixtures.targets.world import World
@@ -18,4 +19,4 @@ from scenarios.stage import MOBILE
 @pytest.mark.traffic(cohorts=MOBILE)
 def test_planned_switchover(drill: Drill, world: World) -> None:
     """Writers pause while roles change hands and traffic follows; every acknowledged order is there afterwards."""
-    drill.run(planned_switchover(world), Plan(must_bite=False))
+    drill.run(planned_switchover(world), Plan(must_bite=False, demands=moved_to(world.standby)))

@@ -7,11 +7,12 @@ standby elsewhere had to fail over without any help from the region that was los
 
 from __future__ import annotations
 
-from drill.run import Drill
+from drill.demands import moved_to
+from drill.run import Drill, Plan
 from infra_fixtures.faults.region_lost import region_lost
 from infra_fixtures.targets.world import World
 
 
 def test_primary_region_lost(drill: Drill, world: World) -> None:
     """Health checks fail, DNS leads to the standby, the alarm's controller promotes its database: orders flow again."""
-    drill.run(region_lost(world, world.primary))
+    drill.run(region_lost(world, world.primary), Plan(demands=moved_to(world.standby)))

@@ -7,7 +7,8 @@ cannot say how much is worth nothing.
 
 from __future__ import annotations
 
-from drill.run import Drill
+from drill.demands import moved_to
+from drill.run import Drill, Plan
 from infra_fixtures.faults.region_lost import region_lost
 from infra_fixtures.faults.replication_cut import replication_cut
 from infra_fixtures.faults.sequence import after
@@ -18,7 +19,8 @@ DARK_S = 3.0
 
 def test_replication_cut_then_region_lost(drill: Drill, world: World) -> None:
     """What was acknowledged while the link was dark is lost, and the drill says how much and how old."""
-    judgement = drill.run(after(replication_cut(world), DARK_S, region_lost(world, world.primary)))
+    fault = after(replication_cut(world), DARK_S, region_lost(world, world.primary))
+    judgement = drill.run(fault, Plan(demands=moved_to(world.standby)))
     lost, rpo = judgement.measurements["lost_writes"], judgement.measurements["rpo_s"]
     assert lost.value, "a link dark under load must have cost acknowledged writes: the ledger missed them"
     assert rpo.value is not None

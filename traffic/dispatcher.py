@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import gevent
 import msgspec
 
+from drill.schedule import EVENT, Schedule
 from traffic.cohorts import Cohort
 from traffic.load import Load, amount_of
 from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, Said, of_read, of_receipt, of_write, said
@@ -105,12 +106,9 @@ class Dispatcher:
     def run(self, begin_ns: int | None = None) -> None:
         """Dispatch this share of the schedule that begins at `begin_ns` (None: now) until stopped."""
         load, now_ns, number, of = self._load, self._recorder.now_ns, self._share.number, self._share.of
-        order_step = NS / load.orders_per_s
-        read_step = NS / load.reads_per_s if load.reads_per_s else math.inf
-        begin = now_ns() if begin_ns is None else begin_ns
+        order_at, read_at = self._schedule(now_ns() if begin_ns is None else begin_ns)
         orders = reads = number
-        next_order = begin + orders * order_step
-        next_read = begin + (reads + 0.5) * read_step  # halfway, so that the two schedules do not always meet
+        next_order, next_read = order_at(orders), read_at(reads)
         self._leave_to_others(number)
         self._due_ns = int(min(next_order, next_read))
         told = False
@@ -126,11 +124,11 @@ class Dispatcher:
                 if next_order <= next_read:
                     self._order(load.first_key + orders, int(next_order))
                     orders += of
-                    next_order = begin + orders * order_step
+                    next_order = order_at(orders)
                 else:
                     self._read(int(next_read))
                     reads += of
-                    next_read = begin + (reads + 0.5) * read_step
+                    next_read = read_at(reads)
                 self._due_ns = int(min(next_order, next_read))
                 if self._due_ns > now:
                     break
@@ -138,6 +136,25 @@ class Dispatcher:
                 self._recorder.started()
                 told = True
             gevent.sleep(0)
+
+    def _schedule(self, begin_ns: int) -> tuple[Callable[[int], float], Callable[[int], float]]:
+        """When order n and read n are due; the whole schedule is told once, by the first of those who share it."""
+        load = self._load
+        orders = Schedule("write", begin_ns, load.orders_per_s)
+        told, read_at = [orders], lambda _: math.inf
+        if load.receipt_every:
+            first = -load.first_key % load.receipt_every
+            told.append(
+                Schedule("put_object", begin_ns, load.orders_per_s / load.receipt_every, first / load.receipt_every)
+            )
+        if load.reads_per_s:
+            reads = Schedule("read", begin_ns, load.reads_per_s, 0.5)  # halfway, so that the two do not always meet
+            told.append(reads)
+            read_at = reads.due_ns
+        if self._share.number == 0:
+            for schedule in told:
+                self._recorder.mark(EVENT, schedule.op, schedule.detail())
+        return orders.due_ns, read_at
 
     def stop(self, grace_s: float, until_ns: int | None = None) -> None:
         """Start nothing that is due at `until_ns` (None: now) or later, end in `grace_s`, record the rest as in doubt."""

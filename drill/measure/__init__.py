@@ -10,9 +10,11 @@ import polars as pl
 
 from drill.history import OPS_SCHEMA, History, completed
 from drill.measure.downtime import downtime, latency
+from drill.measure.early import ORDERED, early_acks, shown_ns
 from drill.measure.lag import lag
 from drill.measure.ledger import STORES, Ledger, ledger
 from drill.measure.online import Recovery, recovery
+from drill.measure.reach import Reach
 from drill.measure.requests import Requests
 from drill.measure.rpo import loss, wrong_content
 from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, recovery_time, told_by_kind, worst_of
@@ -62,20 +64,26 @@ def measure(history: History, objectives: Objectives) -> Measurements:
             return otherwise
 
     empty = Requests.of(ops.head(0), objectives, None)
-    requests = tried("requests", lambda: Requests.of(ops, objectives, times.begin_ns), empty)
+    reach = tried("what the fault can have hurt", lambda: Reach.of(ops, times, objectives), None)
+    requests = tried("requests", lambda: Requests.of(ops, objectives, reach), empty)
     nothing = recovery_time(empty, Times.of(None), objectives)
     whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s), nothing)
     cohorts: tuple[CohortFigure, ...] = tried("cohorts", lambda: by_cohort(requests, times, objectives, clock_s), ())
-    kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, clock_s), {})
+    kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, reach, clock_s), {})
     rto = worst_of(told_by_kind(whole.rto, kinds), cohorts)
+    shown = {ORDERED: tried("what the copy had shown", lambda: shown_ns(history.samples), None)}
     ledgers: dict[str, Ledger] = tried(
         "the ledger",
-        lambda: {store: ledger(store, ops, history.survivors, times, objectives, clock_s) for store in STORES},
+        lambda: {
+            store: ledger(store, ops, history.survivors, times, objectives, clock_s, shown.get(store))
+            for store in STORES
+        },
         {},
     )
     found: list[Measurement] = [rto, *(k.rto for k in kinds.values())]
     if ledgers:
         found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
+        found += tried("early acknowledgements", lambda: [early_acks(ledgers[ORDERED])], [])
     found += tried("content", lambda: [wrong_content(ops)], [])
     found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
     found += tried("latency", lambda: latency(ops, times), [])
@@ -104,6 +112,7 @@ ALWAYS = {
     "lag_p99_s": "s",
     "duplicates": "writes",
     "phantom_writes": "writes",
+    "early_acks": "writes",
 }
 
 

@@ -14,21 +14,34 @@ from drill.measure.times import Times
 from drill.measurement import Measurement
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 LEAST = 5
 """Fewer heartbeats than this say nothing of a distribution."""
 Z = 1.96
 NAMES = {"aurora": "lag", "s3": "lag_s3"}
+SILENCE = 3.0
+"""Nothing is known of a time in which no heartbeat was seen for so many of their usual (median) gaps."""
 CLAIMS = ("engine_lag", "cloudwatch_lag")
 """Who claims: the samples are called <claim>_s. One claim is a claim: CloudWatch makes one a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What heartbeats say, look by look: the lag was at least `least` and at most `most`."""
+    """What heartbeats say, look by look: the lag was at least `least` and at most `most`.
+
+    `silent`: the share of the time in which there were none for longer than usual, the time before the first and behind
+    the last one included; `unseen_s`: how far behind the copy may have fallen meanwhile.
+    """
 
     least: Floats
     most: Floats
+    silent: float
+    unseen_s: float
+
+    def raised(self, upper_s: float, share: float) -> float:
+        """An upper bound of what holds for `share` of the time, all of it if that much was not silent."""
+        return max(upper_s, self.unseen_s) if self.silent > 1 - share else upper_s
 
 
 def lag(samples: pl.DataFrame | None, times: Times) -> list[Measurement]:
@@ -47,7 +60,7 @@ def lag(samples: pl.DataFrame | None, times: Times) -> list[Measurement]:
             found.append(Measurement.unknown(name, "s", whole))
         else:
             because = f"of {whole.least.size} heartbeats of {subject} until the fault, disturbances included"
-            worst, most = float(whole.least.max()), float(whole.most.max())
+            worst, most = float(whole.least.max()), whole.raised(float(whole.most.max()), 1.0)
             found.append(Measurement(name, worst, worst, most, "s", because, "heartbeats"))
     measured = next(m for m in found if m.name == "lag_p99_s")
     for claim in CLAIMS:
@@ -70,8 +83,12 @@ def _distribution(prefix: str, subject: str, steady: Looks | str) -> list[Measur
         ranks = (math.ceil(n * share - spread), math.ceil(n * share), math.ceil(n * share + spread) + (share < 1))
         low, middle, high = (min(max(r, 1), n) - 1 for r in ranks)
         because = f"of {n} heartbeats of {subject} from the baseline to the first disturbance"
-        bounds = float(least[low]), float(most[high])
-        found.append(Measurement(f"{prefix}_{word}_s", float(least[middle]), *bounds, "s", because, "heartbeats"))
+        value, upper = float(least[middle]), steady.raised(float(most[high]), share)
+        if upper > most[high]:
+            because += f", none in {steady.silent:.0%} of that time"
+        # a heartbeat that never arrives at all is no matter of rank
+        lower = value if math.isinf(value) else float(least[low])
+        found.append(Measurement(f"{prefix}_{word}_s", value, lower, upper, "s", because, "heartbeats"))
     return found
 
 
@@ -103,7 +120,29 @@ def _looks(samples: pl.DataFrame | None, subject: str, from_ns: int | None, to_n
     gaps = found["at_ns"].diff().fill_null(strategy="backward").to_numpy() / NS
     both = found.join(told, on="at_ns", how="left", maintain_order="left")
     least, most = both["value"].to_numpy(), both["most"].to_numpy()
-    return Looks(least, np.maximum(least, np.where(np.isnan(most), least + gaps, most)))
+    most = np.maximum(least, np.where(np.isnan(most), least + gaps, most))
+    assert from_ns is not None
+    assert to_ns is not None
+    before = samples.filter(
+        (pl.col("metric") == "replication_lag_s") & (pl.col("subject") == subject) & (pl.col("at_ns") < from_ns)
+    )["at_ns"].max()
+    return Looks(least, most, *_silence(found["at_ns"].to_numpy(), most, from_ns, to_ns, before))
+
+
+def _silence(at_ns: Ints, most: Floats, from_ns: int, to_ns: int, before_ns: object) -> tuple[float, float]:
+    """The share of [from_ns, to_ns] that is silent, and the most that the lag may have been in it, in seconds.
+
+    A copy never takes back what it has shown: in a silence it falls behind by no more than its length.
+    """
+    heard = isinstance(before_ns, int)
+    edges = np.concatenate(([before_ns if heard else from_ns], at_ns, [to_ns]))
+    gaps = np.diff(edges) / NS
+    within = np.diff(np.maximum(edges, from_ns)) / NS
+    known = np.concatenate(([most[0] if heard else math.inf], most))
+    silent = gaps > SILENCE * float(np.median(gaps[1:-1]))
+    if not silent.any():
+        return 0.0, 0.0
+    return float(within[silent].sum() / max(within.sum(), 1e-9)), float((known + gaps)[silent].max())
 
 
 def _read(

@@ -61,12 +61,16 @@ class Ledger:
     acked: int
     acked_before: int
     acked_twice: int
+    last_acked_ns: int | None
+    """When the last of them was acknowledged."""
     late: int
     read: bool
     """Whether any survivor of this store was read."""
     read_ns: int | None
     """When reading the survivors began."""
     lost_before_ns: Ints
+    early: int | None
+    """Lost before the fault, too old for replication lag (drill.measure.early); None where nobody can tell."""
     lost_after_ns: Ints
     lost: int
     lost_after: int
@@ -93,10 +97,12 @@ def ledger(
     times: Times,
     objectives: Objectives,
     clock_s: float = 0.0,
+    shown_ns: int | None = None,
 ) -> Ledger:
     """The account of `store`; without survivors nothing counts as lost and `read` is False.
 
-    `clock_s`: by how much the clocks of clients and harness may differ.
+    `clock_s`: by how much the clocks of clients and harness may differ. `shown_ns`: what was acknowledged before that
+    cannot have been lost by replication lag (drill.measure.early).
     """
     # column by column: frames of millions of rows would be copied whole
     wrote = ops["op"] == STORES[store]
@@ -122,8 +128,10 @@ def ledger(
         return found
 
     after = after_by(0)
-    lost_before_ns = np.sort(ended[lost & ~after])
-    sent_ns = began[lost & ~after]
+    early = lost & ~after & (ended < (-(2**62) if shown_ns is None else shown_ns - clock_ns))
+    before = lost & ~after & ~early
+    lost_before_ns = np.sort(ended[before])
+    sent_ns = began[before]
     oldest = int(lost_before_ns[0]) if lost_before_ns.size else begin_ns
     kept_before = ended[~missing & (ended <= oldest)]
 
@@ -137,10 +145,12 @@ def ledger(
         acked=acked.size,
         acked_before=int(np.count_nonzero(ended <= begin_ns)) if times.fault else 0,
         acked_twice=keys.size - acked.size,
+        last_acked_ns=int(ended.max()) if ended.size else None,
         late=int(np.count_nonzero(ended - intended > objectives.deadline_ns)),
         read=read_ns is not None,
         read_ns=read_ns,
         lost_before_ns=lost_before_ns,
+        early=KeySet(keys[early]).size if shown_ns is not None or not lost_before_ns.size else None,
         lost_after_ns=np.sort(ended[lost & after]),
         lost=KeySet(keys[lost]).size,
         lost_after=KeySet(keys[lost & after]).size,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from drill.history import NS
+from drill.history import NS, OPS_SCHEMA, completed
 from drill.measure.outage import find_outages
 from drill.measure.requests import Requests
+from drill.measure.unrecorded import unrecorded
 from drill.objective import Objectives
+from drill.schedule import Schedule
+
+UNDER_WAY_NS = NS // 4
+"""An answer's record is here by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +34,27 @@ class Recovery:
     share_good: float | None
 
 
-def recovery(ops: pl.DataFrame, objectives: Objectives, fault_ns: int | None, now_ns: int) -> Recovery:
+def recovery(
+    ops: pl.DataFrame,
+    objectives: Objectives,
+    fault_ns: int | None,
+    now_ns: int,
+    schedules: Sequence[Schedule] = (),
+    overdue_ns: int | None = None,
+) -> Recovery:
     """Where the drill stands at `now_ns`; `fault_ns` is when the fault took effect, None before it.
 
-    Looks only at ops since the fault, so it is cheap enough for a few times a second. A request that has no answer yet
-    is not in `ops`; looking only at those due a deadline ago keeps fast answers from hiding it.
+    Looks only at ops since the fault, so it is cheap enough for a few times a second. A request without an answer is not
+    in `ops`: by the load's `schedules` it is known to be open, and bad once it is for `overdue_ns` (default: the
+    deadline). Without schedules, only requests due a deadline ago are looked at, so that fast answers hide none.
     """
-    decided_ns = now_ns - objectives.deadline_ns
+    late_ns = objectives.deadline_ns if overdue_ns is None or not schedules else overdue_ns
+    decided_ns = now_ns - late_ns - (UNDER_WAY_NS if schedules else 0)
     window_ns = round(objectives.window_s * NS)
     from_ns = decided_ns - window_ns if fault_ns is None else min(fault_ns, decided_ns - window_ns)
     tail = ops.filter((pl.col("intended_ns") >= from_ns) & (pl.col("intended_ns") <= decided_ns))
-    requests = Requests.of(tail, objectives, None)
+    still_open = [_open(tail, s, from_ns, decided_ns, now_ns) for s in schedules]
+    requests = Requests.of(pl.concat([tail, *still_open]) if still_open else tail, objectives, None)
     window = requests.between(decided_ns - window_ns, decided_ns + 1)
     share = 1.0 - float(window.bad.mean()) if len(window) else None
     since = requests if fault_ns is None else requests.between(fault_ns, decided_ns + 1)
@@ -55,3 +71,11 @@ def recovery(ops: pl.DataFrame, objectives: Objectives, fault_ns: int | None, no
     back_ns = int(since.due_ns[last.first_good])
     held_s = (int(since.due_ns[-1]) - back_ns) / NS
     return Recovery(felt=True, down=False, recovered_at_ns=back_ns, held_s=held_s, share_good=share)
+
+
+def _open(ops: pl.DataFrame, schedule: Schedule, from_ns: int, to_ns: int, now_ns: int) -> pl.DataFrame:
+    """The requests of a schedule that have no answer yet, as ops that are in doubt."""
+    due = unrecorded(ops, schedule, from_ns, to_ns)
+    columns = {"op": schedule.op, "key": 0, "cohort": "", "intended_ns": due, "began_ns": due, "ended_ns": now_ns}
+    none = {"region": None, "status": None, "error": None}
+    return completed(pl.DataFrame(columns | {"outcome": "unknown"} | none, schema_overrides=OPS_SCHEMA), OPS_SCHEMA)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from drill.measure.reach import Reach
 from drill.objective import Objectives
 
 Ints = npt.NDArray[np.int64]
@@ -27,7 +28,7 @@ class Requests:
     """Columns of equal length, sorted by `due_ns`, the same for any order of the records.
 
     `bad`: not OK within the deadline of its intended start. `late`: OK, but past the deadline. `touched`: bad, and
-    still under way at `fault_ns`, so that the fault may have caused it. `ended_ns`: when its (last) answer came.
+    in time until the fault struck while it was under way (Reach). `ended_ns`: when its (last) answer came.
     `stratum`: cohort * len(kinds) + kind.
     """
 
@@ -41,7 +42,7 @@ class Requests:
     kinds: tuple[str, ...]
 
     @classmethod
-    def of(cls, ops: pl.DataFrame, objectives: Objectives, fault_ns: int | None) -> Requests:
+    def of(cls, ops: pl.DataFrame, objectives: Objectives, reach: Reach | None) -> Requests:
         """From ops as recorded, in any order."""
         due = ops["intended_ns"].to_numpy()
         ended = ops["ended_ns"].to_numpy()
@@ -49,8 +50,9 @@ class Requests:
         within = ended - due <= objectives.deadline_ns
         flags = np.where(ok & within, 0, BAD).astype(np.int64)
         flags |= np.where(ok & ~within, LATE, 0)
-        if fault_ns is not None:
-            flags |= np.where((flags & BAD) & (due < fault_ns) & (ended >= fault_ns), TOUCHED, 0)
+        if reach is not None:
+            open_then = (due < reach.begin_ns) & (ended >= reach.begin_ns)
+            flags |= np.where((flags & BAD) & open_then & (due >= reach.earliest_due_ns), TOUCHED, 0)
         cohort, cohorts = _codes(ops["cohort"])
         kind, kinds = _codes(ops["op"])
         label = (cohort * max(1, len(kinds)) + kind) * FLAGS + flags
@@ -100,7 +102,7 @@ class Requests:
         return self.where(slice(int(a), int(b)))
 
     def from_fault(self, begin_ns: int, end_ns: int) -> Requests:
-        """Those the fault can have hurt: due in [begin_ns, end_ns], or due before and still bad under way at the fault."""
+        """Those the fault can have hurt: due in [begin_ns, end_ns], or due before it and touched."""
         a, b = (int(i) for i in np.searchsorted(self.due_ns, [begin_ns, end_ns + 1]))
         early = np.flatnonzero(self.touched[:a])
         return self._at(np.concatenate((early, np.arange(a, b))) if early.size else slice(a, b))

@@ -16,6 +16,7 @@ import polars as pl
 from drill.history import NS
 from drill.measure.chance import binomial_tail
 from drill.measure.outage import Outage, Outages, find_outages
+from drill.measure.reach import Reach
 from drill.measure.requests import Requests
 from drill.measure.times import Times
 from drill.measurement import Measurement
@@ -123,7 +124,9 @@ def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s:
     return tuple(figures)
 
 
-def by_kind(ops: pl.DataFrame, times: Times, objectives: Objectives, clock_s: float) -> dict[str, Recovered]:
+def by_kind(
+    ops: pl.DataFrame, times: Times, objectives: Objectives, reach: Reach | None, clock_s: float
+) -> dict[str, Recovered]:
     """rto_read_s, rto_write_s and rto_object_s; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}
     kinds = set(ops["op"].unique().to_list())
@@ -134,11 +137,11 @@ def by_kind(ops: pl.DataFrame, times: Times, objectives: Objectives, clock_s: fl
     for name, kind in KINDS.items():
         if kind not in kinds:
             why = f"no {kind} was asked for"
-            nothing = Requests.of(ops.head(0), objectives, times.begin_ns)
+            nothing = Requests.of(ops.head(0), objectives, reach)
             found[name] = Recovered(nothing, Outages(()), Measurement.unknown(name, "s", why))
             continue
         own = needed.filter(since & (pl.col("op") == kind)).collect()
-        requests = Requests.of(own, objectives, times.begin_ns)
+        requests = Requests.of(own, objectives, reach)
         found[name] = recovery_time(requests, times, objectives, clock_s=clock_s, name=name, who=f"{kind} ops alone")
     return found
 
@@ -155,10 +158,11 @@ def _bracket(
         upper = _longest_without_good(seen, begin_ns, end_ns)
         because = "no outage that cannot be chance was seen after the fault"
     else:
-        observed_s = (end_ns - effective_ns) / NS
+        # nothing is known of the time after the last request
+        asked_s = max(0.0, (int(due[-1]) - effective_ns) / NS)
         if last.first_good is None:
-            because = f"never recovered in the {observed_s:.1f} s that were observed"
-            return math.inf, max(0.0, observed_s), math.inf, because
+            because = f"never recovered in the {asked_s:.1f} s that were observed"
+            return math.inf, asked_s, math.inf, because
         value = max(0.0, (int(due[last.first_good]) - effective_ns) / NS)
         lower = max(0.0, (int(due[last.ends_after]) - effective_ns) / NS)
         upper = math.inf if last.ends_before is None else (up_by_ns(seen, last) - begin_ns) / NS
@@ -167,9 +171,10 @@ def _bracket(
         because = f"good again {value:.3f} s after the fault and up from then on{flaps}"
         after = seen.bad[last.first_good :]
         failed, n = int(after.sum()), int(after.size)
-        if failed > objectives.allowance * n and binomial_tail(failed, n, objectives.allowance) < CHANCE:
+        chance = binomial_tail(failed, n, objectives.allowance) if failed > objectives.allowance * n else 1.0
+        if chance < CHANCE:
             because = f"never held: {failed} of the {n} requests after the last outage failed"
-            return math.inf, lower, math.inf, because
+            return math.inf, asked_s if chance < CHANCE**3 else lower, math.inf, because
         held_s = (int(due[-1]) - int(due[last.first_good])) / NS
         if held_s < objectives.settle_s and last.goes_on >= LIKELY:
             because = (

@@ -14,7 +14,7 @@ import polars as pl
 from drill.history import NS, OPS_SCHEMA, SURVIVORS_SCHEMA, History, Mark, Sample, completed
 from drill.objective import Objectives
 
-LIMITS = Objectives(rto_s=30.0, rpo_s=1.0, lost_writes=0, lag_p99_s=1.0, deadline_s=1.0, settle_s=3.0, window_s=1.0)
+LIMITS = Objectives(rto_s=10.0, rpo_s=1.0, lost_writes=0, lag_p99_s=1.0, deadline_s=1.0, settle_s=3.0, window_s=1.0)
 PRIMARY, STANDBY = "us-east-1", "us-west-2"
 TOOK_NS = 10_000_000
 

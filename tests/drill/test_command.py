@@ -17,7 +17,7 @@ from drill.objective import Objectives
 from tests.drill.scripted import LIMITS, history
 
 ROOT = Path(__file__).parents[2]
-TABLES = {"default": {"rto_s": 30, "rpo_s": 1, "lost_writes": 0, "deadline_s": 1, "settle_s": 3, "window_s": 1}}
+TABLES = {"default": {"rto_s": 10, "rpo_s": 1, "lost_writes": 0, "deadline_s": 1, "settle_s": 3, "window_s": 1}}
 
 
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,7 @@ def test_objectives_given_override_those_recorded(run: Path, tmp_path: Path) -> 
 def test_judged_again_is_judged_the_same(run: Path) -> None:
     """What the drill itself wrote is what judging the stored records gives."""
     directory = run / "scenarios" / "lossy"
-    first = judge(history(lost=3), Objectives(rto_s=30, rpo_s=1, lost_writes=0, deadline_s=1, settle_s=3, window_s=1))
+    first = judge(history(lost=3), Objectives(rto_s=10, rpo_s=1, lost_writes=0, deadline_s=1, settle_s=3, window_s=1))
     first.write(directory / "verdict.json", scenario="lossy", target="embedded", pace=10.0)
     again = command("judge", directory, "--json")
     assert json.loads(again.stdout) == json.loads((directory / "verdict.json").read_text())

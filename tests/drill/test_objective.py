@@ -26,7 +26,9 @@ def figure(value: float | None, lower: float | None = None, upper: float | None 
         (figure(6, 5.1, 7), Verdict.MISSED),
         (figure(3), Verdict.MET),
         (figure(6), Verdict.MISSED),
-        (figure(math.inf, 2, math.inf), Verdict.MISSED),
+        (figure(math.inf, 2, math.inf), Verdict.UNPROVEN),
+        (figure(math.inf, 5.1, math.inf), Verdict.MISSED),
+        (figure(math.inf), Verdict.MISSED),
         (figure(3, 2, math.inf), Verdict.UNPROVEN),
         (figure(None), Verdict.UNPROVEN),
         (figure(math.nan), Verdict.UNPROVEN),
@@ -36,7 +38,7 @@ def figure(value: float | None, lower: float | None = None, upper: float | None 
     ],
 )
 def test_the_whole_bracket_decides(measured: Measurement, verdict: Verdict) -> None:
-    """MET if all of the bracket holds, MISSED if none of it does or it never happened, UNPROVEN in between."""
+    """MET if all of the bracket holds, MISSED if none of it does, UNPROVEN in between or not seen for long enough."""
     assert Objective("rto_s", 5.0).judge(measured) is verdict
 
 

@@ -50,7 +50,7 @@ def test_a_flap_restarts_the_clock() -> None:
 
 def test_recovered_but_not_settled_is_unproven() -> None:
     """Back one second before the end, where three must be seen."""
-    found = judge(history(down_s=11.0), LIMITS)
+    found = judge(history(down_s=9.0, end_s=18.0), LIMITS)
     assert found.verdict is Verdict.UNPROVEN
     assert "held for only" in found.sentence()
 

@@ -1,0 +1,49 @@
+"""What is wanting in the proof: every reason why the figures of a history, as they look, prove nothing.
+
+One question a file; each function asks it of the records and yields doubts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from drill.history import History
+from drill.measure import Measurements, sound_ops
+from drill.objective import Objectives
+from drill.proof.course import course
+from drill.proof.demands import demanded
+from drill.proof.doubt import Doubt, Figures, kind_of
+from drill.proof.events import deaths, starved
+from drill.proof.load import asked_for, clock, generator, recorded_as_scheduled
+from drill.proof.records import marked, readable, regions
+from drill.proof.steady import steady_before
+from drill.proof.survivors import survivors_read
+
+__all__ = ["Doubt", "Figures", "doubts", "kind_of"]
+
+
+def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[Doubt]:
+    """Every reason that the records give, what may have caused the others first."""
+    yield from deaths(history)
+    yield from course(history)
+    yield from (Doubt(sentence, Figures.ALL) for sentence in found.crashed)
+    yield from readable(history)
+    yield from marked(history, found)
+    if history.ops is None:
+        return
+    ops = sound_ops(history)
+    yield from clock(ops)
+    yield from generator(history, ops, found)
+    yield from recorded_as_scheduled(history, ops, found)
+    yield from steady_before(found, objectives)
+    yield from asked_for(ops, found)
+    if must_bite and found.times.fault is not None and not _felt(found):
+        yield Doubt("nobody felt the fault: no outage that cannot be chance was seen after it")
+    yield from demanded(history, ops, found, must_bite=must_bite)
+    yield from survivors_read(history, ops, found)
+    yield from regions(history, ops)
+    yield from starved(history, found)
+
+
+def _felt(found: Measurements) -> bool:
+    return found.whole.felt or any(c.rto.value for c in found.cohorts) or any(k.felt for k in found.kinds.values())

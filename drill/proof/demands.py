@@ -1,0 +1,94 @@
+"""Did that happen which the drill's plan says must have happened (drill.demands)?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from drill.demands import ELSEWHERE, What, demands_of
+from drill.history import History, Mark
+from drill.measure import Measurements
+from drill.measure.serving import serving_region
+from drill.proof.doubt import Doubt
+
+
+def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_bite: bool) -> Iterator[Doubt]:
+    """A sentence for each demand that the records do not show to be fulfilled."""
+    times = found.times
+    if times.fault is None or times.end_ns is None:
+        return
+    demands = demands_of(history.marks) or (() if must_bite else ELSEWHERE)
+    acked = ops.filter((pl.col("op") != "read") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null())
+    before = acked.filter(pl.col("ended_ns") < times.fault[0])
+    since = acked.filter((pl.col("began_ns") > times.fault[1]) & (pl.col("began_ns") <= times.end_ns))
+    seen = _Seen(
+        serving_region(before), serving_region(since), since, history.marks or (), times.fault[0], times.end_ns
+    )
+    for demand in demands:
+        check = CHECKS.get(demand.what)
+        if check is None:
+            yield Doubt(f"the drill demands {demand.what} {demand.region}, which nobody here can judge".strip())
+        elif sentence := check(seen, demand.region):
+            yield Doubt(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """`home`: the region that served before the fault; `last`: the one that served in the end, of those of `since`, the
+    acknowledged writes sent after the fault took effect."""
+
+    home: str | None
+    last: str | None
+    since: pl.DataFrame
+    marks: tuple[Mark, ...]
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def promoted(self) -> list[str]:
+        """What became the writer between the fault and the end of observation, as the promotion's mark says it."""
+        return [m.detail for m in self.marks if m.event == "promotion.end" and self.begin_ns <= m.at_ns <= self.end_ns]
+
+
+def _served_by(seen: _Seen, region: str) -> str | None:
+    if seen.last is None:
+        return "no write that was sent after the fault took effect and acknowledged says which region served it"
+    if region and seen.last != region:
+        return f"{region} was to serve after the fault, but {seen.last} served the last acknowledged writes"
+    if not region and seen.home is None:
+        return "no write acknowledged before the fault says which region served it"
+    if not region and seen.last == seen.home:
+        return f"another region was to serve after the fault, but {seen.home} went on serving"
+    return None
+
+
+def _promoted(seen: _Seen, region: str) -> str | None:
+    if any(region in detail for detail in seen.promoted):
+        return None
+    return f"no promotion of {region or 'another region'} was seen between the fault and the end of observation"
+
+
+def _only_served_by(seen: _Seen, region: str) -> str | None:
+    expected = region or seen.home
+    others = seen.since.filter(pl.col("region") != expected)
+    if others.height:
+        return f"{others['region'][0]} served {others.height} writes although {expected} was to go on serving"
+    if seen.last is None:
+        return f"no write that was sent after the fault took effect and acknowledged shows that {expected} served it"
+    return None
+
+
+def _no_promotion(seen: _Seen, _: str) -> str | None:
+    return (
+        f"{seen.promoted[0] or 'another database'} was promoted although nothing was to move" if seen.promoted else None
+    )
+
+
+CHECKS: Mapping[str, Callable[[_Seen, str], str | None]] = {
+    What.SERVED_BY: _served_by,
+    What.PROMOTED: _promoted,
+    What.ONLY_SERVED_BY: _only_served_by,
+    What.NO_PROMOTION: _no_promotion,
+}

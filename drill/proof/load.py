@@ -1,0 +1,179 @@
+"""Was everything asked for that was to be asked for, on time, until the end of observation?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from drill.history import NS, History
+from drill.measure import Measurements
+from drill.measure.unrecorded import schedules, unrecorded
+from drill.proof.doubt import Doubt, Figures
+
+LATE_P99_S = 0.25
+LATE_WORST_S = 1.0
+EARLY_S = 0.01
+"""A request may begin this much before its intended start: a sleep's own imprecision. More is a clock that jumped."""
+LEAST_GAP_S = 1.0
+GAPS = 5.0
+"""The load has stopped when nothing was due for this many times the 90th percentile of its usual gap."""
+PIECES = 16
+"""The time since the fault is looked at in all stretches that begin and end at one of so many equal pieces."""
+SURE = 4.5
+"""A shortfall of this many standard deviations in any of those stretches is no chance."""
+SURE_WHOLE = 3.0
+"""... and of this many where only two stretches are asked: all since the fault, and all since service was back."""
+LESS = 0.85
+"""... and only where less than this share came of what was to be expected: random arrivals drift by a tenth."""
+REGULAR = 0.02
+"""The least dispersion of counts that is believed of a schedule; random arrivals have 1."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def clock(ops: pl.DataFrame) -> Iterator[Doubt]:
+    """No op ended before it began, nor began before it was due."""
+    back = ops.filter(pl.col("ended_ns") < pl.col("began_ns")).height
+    if back:
+        yield Doubt(f"{back} ops ended before they began: the clock went backwards", Figures.TIMES)
+    early = ops.filter(pl.col("began_ns") < pl.col("intended_ns") - round(EARLY_S * NS)).height
+    if early:
+        yield Doubt(f"{early} ops began before they were due: the clock went backwards", Figures.TIMES)
+
+
+def generator(history: History, ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+    """Requests began when they were due: what begins late is answered late, which is not the system's doing."""
+    times = found.times
+    from_ns = times.baseline_ns if times.baseline_ns is not None else -(2**62)
+    to_ns = times.end_ns if times.end_ns is not None else 2**62
+    seen = ops.select("intended_ns", "began_ns", "ended_ns", "error").filter(
+        pl.col("intended_ns").is_between(from_ns, to_ns)
+    )
+    late = (seen["began_ns"] - seen["intended_ns"]).to_numpy() / NS
+    if late.size:
+        p99, worst = float(np.quantile(late, 0.99, method="higher")), float(late.max())
+        if p99 > LATE_P99_S or worst > LATE_WORST_S:
+            sentence = f"the load generator fell behind: requests began up to {worst:.2f} s late (p99 {p99:.2f} s)"
+            yield Doubt(sentence, Figures.TIMES)
+    overload = seen.filter(pl.col("error") == "client_overload").height
+    if overload:
+        yield Doubt(f"the load generator fell behind: it could not send {overload} requests", Figures.TIMES)
+    if history.samples is None:
+        return
+    lags = history.samples.filter(
+        (pl.col("metric") == "dispatch_lag_s") & (pl.col("at_ns") >= from_ns) & (pl.col("at_ns") <= to_ns)
+    )["value"].to_numpy()
+    if np.isnan(lags).any():
+        yield Doubt(f"{int(np.isnan(lags).sum())} samples of dispatch_lag_s are not a number")
+    elif lags.size and float(lags.max()) > LATE_WORST_S:
+        yield Doubt(f"the load generator fell behind: dispatch_lag_s reached {float(lags.max()):.2f} s", Figures.TIMES)
+
+
+def recorded_as_scheduled(history: History, ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+    """Every request of the load's own schedule has a record, and an answer or its deadline."""
+    times = found.times
+    if times.baseline_ns is None or times.end_ns is None:
+        return
+    try:
+        told = schedules(history.marks)
+    except ValueError as e:
+        yield Doubt(str(e))
+        return
+    for schedule in told:
+        missing = unrecorded(ops, schedule, times.baseline_ns, times.end_ns)
+        if missing.size:
+            at_s = (int(missing[0]) - (times.begin_ns or 0)) / NS
+            yield Doubt(
+                f"{missing.size} requests of kind {schedule.op} were due and have no record, the first at {at_s:+.1f} s "
+                "of the fault: the load generator stalled, or records are lost",
+                Figures.TIMES,
+            )
+
+
+def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+    """The load flows from the baseline to the end, of every kind and cohort that it had, and does not become less."""
+    times = found.times
+    if times.baseline_ns is None or times.begin_ns is None or times.end_ns is None:
+        return
+    back_ns = _back_ns(found)
+    for name, due_ns in _parts(ops, times.baseline_ns, times.end_ns):
+        sentence = (
+            _stopped(name, due_ns, times.baseline_ns, times.begin_ns, times.end_ns)
+            or _absent(name, due_ns, times.begin_ns)
+            or _less(name, due_ns, times.baseline_ns, times.begin_ns, back_ns, times.end_ns)
+        )
+        if sentence:
+            yield Doubt(sentence, Figures.TIMES)
+
+
+def _parts(ops: pl.DataFrame, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
+    """The load as a whole, each cohort and each kind of op: when requests were due, sorted."""
+    seen = ops.lazy().select("op", "cohort", "intended_ns").filter(pl.col("intended_ns").is_between(from_ns, to_ns))
+    seen_ops = seen.sort("intended_ns").collect()
+    yield "the load", seen_ops["intended_ns"].unique(maintain_order=True).to_numpy()
+    for column, word in (("cohort", "the load of the cohort"), ("op", "the load of kind")):
+        values = sorted(str(v) for v in ops[column].unique().to_list())
+        for value in values if len(values) > 1 else ():
+            yield f"{word} {value}", seen_ops.filter(pl.col(column) == value)["intended_ns"].to_numpy()
+
+
+def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: int) -> str | None:
+    if not due_ns.size:
+        return f"{name} never flowed between drill.baseline and the end of observation"
+    gaps = np.diff(np.concatenate(([baseline_ns], due_ns, [end_ns]))) / NS
+    usual = float(np.quantile(gaps, 0.9, method="higher")) if gaps.size > 2 else math.inf
+    worst = int(np.argmax(gaps))
+    if gaps[worst] <= max(LEAST_GAP_S, GAPS * usual):
+        return None
+    at_s = ((int(due_ns[worst - 1]) if worst else baseline_ns) - begin_ns) / NS
+    return f"{name} stopped for {gaps[worst]:.1f} s from {at_s:+.1f} s of the fault on"
+
+
+def _absent(name: str, due_ns: Ints, begin_ns: int) -> str | None:
+    before = int(np.searchsorted(due_ns, begin_ns))
+    if before and before == due_ns.size:
+        return f"{name} stopped: {before} requests before the fault, none after it"
+    return None
+
+
+def _less(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, back_ns: int | None, end_ns: int) -> str | None:
+    """Whether far fewer requests came in some stretch since the fault than before it."""
+    before = due_ns[: np.searchsorted(due_ns, begin_ns)]
+    lasted = (begin_ns - baseline_ns) / NS
+    if before.size < 2 or lasted <= 0:
+        return None
+    rate = before.size / lasted
+    gaps = np.diff(before)
+    dispersion = min(1.0, max(REGULAR, float(gaps.var() / max(gaps.mean() ** 2, 1e-9)) if gaps.size > 1 else 1.0))
+    edges = np.linspace(begin_ns, end_ns, PIECES + 1)
+    pairs = [(a, b, SURE) for a, b in itertools.combinations(edges, 2)]
+    pairs += [(a, float(end_ns), SURE_WHOLE) for a in (begin_ns, back_ns) if a is not None and a < end_ns]
+    from_ns, to_ns, sure = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
+    counts = np.searchsorted(due_ns, to_ns) - np.searchsorted(due_ns, from_ns)
+    length = (to_ns - from_ns) / NS
+    expected = rate * length
+    # the rate is itself counted in a time of finite length, and one request more or less is a matter of where it begins
+    spread = np.sqrt(expected * dispersion * (1 + length / lasted) + 1)
+    z: Floats = (expected - counts) / spread
+    short = np.flatnonzero((z > sure) & (counts < LESS * expected))
+    if not short.size:
+        return None
+    worst = int(short[np.argmax((z / sure)[short])])
+    at_s = (from_ns[worst] - begin_ns) / NS
+    return (
+        f"{name} became less: {counts[worst]} requests in {length[worst]:.1f} s from {at_s:+.1f} s of the fault on, "
+        f"where {expected[worst]:.0f} were to be expected from the time before"
+    )
+
+
+def _back_ns(found: Measurements) -> int | None:
+    value = found["rto_s"].value
+    if value is None or math.isinf(value) or found.times.effective_ns is None:
+        return None
+    return found.times.effective_ns + round(value * NS)

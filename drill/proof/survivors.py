@@ -1,0 +1,62 @@
+"""Were the survivors read, after everything was written, where service now is, and do they fit what was sent?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from drill.history import NS, History
+from drill.measure import Measurements
+from drill.measure.ledger import Ledger
+from drill.measure.serving import serving_region
+from drill.proof.doubt import Doubt, Figures
+
+
+def survivors_read(history: History, ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+    """What a loss of nothing needs to be more than not having looked."""
+    ledgers = found.ledgers.values()
+    if found.times.fault is not None and not any(x.acked_before for x in ledgers):
+        yield Doubt("nothing was acknowledged before the fault, so nothing could be lost")
+    unread = {m.subject or "both" for m in history.marks or () if m.event == "survivors.unread"}
+    if unread:
+        yield Doubt(f"the survivors were not read ({', '.join(sorted(unread))})", Figures.LOSS)
+    for x in ledgers:
+        if x.acked_twice:
+            yield Doubt(
+                f"{x.acked_twice} writes to {x.store} were acknowledged under a key that had been acknowledged already"
+            )
+        if x.phantoms:
+            yield Doubt(
+                f"{x.phantoms} keys in {x.store} were sent by nobody this drill knows: its records are not complete"
+            )
+        if history.survivors is not None:
+            yield from _in_time(x, found)
+    if history.survivors is not None:
+        yield from _in_place(history, history.survivors, ops, found)
+
+
+def _in_time(x: Ledger, found: Measurements) -> Iterator[Doubt]:
+    if x.acked and not x.read:
+        yield Doubt(f"no key of {x.store} survived, or its survivors were not read")
+    if x.read_ns is None:
+        return
+    if found.times.effective_ns is not None and x.read_ns < found.times.effective_ns:
+        yield Doubt(f"the survivors of {x.store} were read before the fault took effect", Figures.LOSS)
+    if x.last_acked_ns is not None and x.read_ns < x.last_acked_ns:
+        early_s = (x.last_acked_ns - x.read_ns) / NS
+        yield Doubt(
+            f"the survivors of {x.store} were read {early_s:.3f} s before its last write was acknowledged", Figures.LOSS
+        )
+
+
+def _in_place(history: History, survivors: pl.DataFrame, ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+    serves = serving_region(ops, found.times.end_ns)
+    if serves is None:
+        return
+    read = {m.subject for m in history.marks or () if m.event == "survivors.read" and m.subject}
+    if "region" in survivors.columns:
+        read |= set(survivors["region"].drop_nulls().unique().to_list())
+    elsewhere = sorted(read - {serves})
+    if elsewhere:
+        yield Doubt(f"the survivors were read in {', '.join(elsewhere)}, but {serves} serves", Figures.LOSS)
