@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import os
 import random
 import signal
 import time
@@ -31,6 +32,7 @@ from infra_fixtures.targets.world import World
 from probes.alarm import Alarm
 from probes.cloudwatch_lag import CloudWatchLag
 from probes.controller import Controller
+from probes.cpu_wait import CpuWait, processes_of
 from probes.dns_answer import DnsAnswer
 from probes.health_check import HealthCheck
 from probes.machinery import MachineryAlive, refuse_broken
@@ -228,7 +230,8 @@ def drill(
                 Promotion,
                 MachineryAlive,
             )
-        ],
+        ]
+        + [CpuWait(lambda: {"harness": [os.getpid()], "locust": traffic.pids, **processes_of(world)})],
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
         home=world.primary,
