@@ -15,6 +15,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.gate import EVERYWHERE, gate
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
@@ -242,13 +243,14 @@ def embedded(
             with contextlib.ExitStack() as parts:
                 with _uncollected(), _naming_the_dead(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
-                    deployed = provision(
-                        clients,
-                        topology,
-                        run_id,
-                        is_final=lambda host: host.startswith(f"{held.network}."),
-                        edges={r.name: str(r.edge) for r in site.regions},
-                    )
+                    with gate(EVERYWHERE, "provisioning"):
+                        deployed = provision(
+                            clients,
+                            topology,
+                            run_id,
+                            is_final=lambda host: host.startswith(f"{held.network}."),
+                            edges={r.name: str(r.edge) for r in site.regions},
+                        )
                     world = Embedded(site, journal, deployed, changes, machinery, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
                     _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, processes))
@@ -324,10 +326,14 @@ def _take_first_steps(
         arming = pool.submit(arm, clients, deployed, well)
         try:
             await_data_plane()
-            warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
-            migrate(clients, deployed)
-            for step in (*warming, arming):
-                step.result()
+            warming = {r: pool.submit(invoke_orders, clients, deployed, r, "ping") for r in deployed.regions}
+            with gate(deployed.primary, "creating the tables"):
+                migrate(clients, deployed)
+            for region, step in warming.items():
+                with gate(region, "the first call of the order API"):
+                    step.result()
+            with gate(deployed.primary, "its health check, before the failover alarm is armed"):
+                arming.result()
         except BaseException:
             given_up.set()
             raise

@@ -17,6 +17,7 @@ from typing import Any
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.endings import how_ended
+from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.site import Site, child_environment
 
 STAND_UP_TIMEOUT_S = 60.0
@@ -49,11 +50,12 @@ def start(site: Site, name: str, module: str) -> Started:
 def await_control_plane(site: Site, processes: Sequence[Started]) -> None:
     """Wait until the AWS API answers; UnusableInput where one of the processes has ended meanwhile."""
     url = f"{site.internal.url}/_drill/ready"
-    wait_until(lambda: _all_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
+    with gate(EVERYWHERE, "the AWS API"):
+        wait_until(lambda: _all_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
 
 
 def await_data_plane(site: Site, processes: Sequence[Started]) -> None:
-    """Wait until the backbone says that every part serves; a late part is named."""
+    """Wait until the backbone says that every part serves; raises GateNotPassed, which names a late part."""
     limit = time.monotonic() + STAND_UP_TIMEOUT_S
     awaited = "nothing heard of it"
     while time.monotonic() < limit:
@@ -66,7 +68,10 @@ def await_data_plane(site: Site, processes: Sequence[Started]) -> None:
         except OSError:
             pass
         time.sleep(0.05)
-    raise TimeoutError(f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}")
+    region = next((r.name for r in site.regions if r.name in awaited), EVERYWHERE)
+    raise GateNotPassed(
+        region, f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}"
+    )
 
 
 def _all_alive(processes: Sequence[Started]) -> bool:
