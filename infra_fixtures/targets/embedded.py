@@ -15,7 +15,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
-from infra_fixtures.gate import EVERYWHERE, gate
+from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
@@ -33,6 +33,7 @@ from infra_fixtures.targets.own_processes import (
     await_control_plane,
     await_data_plane,
     backbone,
+    require_alive,
     start,
     stop,
 )
@@ -240,6 +241,11 @@ def embedded(
                 make_clients(clients, topology)
                 await_control_plane(site, processes)
             changes.start()
+
+            def alive() -> None:
+                require_alive(processes)
+                _refuse_dead(machinery)
+
             with contextlib.ExitStack() as parts:
                 with _uncollected(), _naming_the_dead(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
@@ -253,7 +259,7 @@ def embedded(
                         )
                     world = Embedded(site, journal, deployed, changes, machinery, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
-                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, processes))
+                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, alive))
                 yield world
         finally:
             changes.stop()
@@ -282,10 +288,18 @@ def _naming_the_dead(machinery: LocalMachinery) -> Iterator[None]:
     """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
-    except Exception as e:
-        for death in machinery.deaths():
-            raise UnusableInput(f"the system could not be stood up: {death.process} died: {death.how}") from e
+    except UnusableInput:
         raise
+    except Exception as e:
+        _refuse_dead(machinery, e)
+        raise
+
+
+def _refuse_dead(machinery: LocalMachinery, cause: Exception | None = None) -> None:
+    """Raise GateNotPassed where a process of the run died."""
+    for death in machinery.deaths():
+        region, of_region, _ = death.process.partition("/")
+        raise GateNotPassed(region if of_region else EVERYWHERE, f"{death.process} died: {death.how}") from cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +51,18 @@ def await_control_plane(site: Site, processes: Sequence[Started]) -> None:
     """Wait until the AWS API answers; UnusableInput where one of the processes has ended meanwhile."""
     url = f"{site.internal.url}/_drill/ready"
     with gate(EVERYWHERE, "the AWS API"):
-        wait_until(lambda: _all_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
+        wait_until(lambda: require_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
 
 
-def await_data_plane(site: Site, processes: Sequence[Started]) -> None:
-    """Wait until the backbone says that every part serves; raises GateNotPassed, which names a late part."""
+def await_data_plane(site: Site, check: Callable[[], object]) -> None:
+    """Wait until the backbone says that every part serves; raises GateNotPassed, which names a late part.
+
+    `check` raises where there is nothing to wait for any more.
+    """
     limit = time.monotonic() + STAND_UP_TIMEOUT_S
     awaited = "nothing heard of it"
     while time.monotonic() < limit:
-        _all_alive(processes)
+        check()
         try:
             with urllib.request.urlopen(f"{site.backbone.url}/ready", timeout=2):
                 return
@@ -74,7 +77,8 @@ def await_data_plane(site: Site, processes: Sequence[Started]) -> None:
     )
 
 
-def _all_alive(processes: Sequence[Started]) -> bool:
+def require_alive(processes: Sequence[Started]) -> bool:
+    """True; UnusableInput where one has ended."""
     for process in processes:
         status = process.popen.poll()
         if status is not None:

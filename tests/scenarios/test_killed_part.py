@@ -49,17 +49,15 @@ def child(words: str) -> Find:
 def supervised(part: str) -> Find:
     """A process that another one of the run started, as that one wrote down."""
 
-    def find(day: GameDay) -> int:
-        (work_dir,) = Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{day.run.name}-*")
-        started = [
-            event.detail
-            for path in work_dir.glob("*.events.jsonl")
-            for event in read_events(path)
-            if (event.event, event.subject) == ("process.started", part)
-        ]
-        return int(started[-1].removeprefix("pid "))
+    return lambda day: started(day, part)
 
-    return find
+
+def started(day: GameDay, part: str) -> int:
+    """The id of that part's process, 0 before it was started."""
+    work = Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{day.run.name}-*/*.events.jsonl")
+    events = [event for path in work for event in read_events(path)]
+    ids = [e.detail for e in events if (e.event, e.subject) == ("process.started", part)]
+    return int(ids[-1].removeprefix("pid ")) if ids else 0
 
 
 PARTS: dict[str, Find] = {
@@ -80,6 +78,24 @@ PARTS: dict[str, Find] = {
 def test_a_part_killed_in_the_middle_of_a_fault_proves_nothing(game_day: Start, part: str) -> None:
     """The process that spans regions, whose death ends the regions; and the watchdog, whose death nobody feels."""
     is_noticed(game_day, part, "fault")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_part_killed_while_the_system_stands_up_is_named(game_day: Start) -> None:
+    """No drill begins: the scenario is UNPROVEN in records and table, which name the region and what it did not pass."""
+    day = game_day(SCENARIO)
+    pid = wait_until(lambda: started(day, "us-west-2/region"), what="the region to start", timeout_s=30)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: day.process.poll() is not None, what="the game day to end", timeout_s=END_LIMIT_S)
+    assert day.process.returncode == 1, day.said[-3000:]
+    directory = day.run / "scenarios" / SCENARIO
+    (mark,) = History.load(directory).marks or ()
+    assert (mark.event, mark.subject) == ("stand_up.refused", "us-west-2")
+    assert mark.detail.startswith(f"us-west-2/region died: process {pid} was killed by SIGKILL")
+    agree_on_unproven(directory, "us-west-2 could not be stood up: us-west-2/region died")
+    assert f"UNPROVEN {SCENARIO}" in day.said
+    wait_until(lambda: not day.left(), what="everything to be gone", timeout_s=20)
 
 
 @pytest.mark.nightly
@@ -103,12 +119,17 @@ def is_noticed(start: Start, part: str, moment: str) -> None:
     assert [m.subject for m in deaths if part == m.subject] == [part], deaths
     assert [m.subject for m in deaths if m.event == "process.died"] == ([part] if part != "traffic" else [])
     assert "SIGKILL" in next(m.detail for m in deaths if m.subject == part)
+    agree_on_unproven(directory, part)
+    assert f"UNPROVEN {SCENARIO}" in day.said
+
+
+def agree_on_unproven(directory: Path, words: str) -> None:
+    """verdict.json and whoever judges the records again say UNPROVEN for the same reasons, the words among them."""
     verdict = json.loads((directory / "verdict.json").read_bytes())
     assert verdict["verdict"] == "UNPROVEN"
-    assert part in " ".join(verdict["reasons"])
+    assert words in " ".join(verdict["reasons"])
     again = json.loads(judged(directory))
     assert (again["verdict"], again["reasons"]) == (verdict["verdict"], verdict["reasons"])
-    assert f"UNPROVEN {SCENARIO}" in day.said
 
 
 def killed(start: Start, part: str, moment: str) -> GameDay:
