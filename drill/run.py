@@ -417,6 +417,7 @@ class Drill:
     def _write(self, plan: Plan) -> Judgement:
         """What is judged is what was written, so that whoever judges it again finds the same."""
         self.traffic.stop()
+        self._check_traffic()
         self.history().save(self.directory)
         judgement = judge(History.load(self.directory), self.objectives)
         context = {"scenario": self.scenario, **self.context, "expected": str(plan.expect)}

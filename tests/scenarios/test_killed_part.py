@@ -32,16 +32,15 @@ MOMENTS = {"baseline": "drill.expects", "fault": "fault.effective", "recovering"
 """When to kill, by the mark that is waited for."""
 
 Find = Callable[[GameDay], int]
+"""A process id, 0 before there is one."""
 
 
 def child(words: str) -> Find:
     """A child of the harness by its command line."""
 
     def find(day: GameDay) -> int:
-        for process in psutil.Process(day.process.pid).children():
-            if words in " ".join(process.cmdline()):
-                return process.pid
-        raise AssertionError(f"the harness has no child {words}")
+        children = psutil.Process(day.process.pid).children()
+        return next((p.pid for p in children if words in " ".join(p.cmdline())), 0)
 
     return find
 
@@ -137,7 +136,8 @@ def killed(start: Start, part: str, moment: str) -> GameDay:
     for _ in range(ATTEMPTS):
         day = start(SCENARIO, settle_s=2.0)
         if reached(day, MOMENTS[moment]):
-            os.kill(PARTS[part](day), signal.SIGKILL)
+            pid = wait_until(lambda day=day: PARTS[part](day), what=part, timeout_s=10)  # type: ignore[misc]
+            os.kill(pid, signal.SIGKILL)
             return day
         day.process.wait(timeout=END_LIMIT_S)
     pytest.fail(f"{moment} was not reached in {ATTEMPTS} game days: {day.said[-3000:]}")
