@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ from infra_fixtures.targets.own_processes import (
     start,
     stop,
 )
-from infra_fixtures.targets.world import Death, Endpoint, Entry, Instant, World
+from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
 
 FIDELITY = {
@@ -165,6 +166,13 @@ class Embedded:
             self.site.region(region).edge.url + f"/{self.deployed.stage}",
             {"host": host, "x-api-key": self.deployed.api_key},
         )
+
+    def database(self, region: str) -> DatabaseEndpoint:
+        """The region's node, past the links of its VPC; user and password are those of the secret in that region."""
+        node, secrets = self.site.region(region).node, self.client("secretsmanager", region)
+        held = secrets.get_secret_value(SecretId=self.deployed.regions[region].secret_arn)
+        user = json.loads(held["SecretString"])
+        return DatabaseEndpoint(node.host, node.port, self.deployed.database, user["username"], user["password"])
 
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
         """Return at the next change of one of `services`, or after `timeout_s`."""

@@ -22,6 +22,17 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseEndpoint:
+    """Where a region's PostgreSQL answers, and whom it lets in; the fields are libpq's connection parameters."""
+
+    host: str
+    port: int
+    dbname: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """The way in for users: a URL whose name only `dns` (host, port) resolves; None is the system's own resolver."""
 
@@ -89,6 +100,9 @@ class World(Protocol):
 
     def regional(self, region: str) -> Endpoint:
         """The region's own API endpoint, past Route 53."""
+
+    def database(self, region: str) -> DatabaseEndpoint:
+        """The region's database itself, past the application: what it holds is read here, by the application's own user."""
 
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
         """Return at the next change of one of `services`, or after `timeout_s`: what probes wait on between looks."""
