@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from drill.history import History
 from drill.measure import Measurements, sound_ops
 from drill.objective import Objectives
+from drill.proof.course import course
 from drill.proof.demands import demanded
 from drill.proof.doubt import Doubt, Figures, kind_of
 from drill.proof.events import deaths, starved
@@ -24,6 +25,7 @@ __all__ = ["Doubt", "Figures", "doubts", "kind_of"]
 def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[Doubt]:
     """Every reason that the records give, what may have caused the others first."""
     yield from deaths(history)
+    yield from course(history)
     yield from (Doubt(sentence, Figures.ALL) for sentence in found.crashed)
     yield from readable(history)
     yield from marked(history, found)
