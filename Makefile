@@ -45,8 +45,9 @@ report: $(VENV)/run.stamp  ## every report of RUN (default: the latest) anew, wi
 test: $(VENV)/run.stamp  ## the harness's own tests
 	@$(PY) -m pytest tests
 
-nightly: $(VENV)/run.stamp  ## every property on at least 2,000 generated histories, never the same ones (half an hour)
+nightly: $(VENV)/run.stamp  ## every property on at least 2,000 new histories, each process killed in a drill (an hour)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
+	@$(PY) -m pytest tests/scenarios -m nightly
 
 lint: $(VENV)/dev.stamp  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .

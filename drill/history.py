@@ -7,7 +7,6 @@ only in run.json.
 from __future__ import annotations
 
 import enum
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,8 @@ class Op(msgspec.Struct, frozen=True):
     `op` is read, write, put_object, ...; `key` identifies what was written or read; `intended_ns` is when the open-loop
     schedule wanted it to start, `began_ns` when it did, `ended_ns` when the client had its answer; `region` is the
     one that says it served it; `error` is a short class of failure, never a secret. `store` names where a write goes
-    (aurora, s3; None: as drill.measure.ledger.STORES says of its kind), `content` is `checksum` of what it carried.
+    (aurora, s3; None: as drill.measure.ledger.STORES says of its kind), `content` is the checksum (drill.content) of what
+    it carried.
     A request with two effects (an order with a receipt) is two ops with the same times: write and put_object.
     """
 
@@ -76,7 +76,7 @@ class Sample(msgspec.Struct, frozen=True):
 class Survivor(msgspec.Struct, frozen=True):
     """One key found in a surviving store (aurora or s3), with how many copies of it stand there.
 
-    `region` is where it was read, `content` is `checksum` of what was found; None where nobody looked.
+    `region` is where it was read, `content` is the checksum (drill.content) of what was found; None where nobody looked.
     """
 
     store: str
@@ -85,11 +85,6 @@ class Survivor(msgspec.Struct, frozen=True):
     at_ns: int
     region: str | None = None
     content: int | None = None
-
-
-def checksum(content: bytes) -> int:
-    """What `content` of ops and survivors is compared by: 64 bits of BLAKE2b, as a signed integer."""
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 OPS_SCHEMA = pl.Schema(

@@ -158,6 +158,9 @@ class Drill:
     _survivors: list[Survivor] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     """Tells the probes to end."""
+    _traffic_died: bool = False
+    _current: str = "baseline"
+    """The phase it is in."""
 
     def run(self, fault: AbstractContextManager[Effect], plan: Plan | None = None) -> Judgement:
         """Run the drill and return its judgement.
@@ -165,37 +168,74 @@ class Drill:
         Raises AssertionError when MISSED and Unproven when UNPROVEN, unless the plan expects just that; then anything
         else is an AssertionError.
 
-        Whatever ends it (an interrupt too), the fault is healed and the records so far are written.
+        Whatever ends it (an error or an interrupt too), the fault is healed, and the records so far and their verdict are
+        written; marks say what ended it.
         """
         plan = plan or Plan()
+        error: Exception | None = None
         try:
             with self._watching():
-                if self._baseline(plan):
-                    self._break(fault, plan)
-                else:
-                    self.mark("drill.refused", "system", "not steady under load, so nothing was broken")
-                    self._settle_down()
+                self._play(fault, plan)
+        except Exception as e:
+            error = e
+        except BaseException as e:
+            self._note_interrupt(e)
+            raise
         finally:
-            self.traffic.stop()
-            history = self.history()
-            history.save(self.directory)
-        return self._conclude(history, plan)
+            judgement = self._file(plan)
+        return self._conclude(judgement, plan, error)
+
+    def _play(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
+        with self._marking("baseline.failed", "system"):
+            steady = self._baseline(plan)
+        if steady:
+            self._break(fault, plan)
+        else:
+            self.mark("drill.refused", "system", "not steady under load, so nothing was broken")
+            self._settle_down()
 
     def _break(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
         self._phase("breaking")
-        with fault as effect:
-            try:
+        with self._standing(fault) as effect:
+            with self._marking("observation.failed", "system"):
                 self._note_effect(effect)
                 self._await_recovery(effect, plan)
-                self._settle_down()
-            except BaseException:
+            self._settle_down()
+        self.mark("fault.healed", effect.subject, effect.fault)
+        with self._marking("steady.failed", "system"):
+            self.healthy_again()
+        self.mark("steady.after", "system", "serves as before")
+
+    @contextlib.contextmanager
+    def _standing(self, fault: AbstractContextManager[Effect]) -> Iterator[Effect]:
+        """The fault stands for as long as this lasts, and is healed whatever happens meanwhile."""
+        with contextlib.ExitStack() as healing:
+            with self._marking("fault.failed", self.scenario):
+                effect = healing.enter_context(fault)
+            try:
+                yield effect
+            except BaseException as e:
                 self._stop.set()  # nothing more is to be seen: probes end while the fault is healed
+                self._note_interrupt(e)
                 raise
             finally:
                 self._phase("healing")
-        self.mark("fault.healed", effect.subject, effect.fault)
-        self.healthy_again()
-        self.mark("steady.after", "system", "serves as before")
+                with self._marking("heal.failed", effect.subject):
+                    healing.close()
+
+    @contextlib.contextmanager
+    def _marking(self, event: str, subject: str) -> Iterator[None]:
+        """Mark the error that ends this part of the drill, where one does."""
+        try:
+            yield
+        except Exception as e:
+            self.mark(event, subject, f"{type(e).__name__}: {e}")
+            raise
+
+    def _note_interrupt(self, error: BaseException) -> None:
+        """Mark the phase in which somebody ended the drill, which healing is not."""
+        if not isinstance(error, Exception) and not any(m.event == "drill.interrupted" for m in list(self._marks)):
+            self.mark("drill.interrupted", self._current, type(error).__name__)
 
     def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
         """Note an event, now or at `at_ns` (time.monotonic_ns()), and show it."""
@@ -218,6 +258,7 @@ class Drill:
         return History(self.traffic.ops(), whole.marks, whole.samples, whole.survivors)
 
     def _phase(self, name: str) -> None:
+        self._current = name
         self.observer.phase(name)
 
     @contextlib.contextmanager
@@ -335,19 +376,21 @@ class Drill:
     def _settle_down(self) -> None:
         """End the observation, then read what survived in the region that serves now."""
         self.mark("drill.end", "traffic", "observation ends")
-        self.traffic.stop()
-        self._check_traffic()  # only at its end does a load tell that records of it are missing
+        with self._marking("observation.failed", "traffic"):
+            self.traffic.stop()
+            self._check_traffic()  # only at its end does a load tell that records of it are missing
+            region = serving_region(self.traffic.ops())
         self._phase("reading survivors")
-        region = serving_region(self.traffic.ops())
         if region is None:
             self.mark("survivors.unread", "system", "no write was acknowledged, so no region is known to serve")
             return
         try:
-            self._survivors = list(self.read_survivors(region))
+            survivors = list(self.read_survivors(region))
         except Exception as e:  # unread survivors are an absent proof, not a crash
             self.mark("survivors.unread", region, f"{type(e).__name__}: {e}")
         else:
-            self.mark("survivors.read", region, f"{len(self._survivors)} keys")
+            self._survivors = survivors
+            self.mark("survivors.read", region, f"{len(survivors)} keys")
 
     def _show(self, fault_ns: int | None) -> Recovery:
         now_ns = time.monotonic_ns() - self.t0_ns
@@ -363,24 +406,52 @@ class Drill:
 
     def _check_failures(self) -> bool:
         """Whether the load generator or a process of the target died: what comes now proves nothing more."""
-        return self._check_traffic() or any(m.event == "process.died" for m in self._marks)
+        return self._check_traffic() or any(m.event == "process.died" for m in list(self._marks))
 
     def _check_traffic(self) -> bool:
         failure = self.traffic.failure
-        if failure:
+        if failure and not self._traffic_died:
+            self._traffic_died = True
             self.mark("probe.died", "traffic", failure)
-        return bool(failure)
+        return self._traffic_died
 
-    def _conclude(self, history: History, plan: Plan) -> Judgement:
-        judgement = judge(history, self.objectives)
+    def _file(self, plan: Plan) -> Judgement:
+        """Write the records and their verdict; an interrupt meanwhile is obeyed once they are whole."""
+        try:
+            return self._write(plan)
+        except KeyboardInterrupt:
+            self.mark("drill.interrupted", "writing the records", "KeyboardInterrupt")
+            self._write(plan)
+            raise
+
+    def _write(self, plan: Plan) -> Judgement:
+        """What is judged is what was written, so that whoever judges it again finds the same."""
+        self.traffic.stop()
+        self._check_traffic()
+        self.history().save(self.directory)
+        judgement = judge(History.load(self.directory), self.objectives)
         context = {"scenario": self.scenario, **self.context, "expected": str(plan.expectation)}
         judgement.write(self.directory / "verdict.json", **context)
+        return judgement
+
+    def _conclude(self, judgement: Judgement, plan: Plan, error: Exception | None) -> Judgement:
+        """Publish the judgement and return it, or raise for it; `error` is what ended the drill early."""
         self._phase("publishing")
-        self.publish(judgement)
-        if plan.expectation.met_by(judgement.verdict, judgement.doubts):
-            return judgement
-        if plan.expectation.is_check:
-            raise AssertionError(f"{plan.expectation} was to come out, but it is {judgement.sentence()}")
-        if judgement.verdict is Verdict.MISSED:
-            raise AssertionError(judgement.sentence())
-        raise Unproven(judgement.sentence())
+        try:
+            self.publish(judgement)
+        except Exception as e:
+            error = error or e
+        if not plan.expectation.met_by(judgement.verdict, judgement.doubts):
+            raise _failure(judgement, plan.expectation) from error
+        if error is not None:
+            raise error
+        return judgement
+
+
+def _failure(judgement: Judgement, expected: Expectation) -> Exception:
+    """What says that another verdict came out than was expected."""
+    if expected.is_check:
+        return AssertionError(f"{expected} was to come out, but it is {judgement.sentence()}")
+    if judgement.verdict is Verdict.MISSED:
+        return AssertionError(judgement.sentence())
+    return Unproven(judgement.sentence())

@@ -79,6 +79,11 @@ class Stored:
         found = read_json(self.directory / "verdict.json") if is_older else None
         return Expectation.read(found.get("expected") if isinstance(found, dict) else None)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody cancelled it."""
+        return History.load_marks(self.directory).first_mark("drill.interrupted") is not None
+
     def objectives(self, given: Path | None) -> RecordedObjectives:
         """Those of the file given, else those beside the records, else those of run.json, else objectives.toml."""
         if given is not None:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from drill.unusable import UnusableInput
+from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.held import Held, bring_down, find_held
 from infra_fixtures.safety.recovery import heal_dead_runs
 from infra_fixtures.targets import TARGETS, add_options, read_options, standing
@@ -50,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UnusableInput as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
+    except GateNotPassed as e:
+        print(f"error: the system could not be stood up: {e}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 1
 

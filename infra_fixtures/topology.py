@@ -232,7 +232,6 @@ NETWORK_ACLS = (
 
 ROUTES = (
     Route("/orders", "POST", key=True),
-    Route("/orders", "GET", key=True),
     Route("/orders/{key}", "GET", key=True),
     Route("/heartbeat", "POST", key=True),
     Route("/heartbeat", "GET", key=True),

@@ -1,4 +1,4 @@
-"""Do the target's own processes live? One that dies unasked takes the drill's proof with it."""
+"""Do the target's own processes live? One that dies unasked takes the drill's proof with it, and ends it soon."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from drill.run import Recorder
 from infra_fixtures.targets.world import Machinery, World
 
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.25
 
 
 class HarnessBroken(RuntimeError):
@@ -15,7 +15,7 @@ class HarnessBroken(RuntimeError):
 
 
 class MachineryAlive:
-    """Dies, which is marked probe.died and makes the drill unproven, when something of the target has died unasked."""
+    """Marks process.died once for each process of the target that died unasked; subject is its part, detail how."""
 
     name = "machinery"
 
@@ -23,12 +23,20 @@ class MachineryAlive:
         self._world = world
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
-        """Look until told to stop; raises HarnessBroken."""
-        while not stop.wait(LOOK_EVERY_S):
-            refuse_broken(self._world)
+        """Look until told to stop, and once more then."""
+        if not isinstance(self._world, Machinery):
+            return
+        told = 0
+        over = False
+        while not over:
+            over = stop.wait(LOOK_EVERY_S)
+            deaths = self._world.deaths()
+            for death in deaths[told:]:
+                recorder.mark("process.died", death.process, death.how, death.at_ns)
+            told = len(deaths)
 
 
 def refuse_broken(world: World) -> None:
     """Raise HarnessBroken where something of the target has died unasked."""
-    if isinstance(world, Machinery) and (what := world.broken()):
-        raise HarnessBroken(what)
+    if isinstance(world, Machinery) and (deaths := world.deaths()):
+        raise HarnessBroken("; ".join(f"{death.process} died: {death.how}" for death in deaths))

@@ -65,7 +65,7 @@ class Scenario:
     cohorts: dict[str, Cohort] = field(default_factory=dict)
     repetition: int = 1
     judged: bool = True
-    """Whether it has a verdict of its own: a drill that was cancelled has none and is told as UNPROVEN."""
+    """Whether it came to a verdict: one that was cancelled, or never drilled, is told as UNPROVEN and is no result."""
     judged_by: str = ""
     """A sentence: which objectives it was judged by, and which limits were defaults."""
 
@@ -290,6 +290,7 @@ def read_scenario(directory: Path, said: dict[str, Any], run: Run | None = None)
         reasons=reasons,
         doubts=doubts,
         cohorts=cohorts,
+        judged=not stored.interrupted,
         judged_by=stored.objectives(None).sentence(),
     )
 

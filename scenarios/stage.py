@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import os
 import random
 import signal
 import time
@@ -32,9 +33,10 @@ from infra_fixtures.targets.world import World
 from probes.alarm import Alarm
 from probes.cloudwatch_lag import CloudWatchLag
 from probes.controller import Controller
+from probes.cpu_wait import CpuWait, processes_of
 from probes.dns_answer import DnsAnswer
 from probes.health_check import HealthCheck
-from probes.machinery import HarnessBroken, MachineryAlive, refuse_broken
+from probes.machinery import MachineryAlive, refuse_broken
 from probes.object_lag import ObjectLag
 from probes.promotion import Promotion
 from probes.replication_lag import ReplicationLag
@@ -53,6 +55,7 @@ from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
 from scenarios.names import refuse_unknown, refuse_unknown_parameters, repetition_of, scenario_names
+from scenarios.refusal import record_refusal
 from scenarios.repeating import repeat_of, scenario_of
 from scenarios.sharing import Sharing, sharing_of
 from traffic.load import Load, Service
@@ -169,8 +172,11 @@ def live(request: pytest.FixtureRequest, game_day: GameDay, scenario: str, repet
 
 
 @pytest.fixture
-def world(game_day: GameDay, live: Live) -> Iterator[World]:
-    """A fresh two-region system, torn down afterwards whatever happens; where it cannot stand, the game day is over."""
+def world(game_day: GameDay, live: Live, scenario: str, repetition: int) -> Iterator[World]:
+    """A fresh two-region system, torn down afterwards whatever happens.
+
+    Where it cannot stand, that is recorded as the scenario's verdict; where no other could, the game day is over.
+    """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(turn(lambda: live.phase("waiting for another drill on this machine")))
@@ -184,11 +190,14 @@ def world(game_day: GameDay, live: Live) -> Iterator[World]:
                     options=game_day.options,
                 )
             )
-        except UnusableInput as e:
-            pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)
-        if not game_day.described:
-            _describe(game_day, stands)
-        await_steady_state(stands)
+            if not game_day.described:
+                _describe(game_day, stands)
+            await_steady_state(stands)
+        except BaseException as e:
+            _refuse(game_day, scenario, repetition, e)
+            if isinstance(e, UnusableInput):
+                pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)
+            raise
         yield stands
         live.phase("tearing down")
 
@@ -253,18 +262,14 @@ def drill(
                 Promotion,
                 MachineryAlive,
             )
-        ],
+        ]
+        + [CpuWait(lambda: {"harness": [os.getpid()], "locust": traffic.pids, **processes_of(world)})],
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
         home=world.primary,
         observer=Several(live, steps),
         publish=publish,
-        context={
-            "target": game_day.target,
-            "pace": game_day.pace,
-            "objectives": objectives.to_json(),
-            **({"repetition": repetition} if repetition > 1 else {}),
-        },
+        context=_context(game_day, repetition, objectives),
     )
     steps.close()
     request.node.user_properties.append(("outcome", allure_report.label_outcome(directory)))
@@ -272,20 +277,11 @@ def drill(
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A fault that the target cannot make skips its scenario, saying which power is missing.
-
-    Where something of the target died unasked, that is the error, whatever came of it.
-    """
+    """A fault that the target cannot make skips its scenario, saying which power is missing."""
     outcome = yield
     error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
     if isinstance(error, NotSupported):
         pytest.skip(str(error))
-    if "world" in getattr(item, "funcargs", {}):
-        try:
-            refuse_broken(item.funcargs["world"])  # type: ignore[attr-defined]
-        except HarnessBroken as broken:
-            broken.__cause__ = error
-            outcome.force_exception(broken)  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -356,14 +352,31 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _describe(game_day: GameDay, world: World) -> None:
+def _context(game_day: GameDay, repetition: int, objectives: RecordedObjectives) -> dict[str, Any]:
+    """What verdicts are labelled with."""
+    numbered = {"repetition": repetition} if repetition > 1 else {}
+    return {"target": game_day.target, "pace": game_day.pace, "objectives": objectives.to_json(), **numbered}
+
+
+def _refuse(game_day: GameDay, scenario: str, repetition: int, error: BaseException) -> None:
+    if not game_day.described:
+        _describe(game_day, None)
+    objectives = RecordedObjectives.of_file(game_day.objectives, game_day.target, scenario)
+    context = {"scenario": scenario, **_context(game_day, repetition, objectives)}
+    directory = game_day.run.scenario(scenario, repetition)
+    objectives.write(directory)
+    record_refusal(directory, objectives.objectives, error, context)
+
+
+def _describe(game_day: GameDay, world: World | None) -> None:
+    """Write run.json; of a world that has never stood only what was asked for is known."""
     game_day.run.write_run_json(
         target=game_day.target,
         pace=game_day.pace,
         seed=game_day.seed,
-        fidelity=world.fidelity,
+        fidelity=world.fidelity if world else {},
         objectives=objective_tables(game_day.objectives),
-        topology_digest=world.deployed.topology_digest,
+        topology_digest=world.deployed.topology_digest if world else "",
         options={
             "target": game_day.target,
             "pace": game_day.pace,
@@ -374,8 +387,8 @@ def _describe(game_day: GameDay, world: World) -> None:
             "workers_elsewhere": game_day.sharing.elsewhere,
             **game_day.options,
         },
-        not_proven=list(world.not_proven),
+        not_proven=list(world.not_proven) if world else [],
         scenarios=game_day.chosen,
     )
     allure_report.write_environment(game_day.run.path, signer=signer(signing_key()))
-    game_day.described = True
+    game_day.described = world is not None

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from drill.wait import WaitTimeout, wait_until
+from drill.wait import wait_until
+from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.targets import standing
 from infra_fixtures.targets.embedded import Embedded
 from infra_fixtures.targets.world import Entry, World
@@ -82,7 +83,7 @@ class System:
                 return dataclasses.replace(super().entry, dns=dns)
 
         world = self.world
-        return Elsewhere(world.site, world.journal, world.deployed, world.changes)
+        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery)
 
     def is_as_before(self) -> None:
         """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.
@@ -95,7 +96,7 @@ class System:
             self.world.return_to_primary()
             try:
                 await_steady_state(self.world, timeout_s=4.0)
-            except WaitTimeout:
+            except GateNotPassed:
                 return False
             return self.writer() == self.world.primary
 

@@ -127,12 +127,12 @@ class Collector:
         return self._trouble
 
     def ask_to_stop(self, grace_s: float) -> None:
-        """Tell every generator to stop and how long it may wait for what is in flight."""
+        """Tell every generator to stop and how long it may wait for what is in flight; all that is due by now is still sent."""
         if self._crew is not None:
             self._crew.stop(grace_s)
             return
         for peer in list(self._peers.values()):
-            peer.send(frames.Stop(grace_s))
+            peer.send(frames.Stop(grace_s, time.monotonic_ns() - self._t0_ns))
 
     def close(self) -> None:
         """Read what is still there, stop listening, remove the socket file."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import gevent
 import msgspec
 
+from drill import content
 from drill.schedule import EVENT, Schedule
 from traffic.cohorts import Cohort
 from traffic.load import Load, amount_of
@@ -36,6 +37,10 @@ SETTLED_NS = 2 * NS
 READABLE = 64
 """Reads choose among this many of the newest settled orders: once service is back they soon ask for orders that it
 acknowledged itself, so that lost data shows in the ledger rather than as endless unavailability."""
+
+AURORA = "aurora"
+S3 = "s3"
+"""The stores that an order and its receipt are written to."""
 
 OVERLOAD = "client_overload"
 STOPPED = "stopped"
@@ -216,7 +221,7 @@ class Dispatcher:
             else:
                 answer = cohort.post("/orders", _body(request))
                 words = said(answer)
-                outcome = of_write(answer, words)
+                outcome = of_write(answer, words, request.key)
         except NotSent as e:
             outcome = (FAIL, str(e))
         except InDoubt as e:
@@ -240,17 +245,18 @@ class Dispatcher:
         status = answer.status if answer else None
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 
-        def row(op: str, outcome: tuple[str, str | None]) -> None:
+        def row(op: str, outcome: tuple[str, str | None], store: str | None, carried: int | None) -> None:
             self._recorder.op(
-                (op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1], None, None)
+                (op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1], store, carried)
             )
 
         if request.read:
-            row("read", outcome)
+            row("read", outcome, None, None)
         else:
-            row("write", outcome)
+            order = content.of_order(key, amount_of(key))
+            row("write", outcome, AURORA, order)
             if request.receipt:
-                row("put_object", of_receipt(outcome, words or Said()))
+                row("put_object", of_receipt(outcome, words or Said()), S3, order)
             if outcome[1] is None:
                 self._acknowledged.append((ended, key))
         method, name = ("GET", "/orders/{key}") if request.read else ("POST", "/orders")

@@ -17,6 +17,9 @@ OK = "ok"
 FAIL = "fail"
 UNKNOWN = "unknown"
 
+WRONG_CONTENT = "wrong_content"
+"""The error class of an answer that shows another content than was sent."""
+
 REFUSALS = frozenset({400, 401, 403, 404, 405, 413, 415, 429})
 """Statuses by which the gateway or the service turns a request away unprocessed: authentication, throttle, bad form."""
 
@@ -63,10 +66,16 @@ def said(answer: Answer) -> Said:
         return _SILENCE
 
 
-def of_write(answer: Answer, words: Said) -> tuple[str, str | None]:
-    """Outcome and error class of an order."""
+def of_write(answer: Answer, words: Said, key: int) -> tuple[str, str | None]:
+    """Outcome and error class of an order.
+
+    An acknowledgement that shows another order is one all the same (what is stored may be lost), of wrong content.
+    """
     if answer.status in (200, 201):
-        return (OK, None) if words.stored is True else (UNKNOWN, "unconfirmed")
+        if words.stored is not True:
+            return UNKNOWN, "unconfirmed"
+        as_sent = words.key in (None, key) and words.amount in (None, amount_of(key))
+        return OK, None if as_sent else WRONG_CONTENT
     if words.stored is False or answer.status in REFUSALS:
         return FAIL, _error_class(answer, words)
     return UNKNOWN, _error_class(answer, words)
@@ -84,7 +93,7 @@ def of_read(answer: Answer, words: Said, key: int) -> tuple[str, str | None]:
     if answer.status != 200:
         return FAIL, "not_found" if answer.status == 404 else _error_class(answer, words)
     if words.key != key or words.amount != amount_of(key):
-        return FAIL, "wrong_content"
+        return FAIL, WRONG_CONTENT
     return OK, None
 
 

@@ -1,4 +1,7 @@
-"""How the clients resolve names: by asking Route 53 (or a given name server) and keeping the answer for its TTL.
+"""How the clients resolve names: by asking Route 53 (or a given name server) and keeping each record set for its TTL.
+
+An alias (CNAME) and the addresses it leads to are kept apart, as every caching resolver keeps them (RFC 2181, section 5.2):
+one of an hour is not asked for again because the address behind it is good for a minute.
 
 Installed as the resolver of gevent's hub, it serves every client library in the Locust process. The URL, the Host
 header and the TLS server name keep the name. The cache is the host's: all cohorts share it, as processes of a machine
@@ -17,7 +20,6 @@ from typing import Any
 import dns.exception
 import dns.flags
 import dns.message
-import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
@@ -32,10 +34,11 @@ LONGEST_CHAIN = 8
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An answer in the cache: addresses in the server's order, good until `expires` (time.monotonic())."""
+    """A record set in the cache, good until `expires` (time.monotonic()): addresses in the server's order, or an alias."""
 
-    addresses: tuple[str, ...]
     expires: float
+    addresses: tuple[str, ...] = ()
+    alias: str = ""
 
 
 class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no types
@@ -59,18 +62,23 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
         self._timeout_s = timeout_s
         self._on_change = on_change
         self._cache: dict[str, Held] = {}
+        self._told: dict[str, tuple[str, ...]] = {}
         self._flights: dict[str, gevent.Greenlet] = {}
 
     def addresses(self, name: str) -> tuple[str, ...]:
-        """The name's addresses, at most one TTL old; blocks this greenlet only. Raises socket.gaierror."""
-        held = self._cache.get(name)
-        if held is not None and time.monotonic() < held.expires:
-            return held.addresses
-        flight = self._flights.get(name)
-        if flight is None:
-            # a greenlet of its own, so that a caller that gives up does not take the others' query with it
-            flight = self._flights[name] = gevent.spawn(self._fly, name)
-        found: tuple[str, ...] = flight.get()
+        """The name's addresses, each record on the way to them within its TTL; blocks this greenlet only.
+
+        Raises socket.gaierror.
+        """
+        now = time.monotonic()
+        found = self._follow(name, lambda wanted: self._fresh(wanted, now))
+        if found is None:
+            flight = self._flights.get(name)
+            if flight is None:
+                # a greenlet of its own, so that a caller that gives up does not take the others' query with it
+                flight = self._flights[name] = gevent.spawn(self._fly, name)
+            found = flight.get()
+        self._tell(name, found)
         return found
 
     def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
@@ -87,39 +95,69 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
 
     def _fly(self, name: str) -> tuple[str, ...]:
         try:
-            held = self._ask(name)
+            return self._resolve(name)
         except socket.gaierror:
             raise
         except (OSError, dns.exception.DNSException) as e:
             raise socket.gaierror(socket.EAI_AGAIN, f"{name}: {e}") from e
         finally:
             del self._flights[name]
-        last = self._cache.get(name)
-        self._cache[name] = held
-        if last is None or set(last.addresses) != set(held.addresses):
-            self._on_change(name, held.addresses)
-        return held.addresses
 
-    def _ask(self, name: str) -> Held:
-        """Follow aliases to addresses; the answer is good for the shortest TTL on the way."""
+    def _resolve(self, name: str) -> tuple[str, ...]:
+        """Ask for what is not in the cache; what was learnt on the way counts to its end, were its TTL 0."""
         limit = time.monotonic() + self._timeout_s
-        wanted = dns.name.from_text(name)
-        shortest = float("inf")
+        learnt: dict[str, Held] = {}
+
+        def known(wanted: str) -> Held:
+            held = learnt.get(wanted) or self._fresh(wanted, time.monotonic())
+            if held is None:
+                learnt.update(self._ask(wanted, limit))
+                self._cache.update(learnt)
+                held = learnt[wanted]
+            return held
+
+        found = self._follow(name, known)
+        if found is None:
+            raise socket.gaierror(socket.EAI_AGAIN, f"{name}: more than {LONGEST_CHAIN} aliases in a row")
+        return found
+
+    def _follow(self, name: str, known: Callable[[str], Held | None]) -> tuple[str, ...] | None:
+        """From alias to alias to addresses; None where one is not known, or the chain does not end."""
+        wanted = _key(name)
         for _ in range(LONGEST_CHAIN):
-            query = dns.message.make_query(wanted, dns.rdatatype.A)
-            answer = self._exchange(query, limit)
-            asked_at = time.monotonic()
-            if answer.rcode() != dns.rcode.NOERROR:
-                code = socket.EAI_NONAME if answer.rcode() == dns.rcode.NXDOMAIN else socket.EAI_AGAIN
-                raise socket.gaierror(code, f"{name}: the name server says {dns.rcode.to_text(answer.rcode())}")
-            chain = answer.resolve_chaining()
-            shortest = min(shortest, chain.minimum_ttl)
-            if chain.answer is not None:
-                return Held(tuple(r.address for r in chain.answer), asked_at + shortest)
-            if chain.canonical_name == wanted:
-                raise socket.gaierror(socket.EAI_NONAME, f"{name}: the name server knows no address")
-            wanted = chain.canonical_name
-        raise socket.gaierror(socket.EAI_AGAIN, f"{name}: more than {LONGEST_CHAIN} aliases in a row")
+            held = known(wanted)
+            if held is None or held.addresses:
+                return held.addresses if held is not None else None
+            wanted = held.alias
+        return None
+
+    def _fresh(self, name: str, now: float) -> Held | None:
+        held = self._cache.get(name)
+        return held if held is not None and now < held.expires else None
+
+    def _ask(self, name: str, limit: float) -> dict[str, Held]:
+        """The record sets that lead on from a name, at least its own, by their names."""
+        answer = self._exchange(dns.message.make_query(name, dns.rdatatype.A), limit)
+        now = time.monotonic()
+        if answer.rcode() != dns.rcode.NOERROR:
+            code = socket.EAI_NONAME if answer.rcode() == dns.rcode.NXDOMAIN else socket.EAI_AGAIN
+            raise socket.gaierror(code, f"{name}: the name server says {dns.rcode.to_text(answer.rcode())}")
+        sets = {(_key(s.name.to_text()), s.rdtype): s for s in answer.answer}
+        found: dict[str, Held] = {}
+        wanted = _key(name)
+        while wanted not in found and (alias := sets.get((wanted, dns.rdatatype.CNAME))) is not None:
+            found[wanted] = Held(now + alias.ttl, alias=_key(alias[0].target.to_text()))
+            wanted = found[wanted].alias
+        if (addresses := sets.get((wanted, dns.rdatatype.A))) is not None:
+            found[wanted] = Held(now + addresses.ttl, tuple(r.address for r in addresses))
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, f"{name}: the name server knows no address")
+        return found
+
+    def _tell(self, name: str, found: tuple[str, ...]) -> None:
+        if set(self._told.get(name, ())) != set(found):
+            self._told[name] = found
+            self._on_change(name, found)
 
     def _exchange(self, query: dns.message.QueryMessage, limit: float) -> dns.message.QueryMessage:
         wire = query.to_wire()
@@ -150,6 +188,10 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
             whole = dns.message.from_wire(stream.read(int.from_bytes(stream.read(2), "big")))
         assert isinstance(whole, dns.message.QueryMessage)
         return whole
+
+
+def _key(name: str) -> str:
+    return name.lower().rstrip(".")
 
 
 def _is_address(name: str) -> bool:

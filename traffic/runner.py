@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from drill.history import Mark, Sample
+from drill.history import OPS_SCHEMA, Mark, Sample
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
@@ -167,7 +167,9 @@ class LoadGenerator:
                 self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
                 told = {"load": self._load, "service": self._service, "t0_ns": self._t0_ns}
                 self._processes.append(alone(told, path, self._environment, self.log))
-            self._await(lambda: self._recorded().started, what="Locust's first request")
+            collector = self._collector
+            assert collector is not None
+            self._await(lambda: collector.started, what="Locust's first request")
         except BaseException:
             self.stop(0)
             raise
@@ -200,15 +202,15 @@ class LoadGenerator:
 
     def ops(self) -> pl.DataFrame:
         """All ops so far, with drill.history.OPS_SCHEMA."""
-        return self._recorded().ops()
+        return self._collector.ops() if self._collector is not None else OPS_SCHEMA.to_frame()
 
     def samples(self) -> tuple[Sample, ...]:
         """All samples so far: dispatch_lag_s, how late requests started, ten a second."""
-        return self._recorded().samples()
+        return self._collector.samples() if self._collector is not None else ()
 
     def marks(self) -> tuple[Mark, ...]:
         """All marks so far: client.dns_answer, whenever the clients' name server gave other addresses than before."""
-        return self._recorded().marks()
+        return self._collector.marks() if self._collector is not None else ()
 
     def __enter__(self) -> Self:
         self.start()
@@ -218,11 +220,6 @@ class LoadGenerator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _recorded(self) -> Collector:
-        if self._collector is None:
-            raise TrafficFailed("the load generator was never started, so it has no records")
-        return self._collector
 
     def _start_crew(self, path: Path, size: int) -> None:
         """Master first, because it chooses its port; then the workers, which the collector tells when to begin."""

@@ -12,6 +12,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.ledger import Ledger
+from drill.measure.times import Times
 from drill.measurement import Measurement
 
 ORDERED = "aurora"
@@ -19,15 +20,16 @@ ORDERED = "aurora"
 BASIS = "lost rows against the heartbeats that the copy had shown"
 
 
-def shown_ns(samples: pl.DataFrame | None) -> int | None:
-    """When the newest heartbeat was sent that the copy showed; None where no probe said how much it had proved."""
-    if samples is None:
+def shown_ns(samples: pl.DataFrame | None, times: Times) -> int | None:
+    """When the newest heartbeat was sent that the copy showed, of those sent before the fault: later ones may be of another
+    writer. None where no probe said how much it had proved."""
+    if samples is None or times.begin_ns is None:
         return None
     told = samples.filter((pl.col("metric") == "replication_lag_upper_s") & (pl.col("subject") == ORDERED))
     told = told.filter(pl.col("value").is_finite())
-    if told.is_empty():
-        return None
-    return int((told["at_ns"] - (told["value"] * NS).round().cast(pl.Int64)).max())  # type: ignore[arg-type]
+    sent = told["at_ns"] - (told["value"] * NS).round().cast(pl.Int64)
+    newest = sent.filter(sent < times.begin_ns).max()
+    return newest if isinstance(newest, int) else None
 
 
 def early_acks(ledger: Ledger) -> Measurement:

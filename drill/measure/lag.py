@@ -134,8 +134,9 @@ def _silence(at_ns: Ints, most: Floats, from_ns: int, to_ns: int, before_ns: obj
 
     A copy never takes back what it has shown: in a silence it falls behind by no more than its length.
     """
-    heard = isinstance(before_ns, int)
-    edges = np.concatenate(([before_ns if heard else from_ns], at_ns, [to_ns]))
+    heard = before_ns is not None
+    first_ns = before_ns if isinstance(before_ns, int) else from_ns
+    edges: Ints = np.concatenate((np.array([first_ns]), at_ns, np.array([to_ns])))
     gaps = np.diff(edges) / NS
     within = np.diff(np.maximum(edges, from_ns)) / NS
     known = np.concatenate(([most[0] if heard else math.inf], most))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from drill.history import NS
+from drill.measure.content import wrong_keys
 from drill.measure.times import Times
 from drill.objective import Objectives
 
@@ -19,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 STORES = {"aurora": "write", "s3": "put_object"}
-"""Each store and the op that writes to it."""
+"""Each store and the kind of op that writes to it, where the op itself names no store."""
 GRACE_NS = 100_000_000
 """An answer sent just before the fault may be read by a busy client a little after it: a write that was sent before the
 fault counts as acknowledged after it only when the answer came later than this."""
@@ -88,6 +89,8 @@ class Ledger:
     refused_found: int
     duplicates: int
     phantoms: int
+    wrong: int | None
+    """Acknowledged, and there with another content; None where contents are not known."""
 
 
 def ledger(
@@ -105,12 +108,13 @@ def ledger(
     cannot have been lost by replication lag (drill.measure.early).
     """
     # column by column: frames of millions of rows would be copied whole
-    wrote = ops["op"] == STORES[store]
+    wrote = _writes(store, ops)
     ok = wrote & (ops["outcome"] == "ok")
     keys, ended, began, intended = (
         ops[c].filter(ok).to_numpy() for c in ("key", "ended_ns", "began_ns", "intended_ns")
     )
-    doubts = ops["key"].filter(wrote & (ops["outcome"] == "unknown")).to_numpy()
+    doubtful = wrote & (ops["outcome"] == "unknown")
+    doubts = ops["key"].filter(doubtful).to_numpy()
     refusals = ops["key"].filter(wrote & (ops["outcome"] == "fail")).to_numpy()
     acked = KeySet(keys)
     begin_ns, effective_ns = times.fault or (2**62, 2**62)
@@ -164,7 +168,16 @@ def ledger(
         refused_found=KeySet(refused[kept.has(refused)]).size,
         duplicates=max(0, copies - kept.size),
         phantoms=KeySet(kept_keys[~sent.has(kept_keys)]).size,
+        wrong=wrong_keys(store, ops, ok, doubtful, survivors),
     )
+
+
+def _writes(store: str, ops: pl.DataFrame) -> pl.Series:
+    """Which ops write to `store`: those that name it, and of those that name none the kind that goes there."""
+    by_kind, named = ops["op"] == STORES[store], ops["store"]
+    if named.null_count() == named.len():
+        return by_kind
+    return by_kind.zip_with(named.is_null(), (named == store) & (ops["op"] != "read"))
 
 
 def _survived(store: str, survivors: pl.DataFrame | None) -> tuple[Ints, int, int | None]:

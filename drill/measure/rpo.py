@@ -63,10 +63,13 @@ def _blurred(age: Measurement, clock_s: float) -> Measurement:
     return replace(age, lower=max(0.0, age.lower - clock_s), upper=age.upper + clock_s)
 
 
-def wrong_content(ops: pl.DataFrame) -> Measurement:
-    """Answers that showed another content than was written (error class wrong_content)."""
-    n = int((ops["error"] == "wrong_content").sum())
-    return Measurement.exact("wrong_content", n, "reads", "answers showed another content than was acknowledged")
+def wrong_content(ops: pl.DataFrame, ledgers: Mapping[str, Ledger]) -> Measurement:
+    """Answers that showed another content than was sent (error class wrong_content), and keys that survived with another."""
+    answers = int((ops["error"] == "wrong_content").sum())
+    kept = {store: found.wrong for store, found in ledgers.items() if found.wrong is not None}
+    told = ", ".join(f"{store} {n}" for store, n in kept.items()) or "not compared"
+    because = f"another content than was acknowledged: in {answers} answers; in survivors: {told}"
+    return Measurement.exact("wrong_content", answers + sum(kept.values()), "answers and keys", because)
 
 
 def _counts(name: str, ledgers: list[Ledger], what: str, because: str) -> Measurement:

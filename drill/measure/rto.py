@@ -7,7 +7,7 @@ figure is the worst of all. For each kind of op (read, write, object) beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.chance import binomial_tail
+from drill.measure.later import latest_end
 from drill.measure.outage import Outage, Outages, find_outages
 from drill.measure.reach import Reach
 from drill.measure.requests import Requests
@@ -36,15 +37,20 @@ class CohortFigure:
     requests: int
     failed: int
     rto: Measurement
+    felt: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Recovery of one set of requests; `outages` index into `requests`, which are those since the fault."""
+    """Recovery of one set of requests; `outages` index into `requests`, which are those since the fault.
+
+    `sharp_upper`: the upper bound without a phase too mild to be told apart (drill.measure.later).
+    """
 
     requests: Requests
     outages: Outages
     rto: Measurement
+    sharp_upper: float | None = None
 
     @property
     def felt(self) -> bool:
@@ -74,23 +80,35 @@ def recovery_time(
         return Recovered(seen, Outages(()), Measurement.unknown(name, "s", why, basis))
     outages = find_outages(seen.due_ns, seen.bad, seen.stratum, objectives.allowance, round(objectives.window_s * NS))
     value, lower, upper, because = _bracket(seen, outages, begin_ns, effective_ns, times.end_ns, objectives)
+    sharp, last = upper + clock_s, outages.last
+    if last is not None and last.first_good is not None and not math.isinf(value):
+        later = latest_end(seen, last.first_good, objectives.allowance)
+        if later is not None:
+            upper = max(upper, (int(seen.ended_ns[later]) - begin_ns) / NS)
     lower, upper = max(0.0, lower - clock_s), upper + clock_s
-    return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis))
+    return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis), sharp)
 
 
-def worst_of(whole: Measurement, cohorts: tuple[CohortFigure, ...]) -> Measurement:
-    """The headline: recovery of all requests taken together, unless some cohort was provably back only later.
+def headline(
+    whole: Recovered, told: Measurement, cohorts: Iterable[CohortFigure], kinds: Mapping[str, Recovered]
+) -> Measurement:
+    """Recovery of all requests taken together (`told`), unless some cohort or kind was provably back only later.
 
-    A cohort's own figure is coarser (it has fewer requests), so it counts only where its whole bracket lies behind.
+    A part's own figure is coarser (it has fewer requests), so it takes the place only where its whole bracket lies behind.
+    But nobody knows that service was back for a part that was down before its own bracket ends.
     """
-    worst = whole
-    for figure in cohorts:
-        rto = figure.rto
-        if rto.value is None or rto.lower is None or worst.upper is None:
+    worst, sharp = told, whole.sharp_upper
+    parts = [(f"cohort {c.cohort}", c.rto) for c in cohorts if c.felt]
+    parts += [(k.rto.basis.rpartition(", ")[2], k.rto) for k in kinds.values() if k.felt]
+    for who, rto in parts:
+        if rto.value is None or rto.lower is None or sharp is None:
             continue
-        if rto.lower > worst.upper or (math.isinf(rto.value) and not math.isinf(worst.value or 0.0)):
-            worst = replace(rto, name=whole.name, because=f"cohort {figure.cohort}: {rto.because}")
-    return worst
+        if rto.lower > sharp or (math.isinf(rto.value) and not math.isinf(worst.value or 0.0)):
+            worst, sharp = replace(rto, name=told.name, because=f"{who}: {rto.because}"), rto.upper
+    uppers = [rto.upper for _, rto in parts if rto.upper is not None]
+    if worst.value is None or worst.upper is None or not uppers:
+        return worst
+    return replace(worst, upper=max(worst.upper, told.upper or 0.0, *uppers))
 
 
 def told_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measurement:
@@ -119,6 +137,7 @@ def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s:
                 len(found.requests) if counted else 0,
                 int(found.requests.bad.sum()) if counted else 0,
                 found.rto,
+                found.felt,
             )
         )
     return tuple(figures)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from drill.history import History
 from drill.measure import Measurements, sound_ops
 from drill.objective import Objectives
+from drill.proof.course import course
 from drill.proof.demands import demanded
 from drill.proof.doubt import Doubt, Figures, kind_of
 from drill.proof.events import deaths, starved
-from drill.proof.load import asked_for, clock, generator, recorded_as_scheduled
+from drill.proof.load import answered, asked_for, clock, generator, recorded_as_scheduled
 from drill.proof.records import marked, readable, regions
 from drill.proof.steady import steady_before
 from drill.proof.survivors import survivors_read
@@ -24,6 +25,7 @@ __all__ = ["Doubt", "Figures", "doubts", "kind_of"]
 def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[Doubt]:
     """Every reason that the records give, what may have caused the others first."""
     yield from deaths(history)
+    yield from course(history)
     yield from (Doubt(sentence, Figures.ALL) for sentence in found.crashed)
     yield from readable(history)
     yield from marked(history, found)
@@ -33,6 +35,7 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
     yield from clock(ops)
     yield from generator(history, ops, found)
     yield from recorded_as_scheduled(history, ops, found)
+    yield from answered(ops, found, objectives)
     yield from steady_before(found, objectives)
     yield from asked_for(ops, found)
     if must_bite and found.times.fault is not None and not _felt(found):

@@ -13,12 +13,15 @@ import polars as pl
 from drill.history import NS, History
 from drill.measure import Measurements
 from drill.measure.unrecorded import schedules, unrecorded
+from drill.objective import Objectives
 from drill.proof.doubt import Doubt, Figures
 
 LATE_P99_S = 0.25
 LATE_WORST_S = 1.0
 EARLY_S = 0.01
 """A request may begin this much before its intended start: a sleep's own imprecision. More is a clock that jumped."""
+EDGE_NS = 1_000_000
+"""What is due as good as at the end of observation may lie on either side of it."""
 LEAST_GAP_S = 1.0
 GAPS = 5.0
 """The load has stopped when nothing was due for this many times the 90th percentile of its usual gap."""
@@ -52,9 +55,7 @@ def generator(history: History, ops: pl.DataFrame, found: Measurements) -> Itera
     times = found.times
     from_ns = times.baseline_ns if times.baseline_ns is not None else -(2**62)
     to_ns = times.end_ns if times.end_ns is not None else 2**62
-    seen = ops.select("intended_ns", "began_ns", "ended_ns", "error").filter(
-        pl.col("intended_ns").is_between(from_ns, to_ns)
-    )
+    seen = ops.select("intended_ns", "began_ns", "error").filter(pl.col("intended_ns").is_between(from_ns, to_ns))
     late = (seen["began_ns"] - seen["intended_ns"]).to_numpy() / NS
     if late.size:
         p99, worst = float(np.quantile(late, 0.99, method="higher")), float(late.max())
@@ -86,7 +87,7 @@ def recorded_as_scheduled(history: History, ops: pl.DataFrame, found: Measuremen
         yield Doubt(str(e))
         return
     for schedule in told:
-        missing = unrecorded(ops, schedule, times.baseline_ns, times.end_ns)
+        missing = unrecorded(ops, schedule, times.baseline_ns, times.end_ns - EDGE_NS)
         if missing.size:
             at_s = (int(missing[0]) - (times.begin_ns or 0)) / NS
             yield Doubt(
@@ -94,6 +95,20 @@ def recorded_as_scheduled(history: History, ops: pl.DataFrame, found: Measuremen
                 "of the fault: the load generator stalled, or records are lost",
                 Figures.TIMES,
             )
+
+
+def answered(ops: pl.DataFrame, found: Measurements, objectives: Objectives) -> Iterator[Doubt]:
+    """No request was given up before its deadline: nobody can say what would have become of it."""
+    times = found.times
+    if times.begin_ns is None or times.end_ns is None:
+        return
+    given_up = ops.filter(
+        (pl.col("error") == "stopped")
+        & pl.col("intended_ns").is_between(times.begin_ns, times.end_ns)
+        & (pl.col("ended_ns") - pl.col("intended_ns") < objectives.deadline_ns)
+    ).height
+    if given_up:
+        yield Doubt(f"{given_up} requests were given up before their deadline when the load ended", Figures.TIMES)
 
 
 def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:

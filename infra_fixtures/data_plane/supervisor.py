@@ -21,6 +21,7 @@ from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.parent_death import die_with_parent
 from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.process_tree import TREE_VARIABLE, Tree, plant
+from infra_fixtures.endings import how_ended
 from infra_fixtures.site import Site, child_environment
 
 STOP_GRACE_S = 2.0
@@ -268,8 +269,8 @@ class Supervisor:
             os.close(handle)
             process.ended.set()
             if not process.expected:
-                detail = f"exit status {process.returncode}, log {process.log}"
-                self._events.record("process.died", f"{process.region}/{process.name}", detail)
+                how = how_ended(process.pid, process.returncode, process.log)
+                self._events.record("process.died", f"{process.region}/{process.name}", how)
             for watcher in self._watchers:
                 watcher(process)
 

@@ -58,6 +58,7 @@ class Deployed(msgspec.Struct, frozen=True):
     canary_function: str
     canary_rule: str
     global_cluster_id: str
+    database: str
     alarm_name: str
     topic_arn: str
     primary: str

@@ -132,6 +132,7 @@ class _Stack:
             canary_function=names.canary,
             canary_rule=rule,
             global_cluster_id=names.global_cluster,
+            database=t.database,
             alarm_name=alarm,
             topic_arn=topic,
             primary=primary,

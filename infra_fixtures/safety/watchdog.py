@@ -47,6 +47,11 @@ class Watchdog:
             self._process.wait()
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Its process, for whoever must know that it lives."""
+        return self._process
+
+    @property
     def pid(self) -> int:
         """The watchdog's process id."""
         return self._process.pid

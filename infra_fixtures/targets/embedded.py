@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import subprocess
+import json
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Journal
@@ -26,16 +27,18 @@ from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
 from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.machinery import LocalMachinery
 from infra_fixtures.targets.own_processes import (
+    Started,
     answers,
     await_control_plane,
     await_data_plane,
     backbone,
-    failure,
+    require_alive,
     start,
     stop,
 )
-from infra_fixtures.targets.world import Endpoint, Entry, Instant, World
+from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, Instant, World
 from infra_fixtures.topology import Topology, embedded_topology
 
 FIDELITY = {
@@ -97,6 +100,7 @@ class Embedded:
     journal: Journal
     deployed: Deployed
     changes: ChangeBoard
+    machinery: LocalMachinery
     variant: Variant = field(default_factory=Variant)
 
     @property
@@ -147,9 +151,13 @@ class Embedded:
         """A boto3 client at the region's own endpoint."""
         return self.variant.client(self.site, service, region)
 
-    def broken(self) -> str | None:
-        """Which part of the AWS API's own processes died unasked."""
-        return failure(self.site)
+    def deaths(self) -> Sequence[Death]:
+        """Which of the run's own processes died unasked."""
+        return self.machinery.deaths()
+
+    def processes(self) -> Mapping[str, Sequence[int]]:
+        """The run's own processes by part."""
+        return self.machinery.processes()
 
     def regional(self, region: str) -> Endpoint:
         """The region's regional endpoint, by its address and the name AWS would give it."""
@@ -158,6 +166,13 @@ class Embedded:
             self.site.region(region).edge.url + f"/{self.deployed.stage}",
             {"host": host, "x-api-key": self.deployed.api_key},
         )
+
+    def database(self, region: str) -> DatabaseEndpoint:
+        """The region's node, past the links of its VPC; user and password are those of the secret in that region."""
+        node, secrets = self.site.region(region).node, self.client("secretsmanager", region)
+        held = secrets.get_secret_value(SecretId=self.deployed.regions[region].secret_arn)
+        user = json.loads(held["SecretString"])
+        return DatabaseEndpoint(node.host, node.port, self.deployed.database, user["username"], user["password"])
 
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
         """Return at the next change of one of `services`, or after `timeout_s`."""
@@ -223,29 +238,36 @@ def embedded(
         site.save()
         journal = Journal(journal_dir)
         watchdog = Watchdog(run_id, held.work_dir, journal_dir)
-        processes: list[subprocess.Popen[bytes]] = []
+        processes: list[Started] = []
         changes = ChangeBoard(site)
         try:
-            processes.append(start(site, "infra_fixtures.control_plane"))
-            processes.append(start(site, "infra_fixtures.data_plane"))
+            processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
+            processes.append(start(site, "backbone", "infra_fixtures.data_plane"))
+            machinery = LocalMachinery(site, [*processes, Started("watchdog", watchdog.process)])
             clients = _Clients(site, variant.client)
             with _uncollected():
                 make_clients(clients, topology)
                 await_control_plane(site, processes)
             changes.start()
+
+            def alive() -> None:
+                require_alive(processes)
+                _refuse_dead(machinery)
+
             with contextlib.ExitStack() as parts:
-                with _uncollected(), _naming_the_dead(site):
+                with _uncollected(), _naming_the_dead(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
-                    deployed = provision(
-                        clients,
-                        topology,
-                        run_id,
-                        is_final=lambda host: host.startswith(f"{held.network}."),
-                        edges={r.name: str(r.edge) for r in site.regions},
-                    )
-                    world = Embedded(site, journal, deployed, changes, variant)
+                    with gate(EVERYWHERE, "provisioning"):
+                        deployed = provision(
+                            clients,
+                            topology,
+                            run_id,
+                            is_final=lambda host: host.startswith(f"{held.network}."),
+                            edges={r.name: str(r.edge) for r in site.regions},
+                        )
+                    world = Embedded(site, journal, deployed, changes, machinery, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
-                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, processes))
+                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, alive))
                 yield world
         finally:
             changes.stop()
@@ -270,14 +292,22 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _naming_the_dead(site: Site) -> Iterator[None]:
-    """Where standing up fails because a part of the AWS API died, say so instead of what came of it."""
+def _naming_the_dead(machinery: LocalMachinery) -> Iterator[None]:
+    """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
-    except Exception as e:
-        if what := failure(site):
-            raise UnusableInput(f"the system could not be stood up: {what}") from e
+    except UnusableInput:
         raise
+    except Exception as e:
+        _refuse_dead(machinery, e)
+        raise
+
+
+def _refuse_dead(machinery: LocalMachinery, cause: Exception | None = None) -> None:
+    """Raise GateNotPassed where a process of the run died."""
+    for death in machinery.deaths():
+        region, of_region, _ = death.process.partition("/")
+        raise GateNotPassed(region if of_region else EVERYWHERE, f"{death.process} died: {death.how}") from cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,10 +348,14 @@ def _take_first_steps(
         arming = pool.submit(arm, clients, deployed, well)
         try:
             await_data_plane()
-            warming = [pool.submit(invoke_orders, clients, deployed, region, "ping") for region in deployed.regions]
-            migrate(clients, deployed)
-            for step in (*warming, arming):
-                step.result()
+            warming = {r: pool.submit(invoke_orders, clients, deployed, r, "ping") for r in deployed.regions}
+            with gate(deployed.primary, "creating the tables"):
+                migrate(clients, deployed)
+            for region, step in warming.items():
+                with gate(region, "the first call of the order API"):
+                    step.result()
+            with gate(deployed.primary, "its health check, before the failover alarm is armed"):
+                arming.result()
         except BaseException:
             given_up.set()
             raise

@@ -9,25 +9,34 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.endings import how_ended
+from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.site import Site, child_environment
 
 STAND_UP_TIMEOUT_S = 60.0
 
 
-def _log_of(site: Site, module: str) -> Path:
-    return Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that the harness started: the part it is, and where what it says goes, if anywhere."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path | None = None
 
 
-def start(site: Site, module: str) -> subprocess.Popen[bytes]:
+def start(site: Site, name: str, module: str) -> Started:
     """Start one, by its module; what it says goes to a log in the run's directory."""
-    with _log_of(site, module).open("ab") as log:
-        return subprocess.Popen(
+    path = Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+    with path.open("ab") as log:
+        popen = subprocess.Popen(
             [sys.executable, "-m", module, str(site.path)],
             env=child_environment(site),
             stdin=subprocess.DEVNULL,
@@ -35,20 +44,25 @@ def start(site: Site, module: str) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
+    return Started(name, popen, path)
 
 
-def await_control_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
+def await_control_plane(site: Site, processes: Sequence[Started]) -> None:
     """Wait until the AWS API answers; UnusableInput where one of the processes has ended meanwhile."""
     url = f"{site.internal.url}/_drill/ready"
-    wait_until(lambda: _all_alive(site, processes) and answers(url), what="the AWS API to answer", timeout_s=30)
+    with gate(EVERYWHERE, "the AWS API"):
+        wait_until(lambda: require_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
 
 
-def await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until the backbone says that every part serves; a late part is named."""
+def await_data_plane(site: Site, check: Callable[[], object]) -> None:
+    """Wait until the backbone says that every part serves; raises GateNotPassed, which names a late part.
+
+    `check` raises where there is nothing to wait for any more.
+    """
     limit = time.monotonic() + STAND_UP_TIMEOUT_S
     awaited = "nothing heard of it"
     while time.monotonic() < limit:
-        _all_alive(site, processes)
+        check()
         try:
             with urllib.request.urlopen(f"{site.backbone.url}/ready", timeout=2):
                 return
@@ -57,26 +71,30 @@ def await_data_plane(site: Site, processes: list[subprocess.Popen[bytes]]) -> No
         except OSError:
             pass
         time.sleep(0.05)
-    raise TimeoutError(f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}")
+    region = next((r.name for r in site.regions if r.name in awaited), EVERYWHERE)
+    raise GateNotPassed(
+        region, f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}"
+    )
 
 
-def _all_alive(site: Site, processes: list[subprocess.Popen[bytes]]) -> bool:
+def require_alive(processes: Sequence[Started]) -> bool:
+    """True; UnusableInput where one has ended."""
     for process in processes:
-        if process.poll() is not None:
-            name = str(process.args[2]) if isinstance(process.args, list) else "process"
-            last = (_log_of(site, name).read_text(errors="replace").strip().splitlines() or ["(no output)"])[-1]
-            raise UnusableInput(f"{name} ended with status {process.returncode} while standing up: {last}")
+        status = process.popen.poll()
+        if status is not None:
+            end = how_ended(process.popen.pid, status, process.log)
+            raise UnusableInput(f"the {process.name} ended while the system was stood up: {end}")
     return True
 
 
 def failure(site: Site) -> str | None:
-    """Which part of the control plane died unasked, as a sentence; None while all live."""
+    """Which emulator behind the AWS API died unasked, as a sentence; None while all live, or where nobody can say."""
     try:
         with urllib.request.urlopen(f"{site.internal.url}/_drill/failure", timeout=2) as answer:
             said: str | None = json.load(answer)["failure"]
             return said
-    except OSError as e:
-        return f"the AWS API of run {site.run_id} does not answer: {e}"
+    except OSError:
+        return None
 
 
 def answers(url: str | urllib.request.Request) -> bool:
@@ -88,15 +106,16 @@ def answers(url: str | urllib.request.Request) -> bool:
         return False
 
 
-def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def stop(processes: Sequence[Started]) -> None:
     """Ask each to end, which ends what it started; the sweep that follows finds any rest."""
-    for process in reversed(processes):
+    started = [p.popen for p in processes]
+    for process in reversed(started):
         if process.poll() is None:
             process.terminate()
-    for process in processes:
+    for process in started:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2.5)
-    for process in processes:
+    for process in started:
         if process.poll() is None:
             process.kill()
             process.wait()

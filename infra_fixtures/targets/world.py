@@ -6,7 +6,7 @@ has no API for is a power, one small protocol each; a scenario that needs a powe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,17 @@ class Endpoint:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseEndpoint:
+    """Where a region's PostgreSQL answers, and whom it lets in; the fields are libpq's connection parameters."""
+
+    host: str
+    port: int
+    dbname: str
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,9 @@ class World(Protocol):
     def regional(self, region: str) -> Endpoint:
         """The region's own API endpoint, past Route 53."""
 
+    def database(self, region: str) -> DatabaseEndpoint:
+        """The region's database itself, past the application: what it holds is read here, by the application's own user."""
+
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
         """Return at the next change of one of `services`, or after `timeout_s`: what probes wait on between looks."""
 
@@ -127,9 +141,21 @@ class ReplicationPower(Protocol):
         """The link carries again; what hung is closed so that it connects anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A process ended and nobody had asked for it: when (time.monotonic_ns()), which part it was, and how it ended."""
+
+    at_ns: int
+    process: str
+    how: str
+
+
 @runtime_checkable
 class Machinery(Protocol):
     """Stands on processes of its own that may die unasked; what happens afterwards says nothing about the system."""
 
-    def broken(self) -> str | None:
-        """What of it died unasked, as a sentence that names it; None while all is well."""
+    def deaths(self) -> Sequence[Death]:
+        """Every one so far, in the order in which they were noticed; what a fault killed is none."""
+
+    def processes(self) -> Mapping[str, Sequence[int]]:
+        """The ids of its processes by the part that they belong to, such as control plane or us-east-1/lambda."""

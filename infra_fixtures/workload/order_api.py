@@ -16,9 +16,7 @@ from infra_fixtures.workload.log_line import log_line
 
 REGION = os.environ.get("AWS_REGION", "unknown")
 RECEIPTS = "receipts/"
-MOST_KEYS = 20_000
-BEFORE_ALL = -(2**63)
-INTEGERS = range(BEFORE_ALL + 1, 2**63)
+INTEGERS = range(-(2**63), 2**63)
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS orders (key bigint PRIMARY KEY, amount bigint NOT NULL, region text NOT NULL,"
@@ -30,7 +28,6 @@ INSERT = (
     " ON CONFLICT (key) DO NOTHING RETURNING key"
 )
 STORED = "SELECT amount, region FROM orders WHERE key = :key"
-PAGE = "SELECT json_agg(key)::text FROM (SELECT key FROM orders WHERE key > :after ORDER BY key LIMIT :most) AS page"
 BEAT = "INSERT INTO heartbeat (id, seq) VALUES (1, :seq) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq"
 LAST_BEAT = (
     "SELECT (SELECT seq FROM heartbeat WHERE id = 1), CASE WHEN pg_is_in_recovery()"
@@ -84,8 +81,6 @@ def _routed(event: Mapping[str, Any]) -> dict[str, Any]:
     match method, path.removeprefix("/").split("/"):
         case "POST", ["orders"]:
             return _post_order(_body(event))
-        case "GET", ["orders"]:
-            return _list_orders(event.get("queryStringParameters") or {})
         case "GET", ["orders", key]:
             return _get_order(_integer(key, "key"))
         case "POST", ["heartbeat"]:
@@ -152,20 +147,6 @@ def _get_order(key: int) -> dict[str, Any]:
     if not found:
         return _answer(404, {"error": "no_such_order", "key": key})
     return _answer(200, {"key": key, "amount": found[0][0], "stored_in": found[0][1]})
-
-
-def _list_orders(query: Mapping[str, str]) -> dict[str, Any]:
-    """The ledger's export: keys in ascending order after `after`, at most `limit` a page."""
-    after = _integer(query["after"], "after") if "after" in query else BEFORE_ALL
-    most = _integer(query.get("limit", MOST_KEYS), "limit")
-    if not 1 <= most <= MOST_KEYS:
-        raise BadRequest(f"limit is 1 to {MOST_KEYS}")
-    try:
-        text = _read(PAGE, after=after, most=most)[0][0]
-    except (NotSent, Refused, Unsure) as e:
-        return _answer(503, {"error": str(e)})
-    keys = json.loads(text) if text else []
-    return _answer(200, {"keys": keys, "next": keys[-1] if len(keys) == most else None})
 
 
 def _post_heartbeat(beat: Mapping[str, Any]) -> dict[str, Any]:

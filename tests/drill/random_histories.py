@@ -54,7 +54,7 @@ class Drawn:
 def drawn(chance: np.random.Generator) -> Drawn:
     """One drill, at least 10 requests a second and at least 100 before the fault."""
     rate = float(chance.choice([10.0, 20.0, 50.0, 200.0]))
-    fault_s = float(chance.uniform(10.1, 15.0)) if rate < 50 else float(chance.uniform(5.0, 9.0))
+    fault_s = float(chance.uniform(12.0, 15.0)) if rate < 50 else float(chance.uniform(5.0, 9.0))
     down_s = float(chance.uniform(max(0.5, 20 / rate), 6.0))
     some = chance.integers(0, 3)
     return Drawn(
@@ -229,6 +229,44 @@ def cut_short(seed: int) -> History:
     seen = chance.uniform(max(0.5, 20 / one.rate), LIMITS.rto_s - 0.3)
     one = dataclasses.replace(one, down_s=seen + 30, end_s=one.fault_s + seen)
     return whole(chance, one, requests(chance, one))
+
+
+def staged(seed: int) -> tuple[History, float]:
+    """Service is back in two stages: a cohort, a kind of op or a minority of requests only later. (History, RTO.)
+
+    Some request of the second stage fails, else nobody could tell that there was one.
+    """
+    chance = np.random.default_rng(seed)
+    while (found := _staged(chance)) is None:
+        continue
+    return found
+
+
+def _staged(chance: np.random.Generator) -> tuple[History, float] | None:
+    one = dataclasses.replace(drawn(chance), rate=float(chance.choice([20.0, 50.0, 200.0])), reads=0.1)
+    one = dataclasses.replace(one, cohorts=tuple(WEIGHTS), fault_s=float(chance.uniform(5.0, 9.0)))
+    first_s, second_s = float(chance.uniform(0.5, 4.0)), float(chance.uniform(0.3, 4.0))
+    one = dataclasses.replace(
+        one, down_s=first_s, end_s=one.fault_s + first_s + second_s + float(chance.uniform(6, 10))
+    )
+    ops = requests(chance, one)
+    until_s = one.back_s + second_s
+    later = pl.col("intended_ns").is_between(round(one.back_s * NS), round(until_s * NS), closed="left")
+    who = chance.integers(0, 3)
+    if who == 0:
+        later &= pl.col("cohort") == str(chance.choice(["sticky", "fresh"]))
+    elif who == 1:
+        later &= pl.col("op") == "read"
+    else:
+        later &= pl.Series(chance.random(ops.height) < chance.uniform(0.02, 0.4))
+    if ops.filter(later).is_empty():
+        return None
+    failed = pl.when(later)
+    ops = ops.with_columns(
+        outcome=failed.then(pl.lit("fail")).otherwise("outcome"),
+        region=failed.then(pl.lit(None, pl.String)).otherwise("region"),
+    )
+    return whole(chance, one, ops), until_s - one.fault_s
 
 
 UNPROVEN_KINDS: dict[str, Callable[[int], History]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from drill.evidence import Judgement, judge
 from drill.history import History, Mark, Op, Outcome, Sample, Survivor
 from drill.objective import Objectives, Verdict
 from drill.run import Drill, Effect, Plan, Probe, Recorder, Unproven
@@ -30,6 +32,8 @@ class Script:
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.failure: str | None = None
+        self.interrupted_stop = 0
+        """Which call of `stop` Ctrl-C comes in, if any."""
 
     def start(self) -> None:
         """The load begins."""
@@ -37,6 +41,9 @@ class Script:
 
     def stop(self) -> None:
         """The load ends; only the first time counts."""
+        self.interrupted_stop -= 1
+        if self.interrupted_stop == 0:
+            raise KeyboardInterrupt
         self.ended_ns = self.ended_ns or time.monotonic_ns() - self.t0_ns
 
     def fail_for(self, seconds: float) -> None:
@@ -122,6 +129,9 @@ class World:
     ) -> None:
         self.down_s = down_s
         self.survivors_error: Exception | None = None
+        self.heal_error: Exception | None = None
+        self.normal_error: Exception | None = None
+        self.publish_error: Exception | None = None
         self.t0_ns = time.monotonic_ns()
         self.traffic = Script(self.t0_ns, outages)
         self.watcher = Watcher()
@@ -135,9 +145,9 @@ class World:
             traffic=self.traffic,
             probes=probes,
             read_survivors=self._survivors,
-            healthy_again=lambda: self.events.append("checked"),
+            healthy_again=self._healthy_again,
             observer=self.watcher,
-            publish=lambda judgement: self.events.append(f"published {judgement.verdict}"),
+            publish=self._publish,
         )
 
     @contextlib.contextmanager
@@ -152,6 +162,30 @@ class World:
             yield Effect("scripted", "east", now, now)
         finally:
             self.events.append("healed")
+            if self.heal_error is not None:
+                raise self.heal_error
+
+    @property
+    def written(self) -> str:
+        """The verdict in verdict.json, which must be, with its reasons, what judging the records again gives."""
+        said = json.loads((self.directory / "verdict.json").read_bytes())
+        again = judge(History.load(self.directory), self.drill.objectives)
+        assert (said["verdict"], said["reasons"]) == (str(again.verdict), list(again.reasons))
+        return str(said["verdict"])
+
+    def marked(self, event: str) -> list[tuple[str, str]]:
+        """Subject and detail of each mark of that event in the records."""
+        return [(m.subject, m.detail) for m in History.load(self.directory).marks or () if m.event == event]
+
+    def _healthy_again(self) -> None:
+        self.events.append("checked")
+        if self.normal_error is not None:
+            raise self.normal_error
+
+    def _publish(self, judgement: Judgement) -> None:
+        self.events.append(f"published {judgement.verdict}")
+        if self.publish_error is not None:
+            raise self.publish_error
 
     def _survivors(self, region: str) -> list[Survivor]:
         if self.survivors_error is not None:
@@ -324,3 +358,111 @@ def test_another_verdict_than_the_plan_expects_fails(tmp_path: Path) -> None:
     world = World(tmp_path / "unproven", outages=[])
     judgement = world.drill.run(world.fault(), dataclasses.replace(QUICK, expect=Verdict.UNPROVEN))
     assert judgement.verdict is Verdict.UNPROVEN
+
+
+def test_a_fault_that_cannot_be_injected_is_told(tmp_path: Path) -> None:
+    """The API refuses the fault: what is undone is undone, and the written verdict says why nothing was proved."""
+    world = World(tmp_path, outages=[], probes=[Heartbeats()])
+    with pytest.raises(Unproven, match=r"could not be injected: PermissionError: no such power") as said:
+        world.drill.run(world.fault(PermissionError("no such power")), QUICK)
+    assert isinstance(said.value.__cause__, PermissionError)
+    assert world.events == ["injected", "healed", "published UNPROVEN"]
+    assert world.marked("fault.failed") == [("scripted", "PermissionError: no such power")]
+    assert world.written == "UNPROVEN"
+
+
+def test_a_fault_that_cannot_be_healed_is_told(tmp_path: Path) -> None:
+    """All else is proved, but the undo fails: the records end with that, and no verdict is MET."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.heal_error = ConnectionError("the backbone is gone")
+    with pytest.raises(Unproven, match=r"east was not healed: ConnectionError: the backbone is gone"):
+        world.drill.run(world.fault(), QUICK)
+    assert world.events == ["injected", "healed", "published UNPROVEN"]
+    assert world.marked("heal.failed") == [("east", "ConnectionError: the backbone is gone")]
+    assert world.marked("fault.healed") == []
+    assert world.written == "UNPROVEN"
+
+
+def test_a_system_that_does_not_come_back_is_told(tmp_path: Path) -> None:
+    """Healed, but normal operation does not return: marked, and the verdict says which gate was not passed."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.normal_error = TimeoutError("west: /health/deep did not answer 200 within 60 s")
+    with pytest.raises(Unproven, match=r"west: /health/deep did not answer 200"):
+        world.drill.run(world.fault(), QUICK)
+    assert [subject for subject, _ in world.marked("steady.failed")] == ["system"]
+    assert world.marked("steady.after") == []
+    assert world.written == "UNPROVEN"
+
+
+@pytest.mark.parametrize(
+    "phase", ["baseline", "breaking", "awaiting recovery", "reading survivors", "healing", "publishing"]
+)
+def test_an_interrupt_in_any_phase_leaves_a_verdict(tmp_path: Path, phase: str) -> None:
+    """Ctrl-C at the beginning of each phase: the interrupt goes on, the records and the verdict that they give are there."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.watcher.interrupted_at = phase
+    with pytest.raises(KeyboardInterrupt):
+        world.drill.run(world.fault(), QUICK)
+    assert world.events.count("injected") == world.events.count("healed")
+    assert world.traffic.ended_ns is not None
+    if phase == "publishing":  # all was proved by then, and was written
+        assert world.written == "MET"
+        return
+    assert world.written == "UNPROVEN"
+    assert world.marked("drill.interrupted") == [(phase, "KeyboardInterrupt")]
+
+
+def test_an_interrupt_while_the_records_are_written_waits_for_them(tmp_path: Path) -> None:
+    """Ctrl-C when the load is ended for the last time: the records are whole and say so, then the interrupt goes on."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.traffic.interrupted_stop = 2
+    with pytest.raises(KeyboardInterrupt):
+        world.drill.run(world.fault(), QUICK)
+    assert world.marked("drill.interrupted") == [("writing the records", "KeyboardInterrupt")]
+    assert world.written == "UNPROVEN"
+
+
+def test_a_report_that_cannot_be_published_fails_after_the_verdict(tmp_path: Path) -> None:
+    """The chart cannot be drawn: the error is raised, and the verdict is on disk, as proved as it was."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
+    world.publish_error = OSError("no space left")
+    with pytest.raises(OSError, match="no space left"):
+        world.drill.run(world.fault(), QUICK)
+    assert world.written == "MET"
+
+
+def test_an_error_is_never_the_verdict_that_was_expected(tmp_path: Path) -> None:
+    """A drill that must come out UNPROVEN and broke down has not come out as it must."""
+    world = World(tmp_path, outages=[])
+    with pytest.raises(PermissionError, match="no such power"):
+        world.drill.run(
+            world.fault(PermissionError("no such power")), dataclasses.replace(QUICK, expect=Verdict.UNPROVEN)
+        )
+    assert world.written == "UNPROVEN"
+
+
+class Deaths:
+    """A probe that marks the death of a process a while after the drill began."""
+
+    name = "machinery"
+
+    def __init__(self, after_s: float) -> None:
+        self.after_s = after_s
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """One mark."""
+        if not stop.wait(self.after_s):
+            recorder.mark("process.died", "backbone", "process 7 was killed by SIGKILL")
+
+
+@pytest.mark.parametrize("after_s", [0.2, 2.5], ids=["before the fault", "while recovery is awaited"])
+def test_a_process_that_died_ends_the_wait(tmp_path: Path, after_s: float) -> None:
+    """Nothing is proved by waiting on: the drill ends soon, heals what it broke, and writes its verdict."""
+    world = World(tmp_path, outages=[], down_s=60.0, probes=[Heartbeats(), Deaths(after_s)])
+    began_s = time.monotonic()
+    with pytest.raises((Unproven, AssertionError)):
+        world.drill.run(world.fault(), QUICK)
+    assert time.monotonic() - began_s < after_s + 2
+    assert world.events.count("injected") == world.events.count("healed") == (1 if after_s > 1 else 0)
+    assert len(world.marked("process.died")) == 1
+    assert world.written in ("UNPROVEN", "MISSED")

@@ -1,44 +1,56 @@
-"""A part of the target that dies unasked ends the proof, by name; a target without such parts is never doubted."""
+"""A part of the target that dies unasked is marked by name; a target without such parts is never doubted."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
-from infra_fixtures.targets.world import World
+from infra_fixtures.targets.world import Death, World
 from probes.machinery import HarnessBroken, MachineryAlive, refuse_broken
+from tests.probes.conftest import Notebook, watching
 
 
 @dataclass
 class _Standing:
     """As much of a world as this probe asks."""
 
-    what: str | None = None
+    found: list[Death] = field(default_factory=list)
 
-    def broken(self) -> str | None:
-        return self.what
+    def deaths(self) -> Sequence[Death]:
+        return tuple(self.found)
+
+    def processes(self) -> Mapping[str, Sequence[int]]:
+        return {}
 
 
-def test_a_death_ends_the_probe_by_name() -> None:
-    """Once something died, the probe raises its sentence, which the drill marks as probe.died."""
+def test_each_death_is_marked_once_with_its_part() -> None:
+    """Whenever one is noticed, also at the very end: process.died, when it happened, which part, and how it ended."""
     world = _Standing()
-    probe = MachineryAlive(cast(World, world))
-    timer = threading.Timer(0.2, lambda: setattr(world, "what", "LocalStack of us-east-1 (process 7) ended unasked"))
-    timer.start()
-    with pytest.raises(HarnessBroken, match="LocalStack of us-east-1"):
-        probe.watch(cast(Any, None), threading.Event())
-    timer.join()
+    with watching(MachineryAlive(cast(World, world))) as notebook:
+        world.found.append(Death(7, "backbone", "process 5 was killed by SIGKILL"))
+        first = notebook.await_said("process.died")
+        world.found.append(Death(8, "watchdog", "process 6 was killed by SIGKILL"))
+    assert (first.at_ns, first.subject, first.detail) == (7, "backbone", "process 5 was killed by SIGKILL")
+    assert [s.subject for s in notebook.said] == ["backbone", "watchdog"]
 
 
 def test_what_lives_is_not_doubted() -> None:
-    """The probe ends in peace when told to stop, and a world that has no parts of its own is not asked."""
-    stop = threading.Event()
-    threading.Timer(0.7, stop.set).start()
-    MachineryAlive(cast(World, _Standing())).watch(cast(Any, None), stop)
+    """Nothing is marked of a world that lives, nor of one that has no parts of its own."""
+    stop, notebook = threading.Event(), Notebook()
+    threading.Timer(0.6, stop.set).start()
+    MachineryAlive(cast(World, _Standing())).watch(notebook, stop)
     assert stop.is_set()
+    MachineryAlive(cast(World, object())).watch(notebook, threading.Event())
+    assert notebook.said == []
+
+
+def test_nothing_is_begun_on_a_broken_target() -> None:
+    """Whoever is about to rely on the target is refused with the names of what died."""
     refuse_broken(cast(World, object()))
-    with pytest.raises(HarnessBroken, match="the AWS API"):
-        refuse_broken(cast(World, _Standing("the AWS API of run x does not answer")))
+    refuse_broken(cast(World, _Standing()))
+    with pytest.raises(HarnessBroken, match="backbone died: process 5 ended with exit status 1"):
+        refuse_broken(cast(World, _Standing([Death(7, "backbone", "process 5 ended with exit status 1")])))

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from drill.wait import WaitTimeout, wait_until
+from drill.wait import wait_until
 from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.gate import GateNotPassed
 from probes.dns_answer import DnsAnswer
 from probes.steady_state import await_steady_state
 from tests.probes.test_dns_answer import invert
@@ -27,7 +28,7 @@ def test_a_region_without_its_database_is_named(system: System, which: str) -> N
     region = getattr(system.world, which)
     with (
         database_lost(system.world, region),
-        pytest.raises(WaitTimeout, match=f"for {region} to be healthy through to its database"),
+        pytest.raises(GateNotPassed, match=rf"^{region}: /health/deep did not answer 200 within 0\.5 s.*: 5\d\d$"),
     ):
         await_steady_state(system.world, timeout_s=0.5)
 
@@ -39,7 +40,8 @@ def test_a_name_that_leads_elsewhere_is_named(system: System) -> None:
     try:
         names = DnsAnswer(world)
         wait_until(lambda: names.answer() == world.standby, what="the answer to flip", timeout_s=10)
-        with pytest.raises(WaitTimeout, match=f"for Route 53 to answer with {world.primary}"):
+        said = f"^{world.primary}: Route 53 did not answer with this region .*: {world.standby}$"
+        with pytest.raises(GateNotPassed, match=said):
             await_steady_state(world, timeout_s=0.3)
     finally:
         invert(world, False)
@@ -51,7 +53,8 @@ def test_an_alarm_that_could_not_act_is_named(system: System) -> None:
     cloudwatch, alarm = world.client("cloudwatch", world.standby), world.deployed.alarm_name
     cloudwatch.disable_alarm_actions(AlarmNames=[alarm])
     try:
-        with pytest.raises(WaitTimeout, match=f"for the failover alarm {alarm} to be armed and OK"):
+        said = f"^{world.standby}: the failover alarm {alarm} was not armed and OK .*: disarmed and OK$"
+        with pytest.raises(GateNotPassed, match=said):
             await_steady_state(world, timeout_s=0.3)
     finally:
         cloudwatch.enable_alarm_actions(AlarmNames=[alarm])

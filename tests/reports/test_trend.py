@@ -98,6 +98,9 @@ def test_a_cancelled_or_empty_run_or_a_copy_is_never_a_regression(tmp_path: Path
     write_run(tmp_path / "empty", (), run_id="empty", started="2026-11-20T00:00:00Z", scenarios=[LOST.name])
     cancelled = write_run(tmp_path / "c", (_took(8.4),), run_id="c", started="2026-11-21T00:00:00Z")
     (cancelled / "scenarios" / LOST.name / "verdict.json").unlink()
+    broken_off = write_run(tmp_path / "d", (_took(8.4, "UNPROVEN"),), run_id="d", started="2026-11-22T00:00:00Z")
+    with (broken_off / "scenarios" / LOST.name / "marks.jsonl").open("a") as marks:
+        marks.write('{"at_ns": 1, "event": "drill.interrupted", "subject": "awaiting recovery"}\n')
     shutil.copytree(tmp_path / "r0", tmp_path / "latest")
     shutil.copytree(tmp_path / "r0", tmp_path / "z again")
     [one] = series_of(load_runs(tmp_path))

@@ -29,10 +29,10 @@ lag_p99_s = 60
 availability = 0.3
 deadline_s = 2
 window_s = 1
-settle_s = 60
+settle_s = {settle_s:g}
 """
 """Objectives under which even a machine that is busy with other things is steady enough to be broken, and under which
-a drill watches its fault for a minute."""
+a drill watches its fault for so long (by default a minute)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ def game_day(tmp_path: Path) -> Iterator[Start]:
     """Starts game days; those that still run at the end of the test are killed, and their watchdogs clean up."""
     started: list[GameDay] = []
 
-    def start(scenario: str, *options: str, **environment: str) -> GameDay:
+    def start(scenario: str, *options: str, settle_s: float = 60.0, **environment: str) -> GameDay:
         runs_dir, output = tmp_path / "runs", tmp_path / f"output-{len(started)}.txt"
         objectives = tmp_path / "objectives.toml"
-        objectives.write_text(PATIENT)
+        objectives.write_text(PATIENT.format(settle_s=settle_s))
         words = [sys.executable, "-m", "pytest", "scenarios", "-k", scenario, *options]
         words += ["--runs-dir", str(runs_dir), "--objectives", str(objectives)]
         with output.open("wb") as file:

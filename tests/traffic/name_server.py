@@ -24,7 +24,10 @@ class NameServer:
         self.addresses = addresses
         self.ttl = ttl
         self.rcode: dns.rcode.Rcode | None = None
-        self.alias: str | None = None
+        self.aliases: dict[str, tuple[str, int]] = {}
+        """By name: the name that it is an alias of, and for how many seconds."""
+        self.whole = False
+        """Whether an answer holds all that an alias leads to, as an authority for all of it gives it."""
         self.deaf = False
         self.asked: list[tuple[float, str]] = []
         self.queries: list[tuple[int, float]] = []
@@ -59,8 +62,16 @@ class NameServer:
             answer.flags |= dns.flags.AA
             if self.rcode is not None:
                 answer.set_rcode(self.rcode)
-            elif self.alias is not None and name.to_text() != self.alias:
-                answer.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "CNAME", self.alias))
             elif query.question[0].rdtype == dns.rdatatype.A:
-                answer.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "A", *self.addresses))
+                self._fill(answer, name.to_text())
             self._socket.sendto(answer.to_wire(), client)
+
+    def _fill(self, answer: dns.message.Message, name: str) -> None:
+        """The record set of the name, and where the answer is to be whole all that it leads to."""
+        while name in self.aliases:
+            target, ttl = self.aliases[name]
+            answer.answer.append(dns.rrset.from_text(name, ttl, "IN", "CNAME", target))
+            if not self.whole:
+                return
+            name = target
+        answer.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "A", *self.addresses))

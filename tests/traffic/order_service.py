@@ -36,7 +36,8 @@ class OrderService:
     """Answers POST /orders and GET /orders/{key} on `host`:`port` from a thread of its own.
 
     `mode`: ok; frozen (reads, never answers); reset (reads, then RST); close (reads, then FIN); truncated (half an
-    answer); silent_500; turned_away (503, stored false); forbidden; not_stored (201 without stored).
+    answer); silent_500; turned_away (503, stored false); forbidden; not_stored (201 without stored); altered (stored with
+    another amount).
     """
 
     host: str
@@ -137,6 +138,6 @@ class OrderService:
             return 201, {"key": key}
         if method == "GET":
             return (200, {"key": key, "amount": self.stored[key]}) if key in self.stored else (404, {})
-        self.stored[key] = order["amount"]
         assert order["amount"] == amount_of(key)
-        return 201, {"key": key, "stored": True, "receipt": bool(order["receipt"])}
+        self.stored[key] = order["amount"] + (mode == "altered")
+        return 201, {"key": key, "amount": self.stored[key], "stored": True, "receipt": bool(order["receipt"])}

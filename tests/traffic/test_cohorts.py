@@ -34,12 +34,12 @@ def test_followers_move_within_the_ttl_and_sticky_clients_stay(stage: Stage) -> 
         await_ops(generator, 20, pl.col("cohort") == "sticky", pl.col("region") == "us-west-2")
     ops = generator.ops()
     assert set(ops.filter(pl.col("began_ns") > died, pl.col("cohort") != "sticky")["outcome"]) == {"ok"}
-    answers = [(m.event, m.subject, m.detail) for m in generator.marks()]
-    assert answers == [
-        ("client.dns_answer", "api.dr-drill.example", stage.east.host),
-        ("client.dns_answer", "api.dr-drill.example", stage.west.host),
+    answers = [m for m in generator.marks() if m.event == "client.dns_answer"]
+    assert [(m.subject, m.detail) for m in answers] == [
+        ("api.dr-drill.example", stage.east.host),
+        ("api.dr-drill.example", stage.west.host),
     ]
-    assert moved <= generator.marks()[1].at_ns <= moved + 1.1 * NS
+    assert moved <= answers[1].at_ns <= moved + 1.1 * NS
 
 
 def test_connections_are_kept_except_by_fresh_clients(stage: Stage) -> None:

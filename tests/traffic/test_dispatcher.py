@@ -7,9 +7,10 @@ import signal
 
 import polars as pl
 
+from drill.content import of_order
 from drill.history import NS
 from tests.traffic.conftest import Stage, await_ops
-from traffic.load import Load
+from traffic.load import Load, amount_of
 
 
 def test_a_frozen_service_is_asked_as_often_as_a_healthy_one(stage: Stage) -> None:
@@ -68,3 +69,31 @@ def test_more_than_the_client_can_carry_is_recorded_not_dropped(stage: Stage) ->
     assert set(over["outcome"]) == {"fail"}
     assert not set(over["key"]) & set(stage.east.writes())
     assert sorted(writes["key"]) == list(range(load.first_key, load.first_key + writes.height))
+
+
+def test_every_write_names_its_store_and_its_content(stage: Stage) -> None:
+    """An order goes to aurora and its receipt to s3, answered or not; both carry the order, a read carries nothing."""
+    with stage.generator(Load(reads_per_s=100)) as generator:
+        await_ops(generator, 20, pl.col("op") == "read")
+        stage.east.mode = "reset"
+        await_ops(generator, 20, pl.col("op") == "put_object", pl.col("outcome") == "unknown")
+    ops = generator.ops()
+    assert set(ops.select("op", "store").unique().rows()) == {
+        ("write", "aurora"),
+        ("put_object", "s3"),
+        ("read", None),
+    }
+    sent = ops.filter(pl.col("op") != "read")
+    assert sent["content"].to_list() == [of_order(key, amount_of(key)) for key in sent["key"]]
+    assert ops.filter(op="read")["content"].null_count() == ops.filter(op="read").height
+
+
+def test_an_answer_that_shows_another_amount_is_recorded(stage: Stage) -> None:
+    """The order is acknowledged, and its error says that what is stored is not what was sent."""
+    stage.east.mode = "altered"
+    with stage.generator(Load(reads_per_s=0)) as generator:
+        await_ops(generator, 20)
+    writes = generator.ops().filter(op="write", outcome="ok")
+    assert writes.height >= 18
+    assert set(writes["error"]) == {"wrong_content"}
+    assert writes["content"].to_list() == [of_order(key, amount_of(key)) for key in writes["key"]]

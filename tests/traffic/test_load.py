@@ -83,7 +83,15 @@ def test_a_write_fails_only_where_it_is_sure(
     status: int, body: dict[str, object], expected: tuple[str, str | None]
 ) -> None:
     """What does not say "not done" is in doubt, and only a class of failure, no free text, enters the record."""
-    assert of_write(Answer(status, None, b""), Said(**body)) == expected  # type: ignore[arg-type]
+    assert of_write(Answer(status, None, b""), Said(**body), 7) == expected  # type: ignore[arg-type]
+
+
+def test_an_acknowledgement_of_another_order_is_of_wrong_content() -> None:
+    """It stays acknowledged, so that its loss counts, and its error says that what is stored is not what was sent."""
+    answer, sent = Answer(200, None, b""), amount_of(7)
+    assert of_write(answer, Said(stored=True, key=7, amount=sent), 7) == ("ok", None)
+    assert of_write(answer, Said(stored=True, key=7, amount=sent + 1), 7) == ("ok", "wrong_content")
+    assert of_write(answer, Said(stored=True, key=8, amount=sent), 7) == ("ok", "wrong_content")
 
 
 def test_a_receipt_is_as_sure_as_its_order_and_its_own_word() -> None:

@@ -16,6 +16,7 @@ from tests.traffic.name_server import NameServer
 from traffic.resolver import Route53Resolver
 
 NAME = "api.dr-drill.example"
+ALIASED = "d-1.execute-api.us-east-1.amazonaws.com."
 
 
 @pytest.fixture
@@ -64,9 +65,68 @@ def test_many_requests_at_once_make_one_query(site: Site, names: NameServer) -> 
 
 def test_an_alias_is_followed(site: Site, names: NameServer) -> None:
     """A CNAME without its address in the same answer is asked for in turn, as a recursive resolver would."""
-    names.alias = "d-1.execute-api.us-east-1.amazonaws.com."
+    names.aliases = {f"{NAME}.": (ALIASED, 1)}
     assert resolver(site).addresses(NAME) == ("127.0.0.8",)
-    assert [name for _, name in names.asked] == [f"{NAME}.", names.alias]
+    assert [name for _, name in names.asked] == [f"{NAME}.", ALIASED]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["in one answer", "in an answer each"])
+def test_each_record_of_a_chain_is_kept_for_its_own_ttl(site: Site, names: NameServer, whole: bool) -> None:
+    """An alias of an hour stays for the hour: once the address behind it expired, only that one is asked for again."""
+    names.aliases = {f"{NAME}.": (ALIASED, 3600)}
+    names.whole = whole
+    made = resolver(site)
+    assert made.addresses(NAME) == ("127.0.0.8",)
+    names.aliases = {f"{NAME}.": ("elsewhere.example.", 3600)}
+    names.addresses = ("127.0.0.9",)
+    names.asked.clear()
+    wait_until(lambda: made.addresses(NAME) == ("127.0.0.9",), what="the new address", timeout_s=2)
+    assert [name for _, name in names.asked] == [ALIASED]
+
+
+def test_an_alias_that_expires_is_asked_for_and_what_it_leads_to_is_not(site: Site, names: NameServer) -> None:
+    """The other way round: an alias of a second moves on to an address that is known for an hour."""
+    other = "d-2.execute-api.us-west-2.amazonaws.com."
+    names.ttl = 3600
+    made = resolver(site)
+    assert made.addresses(ALIASED) == ("127.0.0.8",)
+    names.addresses = ("127.0.0.9",)
+    assert made.addresses(other) == ("127.0.0.9",)
+    names.aliases = {f"{NAME}.": (ALIASED, 1)}
+    assert made.addresses(NAME) == ("127.0.0.8",)
+    names.aliases = {f"{NAME}.": (other, 1)}
+    names.asked.clear()
+    wait_until(lambda: made.addresses(NAME) == ("127.0.0.9",), what="the alias to move on", timeout_s=2)
+    assert {name for _, name in names.asked} == {f"{NAME}."}
+
+
+def test_a_change_behind_a_shared_alias_is_told_of_each_name(site: Site, names: NameServer) -> None:
+    """Two names lead to one address: the query of the first serves the second, and both changes are told."""
+    second = "www.dr-drill.example"
+    names.aliases = {f"{NAME}.": (ALIASED, 3600), f"{second}.": (ALIASED, 3600)}
+    heard = Heard()
+    made = resolver(site, heard)
+    assert made.addresses(NAME) == made.addresses(second) == ("127.0.0.8",)
+    names.addresses = ("127.0.0.9",)
+    wait_until(lambda: made.addresses(NAME) == ("127.0.0.9",), what="the new address", timeout_s=2)
+    assert made.addresses(second) == ("127.0.0.9",)
+    assert heard[-2:] == [(NAME, ("127.0.0.9",)), (second, ("127.0.0.9",))]
+
+
+def test_a_ttl_of_zero_serves_those_who_asked(site: Site, names: NameServer) -> None:
+    """A record that may not be kept is still an answer, and the next caller asks again."""
+    names.ttl = 0
+    names.aliases = {f"{NAME}.": (ALIASED, 0)}
+    made = resolver(site)
+    assert made.addresses(NAME) == made.addresses(NAME) == ("127.0.0.8",)
+    assert [name for _, name in names.asked] == [f"{NAME}.", ALIASED] * 2
+
+
+def test_aliases_that_lead_in_a_circle_end(site: Site, names: NameServer) -> None:
+    """A name that is its own alias by a detour is a failure like any other, not an endless loop."""
+    names.aliases = {f"{NAME}.": (ALIASED, 1), ALIASED: (f"{NAME}.", 1)}
+    with pytest.raises(socket.gaierror, match="aliases in a row"):
+        resolver(site).addresses(NAME)
 
 
 @pytest.mark.parametrize(

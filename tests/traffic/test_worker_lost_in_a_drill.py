@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from drill.demands import stayed_at
 from drill.evidence import Judgement
 from drill.history import History, Survivor
 from drill.objective import Objectives, Verdict
@@ -21,7 +22,7 @@ from traffic.load import Load
 from traffic.runner import LoadGenerator
 
 LIMITS = Objectives(rto_s=10, rpo_s=2, deadline_s=0.5, settle_s=1.5, window_s=0.5)
-PLAN = Plan(baseline_s=2.0, warm_up_s=10.0, must_bite=False, feel_s=3.0)
+PLAN = Plan(baseline_s=2.0, warm_up_s=10.0, must_bite=False, feel_s=3.0, demands=stayed_at("us-east-1"))
 
 
 class Heart:

@@ -16,6 +16,7 @@ from aiohttp import web
 from botocore.exceptions import ClientError
 
 from infra_fixtures.data_plane import follow
+from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.lambda_runtime import definition as read
 from infra_fixtures.data_plane.lambda_runtime.code import CodeStore, UnusableCode
 from infra_fixtures.data_plane.lambda_runtime.definition import LATEST, FunctionDefinition, split_name
@@ -75,6 +76,7 @@ class LambdaService:
         self._metrics = MetricBatch(site, region, "AWS/Lambda")
         self._shipper = LogShipper(site, region, Path(site.work_dir) / f"lambda-{region}.functions.log")
         self._launch: Launch | None = None
+        self._processes: EventLog | None = None
         self._api: web.ServerRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._next_full = 0
@@ -87,8 +89,14 @@ class LambdaService:
         scratch.mkdir(parents=True, exist_ok=True)
         runtime_dir = self._directory / "runtime"
         lay_out_runtime(runtime_dir)
+        work_dir = Path(self._site.work_dir)
+        self._processes = EventLog(work_dir / f"lambda-{self._region}.events.jsonl")
         template = Template(
-            self._site.run_id, runtime_dir, Path(self._site.work_dir) / f"lambda-{self._region}.template.log"
+            self._site.run_id,
+            runtime_dir,
+            work_dir / f"lambda-{self._region}.template.log",
+            self._processes,
+            f"{self._region}/lambda",
         )
         template.start()
         self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template)
@@ -108,6 +116,8 @@ class LambdaService:
         self._functions.clear()
         if self._launch is not None:
             self._launch.template.close()
+        if self._processes is not None:
+            self._processes.close()
         if self._api is not None:
             await self._api.cleanup()
         await self._shipper.close()

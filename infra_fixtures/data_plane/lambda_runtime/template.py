@@ -18,8 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.lambda_runtime import template_main
 from infra_fixtures.data_plane.process_tree import TREE_VARIABLE
+from infra_fixtures.endings import how_ended
 from infra_fixtures.site import RUN_ID_VARIABLE
 
 SEND_AGAIN_S = 0.005
@@ -83,9 +85,14 @@ class _Answer(msgspec.Struct):
 
 
 class Template:
-    """The process that is forked; started again where it died. It must live in an event loop."""
+    """The process that is forked; started again where it died. It must live in an event loop.
 
-    def __init__(self, run_id: str, runtime_dir: Path, log: Path) -> None:
+    Its start and its unasked death, which takes its workers with it, are written to `events` under the name `part`.
+    """
+
+    def __init__(self, run_id: str, runtime_dir: Path, log: Path, events: EventLog, part: str) -> None:
+        self._events = events
+        self._part = part
         self._run_id = run_id
         self._runtime_dir = runtime_dir
         self._log = log
@@ -115,6 +122,7 @@ class Template:
                 stderr=log,
                 pass_fds=[theirs.fileno()],
             )  # fmt: skip
+        self._events.record("process.started", self._part, f"pid {self._process.pid}")
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._hear)
 
@@ -134,7 +142,7 @@ class Template:
             except BlockingIOError:
                 await asyncio.sleep(SEND_AGAIN_S)
             except (BrokenPipeError, ConnectionResetError):  # it died, and that was not heard of yet
-                self._lost()
+                self._died()
             else:
                 self._children[number] = child
                 return child
@@ -155,7 +163,7 @@ class Template:
         except OSError:
             message = b""
         if not message:
-            self._lost()
+            self._died()
             return
         answer = msgspec.json.decode(message, type=_Answer)
         child = self._children[answer.id]
@@ -165,6 +173,13 @@ class Template:
         del self._children[answer.id]
         child.failure = answer.failed
         child.end(1 if answer.ended is None else answer.ended)
+
+    def _died(self) -> None:
+        """Nobody asked for its end."""
+        process = self._process
+        self._lost()
+        if process is not None:
+            self._events.record("process.died", self._part, how_ended(process.pid, process.returncode, self._log))
 
     def _lost(self) -> None:
         """The process is gone: the kernel has ended what was forked from it."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from drill.wait import await_until
+from infra_fixtures.data_plane.events import EventLog, read_events
 from infra_fixtures.data_plane.lambda_runtime.environment import lay_out_runtime
 from infra_fixtures.data_plane.lambda_runtime.template import Forked, Request, Template
 from infra_fixtures.site import Site
@@ -85,17 +86,41 @@ def test_a_killed_template_takes_its_workers_and_is_replaced(control_plane: Site
     run(scenario())
 
 
+def test_a_death_that_nobody_asked_for_is_written_down(tmp_path: Path) -> None:
+    """The template's own death is in its events with its process id; the end that `close` makes of it is not."""
+
+    async def scenario() -> None:
+        async with template(tmp_path) as whole:
+            started = read_events(tmp_path / "events.jsonl")[0]
+            assert (started.event, started.subject) == ("process.started", "us-east-1/lambda")
+            pid = int(started.detail.removeprefix("pid "))
+            psutil.Process(pid).kill()
+
+            async def told() -> bool:
+                return len(read_events(tmp_path / "events.jsonl")) > 1
+
+            await await_until(told, what="the death to be written down", timeout_s=5)
+            whole.start()
+        died = [e for e in read_events(tmp_path / "events.jsonl") if e.event == "process.died"]
+        assert [e.subject for e in died] == ["us-east-1/lambda"]
+        assert died[0].detail.startswith(f"process {pid} was killed by SIGKILL")
+
+    run(scenario())
+
+
 @asynccontextmanager
 async def template(tmp_path: Path) -> AsyncIterator[Template]:
     """A template of the test's own."""
     runtime = tmp_path / "runtime"
     lay_out_runtime(runtime)
-    whole = Template("test", runtime, tmp_path / "log")
+    events = EventLog(tmp_path / "events.jsonl")
+    whole = Template("test", runtime, tmp_path / "log", events, "us-east-1/lambda")
     whole.start()
     try:
         yield whole
     finally:
         whole.close()
+        events.close()
 
 
 async def forked(whole: Template, tmp_path: Path, ended: Callable[[int], None], output: int) -> Forked:

@@ -1,0 +1,74 @@
+"""Whether some requests were back only after service as a whole seemed to be: a phase too mild to be told apart.
+
+Behind the end of the last outage a few failures may be chance, or the rest of the outage: one kind of client that came back
+later, one kind of op, a minority of requests. What cannot be called an outage must not vanish either: where the failures
+that follow are likelier in such a phase than by chance, the end may be as late as its end may be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from drill.measure.edges import NEARLY
+from drill.measure.outage import BACKGROUND, MILDEST
+from drill.measure.requests import Requests
+
+POSSIBLE = 1.8
+"""There may have been such a phase where it explains the failures better than chance by a factor of e to this: one failure
+among the first fifteen requests. More is too little to find what is mild, less takes every chance failure for a phase."""
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+def latest_end(seen: Requests, first: int, allowance: float) -> int | None:
+    """The index of the request by which any phase that follows request `first` (the first good one) is over; else None.
+
+    At the latest the last one: what goes on failing to the end is an outage, or doubtful, by itself.
+    """
+    latest: int | None = None
+    for own in _parts(seen, first):
+        end = _end(seen.bad[own], allowance)
+        if end is not None:
+            latest = max(latest or 0, int(own[end]))
+    return latest
+
+
+def _parts(seen: Requests, first: int) -> Iterator[Ints]:
+    """All requests from `first` on; then those of each cohort, each kind, and each kind of each cohort."""
+    behind = np.arange(first, len(seen))
+    if not seen.bad[first:].any():
+        return
+    yield behind
+    stratum = seen.stratum[first:]
+    kinds = max(1, len(seen.kinds))
+    for label in (stratum, stratum // kinds, stratum % kinds + len(seen.cohorts) * kinds):
+        values = np.unique(label[seen.bad[first:]])
+        if np.unique(label).size > 1:
+            for value in values:
+                yield behind[label == value]
+
+
+def _end(bad: Bools, allowance: float) -> int | None:
+    """Where a phase that begins with the first of these requests is over; None where there is none."""
+    p, least = allowance * BACKGROUND, min(MILDEST * allowance, (1.0 + allowance) / 2)
+    failures = np.flatnonzero(bad)
+    if not failures.size or p <= 0.0:
+        return None
+    seen, failed = failures + 1.0, np.arange(1.0, failures.size + 1)
+    q = np.clip(failed / seen, least, 1 - 1e-4)
+    likelier = failed * np.log(q / p) + (seen - failed) * (np.log1p(-q) - math.log1p(-p))
+    candidates = np.flatnonzero(likelier >= POSSIBLE)
+    if not candidates.size:
+        return None
+    last = int(candidates[-1])
+    # as sure as it is that there was a phase, as sure must it be that it is over
+    enough = min(NEARLY, float(likelier[last]))
+    # that many good ones in a row, less what failures in between take back, are too many for the phase to go on
+    step = np.where(bad[failures[last] + 1 :], math.log(q[last] / p), math.log1p(-q[last]) - math.log1p(-p))
+    over = np.flatnonzero(np.cumsum(step) <= -enough)
+    return int(failures[last]) + 1 + int(over[0]) if over.size else bad.size - 1
