@@ -1,6 +1,7 @@
 """`python -m drill judge DIR`: judge a stored drill, or every drill of a stored run, from its raw records alone.
 
-Exit status: 0 all MET, 1 something MISSED or UNPROVEN, 2 unusable input (one line on stderr).
+Exit status: 0 all MET, 1 something MISSED or UNPROVEN, 2 unusable input (one line on stderr). A check of the harness itself
+counts apart: it must come out as it is expected to, and makes 1 where it does not.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from drill.evidence import Judged, Judgement
 from drill.objective import Verdict
 from drill.repetition import Repetitions
-from drill.stored import Stored, find_stored, repeated
+from drill.stored import Stored, find_stored, refuse_misspelt, repeated
 from drill.unusable import UnusableInput
 
 WIDTH = 160
@@ -37,35 +39,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = parser.parse_args(arguments)
     try:
         stored = find_stored(said.directory)
+        if said.objectives:
+            refuse_misspelt(said.objectives, stored)
         judgements = [(s, s.judge(said.objectives)) for s in stored]
         single = len(stored) == 1 and not (said.directory / "scenarios").is_dir()
         together = [] if single else repeated(judgements, said.objectives)
+        whole = [s.verdict_json(j, said.objectives) for s, j in judgements]
+        expected = {s.scenario: s.expected for s in stored}
     except UnusableInput as e:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
     if said.json:
-        whole = [j.to_json(**s.context) for s, j in judgements]
         whole += [r.to_json(**context) for r, context in together]
         print(msgspec.json.format(msgspec.json.encode(whole[0] if single else whole), indent=2).decode())
     else:
-        _show(judgements, [r for r, _ in together])
-    verdicts = [j.verdict for _, j in judgements] + [r.verdict for r, _ in together]
-    return 0 if all(v is Verdict.MET for v in verdicts) else 1
+        _show(judgements, [r for r, _ in together], said.objectives)
+    as_expected = [s.expected.met_by(j.verdict, j.doubts) for s, j in judgements]
+    as_expected += [expected[r.scenario].met_by(r.verdict, r.reasons) for r, _ in together]
+    return 0 if all(as_expected) else 1
 
 
-def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions]) -> None:
+def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions], given: Path | None) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
     for stored, judgement in judgements:
         context = " ".join(f"{k}={v}" for k, v in stored.context.items() if k != "scenario")
+        if stored.expected.is_check:
+            met = stored.expected.met_by(judgement.verdict, judgement.doubts)
+            came = "as intended" if met else f"NOT as intended, which is {stored.expected}"
+            context = f"(harness check {came}) {context}"
         _show_figures(console, stored.scenario, judgement, context)
+        console.print(stored.objectives(given).sentence(), markup=False)
     for repetitions in together:
         _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.asked} runs together")
 
 
 def _show_figures(console: Console, name: str, judged: Judgement | Repetitions, context: str) -> None:
-    title = f"{name}: [{STYLES[judged.verdict]}]{judged.verdict}[/] {context}"
+    title = Text.assemble(f"{name}: ", (str(judged.verdict), STYLES[judged.verdict]), f" {context}", style="italic")
     table = Table(title=title, title_justify="left")
     for column, justify in (
         ("measurement", "left"),
@@ -84,13 +95,13 @@ def _show_figures(console: Console, name: str, judged: Judgement | Repetitions, 
         console.print(f"  - {reason}", markup=False)
 
 
-def _cells(judged: Judged) -> tuple[str, ...]:
+def _cells(judged: Judged) -> tuple[str | Text, ...]:
     bounds = "" if judged.lower == judged.upper else f"{_number(judged.lower)} .. {_number(judged.upper)}"
     sign = ">=" if judged.measurement.name == "reliability" else "<="
     limit = "" if judged.limit is None else f"{sign} {_number(judged.limit)}"
-    verdict = "" if judged.verdict is None else f"[{STYLES[judged.verdict]}]{judged.verdict}[/]"
+    verdict = Text() if judged.verdict is None else Text(str(judged.verdict), STYLES[judged.verdict])
     unit = judged.unit if judged.unit == "s" else ""
-    return f"{_number(judged.value)} {unit}".strip(), bounds, limit, verdict, judged.because
+    return f"{_number(judged.value)} {unit}".strip(), bounds, limit, verdict, Text(judged.because)
 
 
 def _number(value: float | None) -> str:

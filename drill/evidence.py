@@ -88,8 +88,8 @@ class Judgement:
         held = [f"{n} {_number(j.value)} <= {_number(j.limit)}" for n, j in self.measurements.items() if j.verdict]
         return f"{self.verdict}: {', '.join(held)}"
 
-    def to_json(self, **context: str | float) -> dict[str, Any]:
-        """verdict.json of the contract; `context` is scenario, target, pace.
+    def to_json(self, **context: Any) -> dict[str, Any]:
+        """verdict.json of the contract; `context` is scenario, target, pace, what is expected, the objectives.
 
         JSON has no infinity: an infinite figure is null, and its verdict (MISSED) and its `because` say so. An infinite
         upper bound is null as well, with a finite value: it cannot be told how much worse it is.
@@ -98,6 +98,7 @@ class Judgement:
             **context,
             "verdict": str(self.verdict),
             "reasons": list(self.reasons),
+            "doubts": list(self.doubts),
             "measurements": {name: figure_json(j) for name, j in self.measurements.items()},
             "waterfall": [
                 {"phase": p.phase, "from_s": p.from_s, "to_s": p.to_s, "note": p.note} for p in self.waterfall
@@ -108,7 +109,7 @@ class Judgement:
             },
         }
 
-    def write(self, path: Path, **context: str | float) -> None:
+    def write(self, path: Path, **context: Any) -> None:
         """Write verdict.json."""
         whole = msgspec.json.format(msgspec.json.encode(self.to_json(**context)), indent=2)
         path.write_bytes(whole + b"\n")

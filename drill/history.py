@@ -10,10 +10,13 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import polars as pl
 
+from drill.parquet_file import read_columns
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 
 NS = 1_000_000_000
@@ -55,7 +58,7 @@ class Op(msgspec.Struct, frozen=True):
 class Mark(msgspec.Struct, frozen=True):
     """Something that happened to the system at `at_ns`: the event's name, its subject (who) and detail (what)."""
 
-    at_ns: int
+    at_ns: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
     event: str
     subject: str = ""
     detail: str = ""
@@ -163,11 +166,16 @@ class History:
     def load(cls, directory: Path) -> History:
         """Read what is there; an absent file is an absent proof, a damaged one raises UnusableInput naming it."""
         return cls(
-            ops=_read_parquet(directory / "ops.parquet", OPS_SCHEMA),
+            ops=read_columns(directory / "ops.parquet", OPS_SCHEMA, OPTIONAL),
             marks=_read_marks(directory / "marks.jsonl"),
-            samples=_read_parquet(directory / "samples.parquet", SAMPLES_SCHEMA),
-            survivors=_read_parquet(directory / "survivors.parquet", SURVIVORS_SCHEMA),
+            samples=read_columns(directory / "samples.parquet", SAMPLES_SCHEMA, OPTIONAL),
+            survivors=read_columns(directory / "survivors.parquet", SURVIVORS_SCHEMA, OPTIONAL),
         )
+
+    @classmethod
+    def load_marks(cls, directory: Path) -> History:
+        """The marks alone."""
+        return cls(marks=_read_marks(directory / "marks.jsonl"))
 
     def first_mark(self, event: str) -> Mark | None:
         """The earliest mark of that event, or None."""
@@ -179,24 +187,11 @@ def _frame(rows: Iterable[msgspec.Struct], schema: pl.Schema) -> pl.DataFrame:
     return pl.DataFrame(values, schema=schema, orient="row")
 
 
-def _read_parquet(path: Path, schema: pl.Schema) -> pl.DataFrame | None:
-    if not path.exists():
-        return None
-    try:
-        there = pl.read_parquet_schema(path)
-        found = pl.read_parquet(path, columns=[c for c in schema if c in there or c not in OPTIONAL], glob=False)
-        return completed(found, schema)
-    except (pl.exceptions.PolarsError, OSError) as e:
-        first_line = str(e).partition("\n")[0]
-        raise UnusableInput(
-            f"{path} is not the Parquet file this drill writes ({first_line}): restore it or remove it"
-        ) from e
-
-
 def _read_marks(path: Path) -> tuple[Mark, ...] | None:
-    if not path.exists():
+    content = read_bytes(path)
+    if content is None:
         return None
     try:
-        return tuple(msgspec.json.Decoder(Mark).decode_lines(path.read_bytes()))
-    except msgspec.MsgspecError as e:
+        return tuple(msgspec.json.Decoder(Mark).decode_lines(content))
+    except (msgspec.MsgspecError, RecursionError) as e:
         raise UnusableInput(f"{path} is not a JSON-lines file of marks ({e}): restore it or remove it") from e

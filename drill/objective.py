@@ -10,15 +10,18 @@ import difflib
 import enum
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.measurement import Measurement
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 
 LAYERS = ("default", "target", "scenario")
+MISSPELT = 0.85
+"""A name at least this like a known one (difflib's ratio) is that one misspelt: a letter or two in ten."""
 
 
 class Verdict(enum.StrEnum):
@@ -129,15 +132,14 @@ def load_objectives(path: Path, target: str, scenario: str) -> Objectives:
 
 def objective_tables(path: Path) -> dict[str, Any]:
     """The file's tables as they stand, all of them checked; raises UnusableInput."""
+    content = read_bytes(path)
+    if content is None:
+        raise UnusableInput(f"there is no objectives file {path}: give one with --objectives, such as objectives.toml")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as e:
-        raise UnusableInput(
-            f"there is no objectives file {path}: give one with --objectives, such as objectives.toml"
-        ) from e
-    except (OSError, UnicodeDecodeError) as e:
+        tables = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as e:
         raise UnusableInput(f"the objectives file {path} cannot be read ({e}): give a readable text file") from e
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise UnusableInput(f"{path} is not TOML ({e}): mend that line") from e
     resolve_objectives(tables, "", "", source=str(path))
     return tables
@@ -145,31 +147,61 @@ def objective_tables(path: Path) -> dict[str, Any]:
 
 def resolve_objectives(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> Objectives:
     """The same from tables already read (run.json keeps them); `source` is what an error names."""
+    return Objectives(**resolve_values(tables, target, scenario, source=source))
+
+
+def resolve_values(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> dict[str, float]:
+    """What the tables set for that scenario, without the defaults of what none of them sets.
+
+    [scenario.NAME] counts for every NAME[parameters] as well; a table of NAME[parameters] itself overrides it.
+    """
     if not isinstance(tables, Mapping):
         raise UnusableInput(f"{source}: objectives must be tables such as [default]")
     for name, found in tables.items():
         if name not in LAYERS:
-            raise UnusableInput(f"{source}: unknown table [{name}]; {_nearest(name, LAYERS)}")
+            raise UnusableInput(f"{source}: unknown table [{name}]; {nearest(name, LAYERS)}")
         if not isinstance(found, Mapping):
             raise UnusableInput(
                 f"{source}: {name} must be a table, written [{name}{'' if name == 'default' else '.NAME'}]"
             )
-    found_values: dict[str, Any] = _checked(tables.get("default", {}), "default", source)
-    for layer, wanted in (("target", target), ("scenario", scenario)):
-        for name, table in tables.get(layer, {}).items():
-            values = _checked(table, f"{layer}.{name}", source)
-            if name == wanted:
-                found_values |= values
-    return Objectives(**found_values)
+    values = checked_values(tables.get("default", {}), "default", source)
+    found_in = {
+        layer: {name: checked_values(table, f"{layer}.{name}", source) for name, table in tables.get(layer, {}).items()}
+        for layer in LAYERS[1:]
+    }
+    for layer, name in (("target", target), ("scenario", unparametrised(scenario)), ("scenario", scenario)):
+        values |= found_in[layer].get(name, {})
+    return values
 
 
-def _checked(table: Any, name: str, source: str) -> dict[str, Any]:
+def unparametrised(scenario: str) -> str:
+    """NAME of NAME[parameters]."""
+    return scenario.partition("[")[0]
+
+
+def refuse_unknown_names(
+    tables: Mapping[str, Any], layer: str, known: Collection[str], *, source: str, all_known: bool = True
+) -> None:
+    """Raise UnusableInput for a table of `layer` ("target", "scenario") that is of none of the `known` names.
+
+    A scenario's name may carry parameters. Where there may be more names than those known (not `all_known`), only what
+    is nearly one of them is refused.
+    """
+    for name in tables.get(layer, {}):
+        if name in known or unparametrised(name) in known:
+            continue
+        if all_known or difflib.get_close_matches(name, known, n=1, cutoff=MISSPELT):
+            raise UnusableInput(f"{source}: there is no {layer} {name}; {nearest(name, sorted(known))}")
+
+
+def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
+    """The values of one table, each of which a drill can be held to; raises UnusableInput naming `source`, table, key."""
     if not isinstance(table, Mapping):
         raise UnusableInput(f"{source}: [{name}] must be a table; a key of it goes under that heading")
     for key, value in table.items():
         where = f"{source} [{name}]: {key}"
         if key not in KEYS:
-            raise UnusableInput(f"{source} [{name}]: unknown key {key}; {_nearest(key, KEYS)}")
+            raise UnusableInput(f"{source} [{name}]: unknown key {key}; {nearest(key, KEYS)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnusableInput(f"{where} is {value!r}, which is no number: give a number such as {_sample(key)}")
         if not math.isfinite(value) or value < 0:
@@ -192,7 +224,8 @@ def _sample(key: str) -> float:
     return 0.0 if default is None else float(default)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was meant, or all of them, as the end of a sentence."""
     known = tuple(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

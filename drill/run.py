@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from drill import demands
 from drill.demands import Demand
 from drill.evidence import Judgement, judge
+from drill.expectation import MARK as EXPECTED
+from drill.expectation import Expectation
 from drill.history import NS, History, Mark, Sample, Survivor
 from drill.measure import Recovery, recovery
 from drill.measure.reach import patience_ns
@@ -123,6 +125,13 @@ class Plan:
     """How long to wait for the fault to be felt before concluding that it was not."""
     expect: Verdict = Verdict.MET
     """What must come out: a drill that checks the harness itself expects UNPROVEN, and fails if it passes."""
+    expect_because: str = ""
+    """Words that all its doubts must then have: UNPROVEN for another reason is not what was to come out."""
+
+    @property
+    def expectation(self) -> Expectation:
+        """Both, as they are recorded."""
+        return Expectation(self.expect, self.expect_because)
 
 
 @dataclass(slots=True)
@@ -142,8 +151,8 @@ class Drill:
     """Called with the judgement once the records are written, whatever the verdict."""
     home: str = ""
     """The region that serves in normal operation; a system that has failed over already is not steady."""
-    context: Mapping[str, str | float] = field(default_factory=dict)
-    """What the verdict is labelled with: target, pace."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What the verdict is labelled with: target, pace, where the objectives are from."""
     _marks: list[Mark] = field(default_factory=list)
     _samples: list[Sample] = field(default_factory=list)
     _survivors: list[Survivor] | None = None
@@ -276,6 +285,7 @@ class Drill:
         """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
         self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
+        self.mark(EXPECTED, self.scenario, str(plan.expectation))
         for demand in plan.demands:
             self.mark(demands.EVENT, demand.what, demand.region)
         self.traffic.start()
@@ -420,7 +430,7 @@ class Drill:
         self._check_traffic()
         self.history().save(self.directory)
         judgement = judge(History.load(self.directory), self.objectives)
-        context = {"scenario": self.scenario, **self.context, "expected": str(plan.expect)}
+        context = {"scenario": self.scenario, **self.context, "expected": str(plan.expectation)}
         judgement.write(self.directory / "verdict.json", **context)
         return judgement
 
@@ -431,16 +441,16 @@ class Drill:
             self.publish(judgement)
         except Exception as e:
             error = error or e
-        if judgement.verdict is not plan.expect:
-            raise _failure(judgement, plan.expect) from error
+        if not plan.expectation.met_by(judgement.verdict, judgement.doubts):
+            raise _failure(judgement, plan.expectation) from error
         if error is not None:
             raise error
         return judgement
 
 
-def _failure(judgement: Judgement, expected: Verdict) -> Exception:
+def _failure(judgement: Judgement, expected: Expectation) -> Exception:
     """What says that another verdict came out than was expected."""
-    if expected is not Verdict.MET:
+    if expected.is_check:
         return AssertionError(f"{expected} was to come out, but it is {judgement.sentence()}")
     if judgement.verdict is Verdict.MISSED:
         return AssertionError(judgement.sentence())

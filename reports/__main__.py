@@ -8,12 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.allure_html import Allure, Gate, NotMade
 from reports.build import Tampered, build
 from reports.manifest import PUBLIC_KEY, verify
-from reports.record import Run, load_runs
-from reports.signature import fingerprint, public_key, signing_key
+from reports.record import Run, load_run, load_runs
+from reports.rejudged import rejudge
+from reports.signature import fingerprint, public_key, signer, signing_key
 from reports.table import print_verdicts
 from reports.trend import series_of, trend_table
 
@@ -24,7 +26,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         return int(asked.command(asked))
     except UnusableInput as e:
-        print(str(e).replace("\n", " "), file=sys.stderr)
+        print(" ".join(str(e).split()), file=sys.stderr)
         return 2
     except BrokenPipeError:
         # Whoever read the output has had enough of it.
@@ -35,14 +37,11 @@ def main(words: list[str] | None = None) -> int:
 def _build(asked: argparse.Namespace) -> int:
     key = signing_key(asked.key)
     try:
-        built = build(asked.dir, key, resign=asked.resign)
+        built = build(asked.dir, key, signer=signer(key, asked.key), resign=asked.resign)
     except Tampered as e:
         for problem in e.problems:
             print(problem)
-        print(
-            "the records are not what was signed: nothing was built (--resign signs them as they are now)",
-            file=sys.stderr,
-        )
+        print(e.advice, file=sys.stderr)
         return 1
     print_verdicts(built.run, Console())
     for note in built.notes:
@@ -64,19 +63,32 @@ def _gate(run: Run) -> int:
 def _verify(asked: argparse.Namespace) -> int:
     trusted = None
     if asked.public_key is not None:
-        try:
-            trusted = public_key(asked.public_key.read_bytes(), str(asked.public_key))
-        except OSError as e:
-            raise UnusableInput(f"the public key {asked.public_key} cannot be read ({e.strerror})") from e
+        content = read_bytes(asked.public_key)
+        if content is None:
+            raise UnusableInput(f"there is no public key {asked.public_key}: give an Ed25519 public key in PEM")
+        trusted = public_key(content, str(asked.public_key))
     problems = verify(asked.dir, trusted)
+    try:
+        checked = rejudge(load_run(asked.dir))
+    except UnusableInput as e:
+        problems.append(" ".join(str(e).split()))
+    else:
+        problems += checked.differences
+        for told in (*checked.notes, *(r.sentence() for r in checked.run.resigned)):
+            print(told)
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{len(problems)} difference(s): {asked.dir} is not what was signed", file=sys.stderr)
+        print(
+            f"{len(problems)} difference(s): {asked.dir} is not what was signed, or not what its records show",
+            file=sys.stderr,
+        )
         return 1
     key = trusted or public_key((asked.dir / PUBLIC_KEY).read_bytes(), PUBLIC_KEY)
     whose = "the given key" if trusted else "the key in the run; give --public-key to know whose it is"
-    print(f"{asked.dir}: every file is as signed by {fingerprint(key)} ({whose})")
+    print(
+        f"{asked.dir}: every verdict is what the raw records show, every file is as signed by {fingerprint(key)} ({whose})"
+    )
     return 0
 
 
@@ -111,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--resign", action="store_true", help="sign records that differ from the manifest there is")
     one.add_argument("--gate", action="store_true", help="also ask Allure's quality gate; 1 where it does not pass")
     one.set_defaults(command=_build)
-    one = commands.add_parser("verify", help="name every file that was changed, added or removed since signing")
+    one = commands.add_parser(
+        "verify",
+        help="judge the records again and name every verdict that differs, and every file changed since signing",
+    )
     one.add_argument("dir", type=Path, metavar="DIR", help="a run, such as reports/runs/latest")
     one.add_argument("--public-key", type=Path, help="the key (PEM) the signature must be of")
     one.set_defaults(command=_verify)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import allure as _allure
 
 from drill.stored import Together
-from reports.record import Scenario, load_run, load_scenario
+from reports.record import Run, Scenario, load_run, load_scenario
 from reports.summary import figure_rows
 from reports.wording import title
 
@@ -56,7 +57,6 @@ def label_scenario(
     severity: str = "critical",
 ) -> None:
     """Label the running test, whose function `test` is; called outside of Allure it does nothing."""
-    ALLURE.dynamic.epic("Disaster recovery")
     ALLURE.dynamic.feature(title(scenario))
     # Not dynamic.title: what a fixture says by it is overwritten when the set-up ends.
     ALLURE.title(f"{title(scenario)} on {target} at pace {pace:g}")(test)
@@ -66,6 +66,13 @@ def label_scenario(
     ALLURE.dynamic.parameter("pace", f"{pace:g}")
     for name, value in (load or {}).items():
         ALLURE.dynamic.parameter(name, value, excluded=name in PER_RUN)
+
+
+def label_outcome(directory: Path) -> str:
+    """Count the running test among the drills or, apart, among the checks of the harness; how it came out, for JUnit."""
+    scenario = load_scenario(directory)
+    ALLURE.dynamic.epic("Harness checks" if scenario.is_check else "Disaster recovery")
+    return scenario.outcome
 
 
 class PhaseSteps:
@@ -119,11 +126,18 @@ def attach_repetitions(together: Together) -> None:
         ALLURE.attach(said, f"{whole.asked} runs together", ALLURE.attachment_type.JSON)
 
 
-def write_environment(run_directory: Path, results: Path | None = None) -> None:
+def write_environment(run_directory: Path, results: Path | None = None, signer: str = "") -> None:
     """Write environment.properties, executor.json and categories.json into the run's allure-results (or `results`)."""
-    run = load_run(run_directory)
+    run = replace(load_run(run_directory), signer=signer)
     results = results or run_directory / "allure-results"
     results.mkdir(parents=True, exist_ok=True)
+    write_properties(run, results)
+    (results / "executor.json").write_text(json.dumps(_executor(run.run_id), indent=2), encoding="utf-8")
+    (results / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
+
+
+def write_properties(run: Run, results: Path) -> None:
+    """Write environment.properties: what the run is, who signs it, and every signature that was replaced."""
     facts = {
         "Run": run.run_id,
         "Target": run.target,
@@ -135,13 +149,13 @@ def write_environment(run_directory: Path, results: Path | None = None) -> None:
         "Python": run.facts.get("python"),
         "Platform": run.facts.get("platform"),
     }
+    facts |= {"Signed by": run.signer} if run.signer else {}
+    facts |= {f"Signed again {n}": r.sentence() for n, r in enumerate(run.resigned, start=1)}
     for kind in ("fidelity", "versions"):
         found = run.facts.get(kind)
         facts |= {f"{kind}.{k}": v for k, v in (found if isinstance(found, dict) else {}).items()}
     lines = [f"{_property_key(k)} = {_property(str(v))}\n" for k, v in facts.items()]
     (results / "environment.properties").write_text("".join(lines), encoding="utf-8")
-    (results / "executor.json").write_text(json.dumps(_executor(run.run_id), indent=2), encoding="utf-8")
-    (results / "categories.json").write_text(json.dumps(CATEGORIES, indent=2), encoding="utf-8")
 
 
 def _judged(scenario: Scenario) -> str:
@@ -149,7 +163,9 @@ def _judged(scenario: Scenario) -> str:
     rows = [row[:5] for row in figure_rows(scenario) if row[3]]
     table = [f"| {' | '.join(row)} |" for row in [("figure", "value", "bounds", "objective", "verdict"), *rows]]
     table.insert(1, "|---" * 5 + "|")
-    return "\n".join([f"**{scenario.verdict}** {scenario.reason}", *(["", *table] if rows else [])])
+    return "\n".join(
+        [f"**{scenario.outcome}** {scenario.reason}", "", scenario.judged_by, *(["", *table] if rows else [])]
+    )
 
 
 def _executor(run_id: str) -> dict[str, Any]:

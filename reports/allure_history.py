@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.record import Run
 
@@ -35,7 +36,7 @@ class AllureHistory:
             try:
                 point = json.loads(line)
                 found[str(point["name"])] = {**point, "timestamp": int(point["timestamp"])}
-            except (ValueError, KeyError, TypeError) as e:
+            except (ValueError, KeyError, TypeError, RecursionError) as e:
                 raise UnusableInput(f"{path}: line {number} is not Allure's history: remove that line") from e
         return cls(path, found)
 
@@ -57,10 +58,7 @@ class AllureHistory:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
+    return (read_bytes(path) or b"").decode("utf-8", "replace")
 
 
 def _started_ms(run: Run) -> int:

@@ -37,7 +37,7 @@ def not_proven(run: Run) -> list[str]:
     """What a reader must not conclude from this run, one sentence each."""
     said = run.facts.get("not_proven")
     found = [_sentence(str(x)) for x in said] if isinstance(said, list) and said else _derived(run)
-    unproven = [s.identifier for s in run.scenarios if s.verdict == "UNPROVEN"]
+    unproven = [s.identifier for s in run.scenarios if s.verdict == "UNPROVEN" and s.counts_as != "MET"]
     if unproven:
         found.append(f"Anything of {_and(unproven)}: the evidence does not suffice for a verdict.")
     found += [f"More of {r.scenario} than this: {r.shown}." for r in run.repeated]

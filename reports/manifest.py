@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from drill.plain_file import is_directory
 from drill.unusable import UnusableInput
 from reports.signature import public_key as read_public_key
 from reports.signature import public_pem, signed_by
@@ -53,7 +54,7 @@ def verify(directory: Path, public_key: Ed25519PublicKey | None = None) -> list[
     With `public_key` the signature must be that key's; without it, the key in the run is taken at its word, which
     proves that nothing changed since signing but not who signed.
     """
-    if not directory.is_dir():
+    if not is_directory(directory):
         raise UnusableInput(f"{directory} is not a directory: give the directory of a run, such as reports/runs/latest")
     found = dict(_files(directory))
     problems = _signature_problems(directory, public_key)

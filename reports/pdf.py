@@ -57,13 +57,14 @@ def _data(run: Run, home: Path) -> dict[str, Any]:
         "Topology": str(facts.get("topology_digest", "unknown"))[:23],
         "Python": str(facts.get("python", "unknown")),
     }
-    met = sum(s.verdict == "MET" for s in run.scenarios)
     return {
         "run_id": run.run_id,
         "target": run.target,
         "pace": f"{run.pace:g}",
         "paced": "AWS's own timers" if run.pace == 1 else "not AWS's own timers",
-        "headline": f"{met} of {len(run.scenarios)} scenarios met",
+        "headline": run.met or run.checked,
+        "checked": run.checked if run.met else "",
+        "signatures": run.signatures,
         "verdict": run.verdict,
         "facts": list(shown.items()),
         "fidelity": fidelity(run) or [("unknown", "UNKNOWN", "the record does not say")],
@@ -72,17 +73,20 @@ def _data(run: Run, home: Path) -> dict[str, Any]:
             {"scenario": title(r.scenario), "rows": repeated_row(r), "verdict": r.verdict, "shown": r.shown}
             for r in run.repeated
         ],
-        "scenarios": [_scenario(s, home) for s in run.scenarios],
+        "scenarios": [_scenario(s, home, n) for n, s in enumerate((*run.drills, *run.checks))],
     }
 
 
-def _scenario(scenario: Scenario, home: Path) -> dict[str, Any]:
+def _scenario(scenario: Scenario, home: Path, number: int) -> dict[str, Any]:
     history = scenario.history()
     marks = _marks(history)
     return {
-        "id": f"scenario-{scenario.directory.name}",
+        "id": f"scenario-{number}",
         "title": scenario.title,
-        "verdict": scenario.verdict,
+        "verdict": scenario.counts_as,
+        "outcome": scenario.outcome,
+        "cell": scenario.outcome.removeprefix("harness check ").partition(" (")[0],
+        "judged_by": scenario.judged_by,
         "reason": scenario.reason or "no reason was recorded",
         "reasons": list(scenario.reasons),
         "rto": _cell(scenario.figure("rto_s")),
@@ -93,8 +97,8 @@ def _scenario(scenario: Scenario, home: Path) -> dict[str, Any]:
         "figures": figure_rows(scenario),
         "marks": marks[:MOST_MARKS],
         "more_marks": max(len(marks) - MOST_MARKS, 0),
-        "timeline": _picture(scenario, "timeline", home),
-        "waterfall": _picture(scenario, "waterfall", home),
+        "timeline": _picture(scenario, "timeline", home, number),
+        "waterfall": _picture(scenario, "waterfall", home, number),
     }
 
 
@@ -109,10 +113,10 @@ def _marks(history: History) -> list[tuple[str, str, str, str]]:
     return [(f"{(m.at_ns - zero) / NS:+.3f} s", m.event, m.subject, m.detail[:120]) for m in ordered]
 
 
-def _picture(scenario: Scenario, name: str, home: Path) -> str | None:
+def _picture(scenario: Scenario, name: str, home: Path, number: int) -> str | None:
     drawn = scenario.directory / f"{name}.svg"
     if not drawn.exists():
         return None
-    copy = f"{scenario.directory.name}-{name}.svg"
+    copy = f"{number}-{name}.svg"
     shutil.copy(drawn, home / copy)
     return copy

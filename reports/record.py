@@ -6,19 +6,23 @@ Reports are built from these records alone, so that anyone who holds the directo
 from __future__ import annotations
 
 import datetime as dt
-import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from drill.expectation import Expectation
 from drill.history import History
 from drill.objective import Objectives, resolve_objectives
-from drill.repetition import directory_name, scenario_and_repetition
+from drill.plain_file import folders, is_directory, read_json
+from drill.repetition import directory_name
+from drill.stored import Stored
 from drill.unusable import UnusableInput
 from reports.figure import Figure, read_figure
 from reports.repeated import Repeated, load_repeated
+from reports.resigned import Resigned, load_resigned
 from reports.wording import title
 
 WORST_FIRST = ("MISSED", "UNPROVEN", "MET")
@@ -54,10 +58,16 @@ class Scenario:
     figures: dict[str, Figure] = field(default_factory=dict)
     waterfall: tuple[Phase, ...] = ()
     reasons: tuple[str, ...] = ()
-    expected: str = "MET"
-    """What the scenario says must come out; a drill of the harness itself expects UNPROVEN."""
+    doubts: tuple[str, ...] = ()
+    """What its proof lacks."""
+    expected: Expectation = field(default_factory=Expectation)
+    """What the scenario says must come out; a check of the harness itself expects UNPROVEN."""
     cohorts: dict[str, Cohort] = field(default_factory=dict)
     repetition: int = 1
+    judged: bool = True
+    """Whether it came to a verdict: one that was cancelled, or never drilled, is told as UNPROVEN and is no result."""
+    judged_by: str = ""
+    """A sentence: which objectives it was judged by, and which limits were defaults."""
 
     @property
     def identifier(self) -> str:
@@ -74,13 +84,34 @@ class Scenario:
         return self.figures.get(name, Figure())
 
     @property
+    def is_check(self) -> bool:
+        """Whether it checks the harness itself, which must then come out otherwise than MET."""
+        return self.expected.is_check
+
+    @property
     def as_intended(self) -> bool:
         """Whether what came out is what had to."""
-        return self.verdict == self.expected
+        return self.expected.met_by(self.verdict, self.doubts)
+
+    @property
+    def counts_as(self) -> str:
+        """Its verdict; that of a check of the harness is MET where it came out as intended, else MISSED."""
+        if not self.is_check:
+            return self.verdict
+        return "MET" if self.as_intended else "MISSED"
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in words; of a check of the harness, whether it came out as intended."""
+        if not self.is_check:
+            return self.verdict
+        return f"harness check {'as intended' if self.as_intended else 'NOT as intended'} ({self.verdict})"
 
     @property
     def reason(self) -> str:
         """The one sentence that decided the verdict, empty if the record gives none."""
+        if self.is_check and not self.as_intended:
+            return "; ".join([f"{self.expected} was to come out", *self.reasons[:1]])
         if self.reasons:
             return self.reasons[0]
         return next((f.because for f in self.figures.values() if f.verdict == self.verdict and f.because), "")
@@ -98,6 +129,10 @@ class Run:
     facts: dict[str, Any]
     scenarios: tuple[Scenario, ...]
     repeated: tuple[Repeated, ...] = ()
+    signer: str = ""
+    """Who signs it, with the key's fingerprint; empty where it is not being signed."""
+    resigned: tuple[Resigned, ...] = ()
+    """Signatures that others took the place of."""
 
     @property
     def run_id(self) -> str:
@@ -129,8 +164,48 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The worst of all scenarios; UNPROVEN where there is none."""
-        return worst(s.verdict for s in self.scenarios)
+        """The worst of its drills, UNPROVEN where there is none; a check of the harness that went wrong puts all in doubt."""
+        doubt = ["UNPROVEN" for s in self.checks if not s.as_intended]
+        return worst([*(s.verdict for s in self.drills), *doubt])
+
+    @property
+    def drills(self) -> tuple[Scenario, ...]:
+        """The scenarios that drill the system."""
+        return tuple(s for s in self.scenarios if not s.is_check)
+
+    @property
+    def checks(self) -> tuple[Scenario, ...]:
+        """The scenarios that check the harness itself."""
+        return tuple(s for s in self.scenarios if s.is_check)
+
+    @property
+    def met(self) -> str:
+        """How the drills came out: 5 of 5 MET."""
+        if not self.drills:
+            return "" if self.checks else "no scenario was run"
+        found = [s.verdict for s in self.drills]
+        others = [f"{found.count(v)} {v}" for v in ("MISSED", "UNPROVEN") if v in found]
+        return ", ".join([f"{found.count('MET')} of {len(found)} MET", *others])
+
+    @property
+    def checked(self) -> str:
+        """How the checks of the harness came out; empty where there was none."""
+        wrong, all_ = sum(not s.as_intended for s in self.checks), len(self.checks)
+        if not all_:
+            return ""
+        if all_ == 1:
+            return f"harness check {'NOT ' if wrong else ''}as intended"
+        return f"{wrong} of {all_} harness checks NOT as intended" if wrong else f"{all_} harness checks as intended"
+
+    @property
+    def tally(self) -> str:
+        """Both in a line: 5 of 5 MET; harness check as intended."""
+        return "; ".join(x for x in (self.met, self.checked) if x)
+
+    @property
+    def signatures(self) -> list[str]:
+        """A sentence for who signs and for every signature that was replaced."""
+        return [*([f"Signed by {self.signer}."] if self.signer else []), *(r.sentence() for r in self.resigned)]
 
     def objectives(self, scenario: str) -> Objectives | None:
         """What one scenario was held to; None where run.json does not say."""
@@ -148,33 +223,47 @@ def worst(verdicts: Any) -> str:
 
 def load_run(directory: Path) -> Run:
     """Read a run's directory; raises UnusableInput with a sentence where it is none."""
-    if not directory.is_dir():
+    if not is_directory(directory):
         raise UnusableInput(f"{directory} is not a directory: give the directory of a run, such as reports/runs/latest")
-    facts_file = directory / "run.json"
-    if not facts_file.exists():
+    facts = _read_object(directory / "run.json")
+    if facts is None:
         raise UnusableInput(f"{directory} holds no run.json: give the directory of a run, such as reports/runs/latest")
-    facts = _read_object(facts_file)
-    folders = sorted(p for p in (directory / "scenarios").glob("*") if p.is_dir())
     run = Run(directory, facts, ())
-    scenarios = tuple(load_scenario(p, run) for p in folders)
-    return Run(directory, facts, scenarios, load_repeated(directory))
+    home = directory / "scenarios"
+    chosen = facts.get("scenarios")
+    never = (
+        {home / name for name in chosen if isinstance(name, str) and "/" not in name}
+        if isinstance(chosen, list)
+        else set()
+    )
+    scenarios = tuple(load_scenario(path, run) for path in sorted({*folders(home), *never}))
+    return Run(directory, facts, scenarios, load_repeated(directory), resigned=load_resigned(directory))
 
 
 def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
     """Read one scenario's verdict.json; a scenario without one was never judged and so is UNPROVEN."""
     path = directory / "verdict.json"
-    name, repetition = scenario_and_repetition(directory.name)
-    if not path.exists():
+    said = _read_object(path)
+    if said is None:
+        stored = Stored(directory, run.facts if run else {})
         return Scenario(
-            name=name,
-            repetition=repetition,
+            name=stored.scenario,
+            repetition=stored.repetition,
             directory=directory,
             verdict="UNPROVEN",
+            expected=stored.expected,
             pace=run.pace if run else 1.0,
             target=run.target if run else "unknown",
             reasons=("never judged: there is no verdict.json",),
+            judged=False,
         )
-    said = _read_object(path)
+    return read_scenario(directory, said, run)
+
+
+def read_scenario(directory: Path, said: dict[str, Any], run: Run | None = None) -> Scenario:
+    """A scenario as its verdict.json says, or would; raises UnusableInput for what this drill does not write."""
+    path = directory / "verdict.json"
+    stored = Stored(directory, run.facts if run else {})
     measured = said.get("measurements")
     if not isinstance(measured, dict):
         raise UnusableInput(
@@ -184,34 +273,41 @@ def load_scenario(directory: Path, run: Run | None = None) -> Scenario:
         figures = {name: read_figure(found) for name, found in measured.items()}
         waterfall = msgspec.convert(said.get("waterfall") or [], tuple[Phase, ...])
         reasons = msgspec.convert(said.get("reasons") or [], tuple[str, ...])
+        doubts = msgspec.convert(said.get("doubts") or [], tuple[str, ...])
         cohorts = {name: _cohort(found) for name, found in (said.get("cohorts") or {}).items()}
-    except (msgspec.ValidationError, AttributeError) as e:
+    except (msgspec.ValidationError, AttributeError, TypeError, ValueError, OverflowError) as e:
         raise UnusableInput(f"{path} is not the verdict.json this drill writes ({e}): judge the scenario again") from e
     return Scenario(
-        name=str(said.get("scenario", name)),
-        repetition=repetition,
+        name=str(said.get("scenario", stored.scenario)),
+        repetition=stored.repetition,
         directory=directory,
         verdict=worst([said.get("verdict")]),
-        expected=str(said.get("expected", "MET")),
+        expected=stored.expected,
         pace=_number(said.get("pace"), path, "pace", run.pace if run else 1.0),
         target=str(said.get("target", run.target if run else "unknown")),
         figures=figures,
         waterfall=waterfall,
         reasons=reasons,
+        doubts=doubts,
         cohorts=cohorts,
+        judged=not stored.interrupted,
+        judged_by=stored.objectives(None).sentence(),
     )
 
 
 def load_runs(directory: Path) -> tuple[Run, ...]:
-    """Every run under a runs directory, oldest first; folders without run.json are none, `latest` is not counted."""
-    if not directory.is_dir():
+    """Every run under a runs directory, oldest first; folders without run.json are none, `latest` is not counted.
+
+    A run is its run_id: of several copies (one unpacked twice, `latest` copied as a folder) one counts, that which is
+    named after it where there is such a one.
+    """
+    if not is_directory(directory):
         raise UnusableInput(f"{directory} is not a directory: give the directory that holds the runs (reports/runs)")
-    found = [
-        load_run(p)
-        for p in sorted(directory.iterdir())
-        if not p.is_symlink() and p.is_dir() and (p / "run.json").exists()
-    ]
-    return tuple(sorted(found, key=lambda r: (r.started_at, r.run_id)))
+    found = [load_run(p) for p in folders(directory) if not p.is_symlink() and os.path.lexists(p / "run.json")]
+    by_id: dict[str, Run] = {}
+    for run in sorted(found, key=lambda r: (r.directory.name != r.run_id, r.directory.name)):
+        by_id.setdefault(run.run_id, run)
+    return tuple(sorted(by_id.values(), key=lambda r: (r.started_at, r.run_id)))
 
 
 def _cohort(found: Any) -> Cohort:
@@ -226,11 +322,8 @@ def _number(value: Any, path: Path, name: str, default: float) -> float:
     return float(value)
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as e:
-        raise UnusableInput(f"{path} cannot be read as JSON ({e}): restore the file") from e
-    if not isinstance(found, dict):
+def _read_object(path: Path) -> dict[str, Any] | None:
+    found = read_json(path)
+    if found is not None and not isinstance(found, dict):
         raise UnusableInput(f"{path} is not a JSON object: restore the file")
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from drill.plain_file import read_json
 from drill.stored import REPETITIONS
 from drill.unusable import UnusableInput
 from reports.figure import Figure, read_figure
@@ -36,12 +38,15 @@ class Repeated:
 def load_repeated(run_dir: Path) -> tuple[Repeated, ...]:
     """What the run's repetitions.json says, nothing where there is none; raises UnusableInput for a damaged one."""
     path = run_dir / REPETITIONS
-    if not path.exists():
-        return ()
     try:
-        return tuple(_repeated(found) for found in json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        return read_repeated(read_json(path) or [])
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as e:
         raise UnusableInput(f"{path} is not what this drill writes ({e}): judge the run again") from e
+
+
+def read_repeated(whole: list[dict[str, Any]]) -> tuple[Repeated, ...]:
+    """The same from what repetitions.json holds."""
+    return tuple(_repeated(found) for found in whole)
 
 
 def _repeated(found: dict[str, Any]) -> Repeated:

@@ -1,9 +1,13 @@
-"""The directory of one run: made once, named for all time, `latest` pointing at the newest, two at once side by side."""
+"""The directory of one run: made once, named for all time, two at once side by side.
+
+`latest` points at the newest that was judged to its end: a run that was cancelled, or drilled nothing, is never it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import fcntl
 import importlib.metadata
 import os
 import platform
@@ -42,6 +46,9 @@ PACKAGES = (
 )
 
 
+LATEST = "latest"
+
+
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
     """Where one run leaves its records; `run_id` sorts by time."""
@@ -52,16 +59,15 @@ class RunDirectory:
 
     @classmethod
     def create(cls, runs_dir: Path, *, now: dt.datetime | None = None) -> RunDirectory:
-        """Make `<runs_dir>/<UTC stamp>-<random>` and point `latest` at it; raises UnusableInput where it cannot."""
+        """Make `<runs_dir>/<UTC stamp>-<random>`; raises UnusableInput where it cannot."""
         started = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         path = runs_dir / run_id
-        latest = runs_dir / "latest"
+        latest = runs_dir / LATEST
         if latest.exists() and not latest.is_symlink():
             raise UnusableInput(f"{latest} is not a symbolic link: move it away, the newest run is to be found there")
         try:
             (path / "scenarios").mkdir(parents=True)
-            _point(latest, run_id)
         except OSError as e:
             raise UnusableInput(
                 f"no run can be recorded under {runs_dir} ({e.strerror}): give --runs-dir a directory you may write"
@@ -73,10 +79,22 @@ class RunDirectory:
 
         The second run of the scenario has `<name>-002` and so on.
         """
-        safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "scenario"
-        path = self.path / "scenarios" / directory_name(safe, repetition)
+        path = self.path / "scenarios" / scenario_directory(name, repetition)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def point_latest(self) -> None:
+        """Point `latest` at this run, unless it points at a newer one already."""
+        runs_dir = self.path.parent
+        held = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)  # two runs that end at once
+            link = runs_dir / LATEST
+            if link.exists() and link.readlink().name.partition("-")[0] > self.run_id.partition("-")[0]:
+                return
+            _point(link, self.run_id)
+        finally:
+            os.close(held)
 
     @property
     def allure_results(self) -> Path:
@@ -130,6 +148,12 @@ class RunDirectory:
         beside.write_bytes(whole)
         beside.replace(path)
         return path
+
+
+def scenario_directory(name: str, repetition: int = 1) -> str:
+    """The name of a scenario's directory: its own, made safe for a path, with the number of the run from the second on."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "scenario"
+    return directory_name(safe, repetition)
 
 
 def versions() -> dict[str, str]:

@@ -52,7 +52,7 @@ def _contents(path: Path) -> Iterator[bytes]:
     if path.is_symlink() or not path.is_file():
         return
     if path.suffix == ".parquet":
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
         for name in frame.columns:
             if frame.schema[name] == pl.String:
                 yield "\n".join(frame[name].drop_nulls().unique().to_list()).encode()

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 
 HOW = "give an unencrypted Ed25519 key in PEM (openssl genpkey -algorithm ed25519)"
@@ -74,6 +75,16 @@ def fingerprint(key: Ed25519PrivateKey | Ed25519PublicKey) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
+def signer(key: Ed25519PrivateKey, path: Path | None = None) -> str:
+    """Who signs, for people: what DRILL_SIGNER says, else where the key is from; and the key's fingerprint.
+
+    The name is the signer's own word; that it is theirs is proven only by a fingerprint got from them another way.
+    """
+    given = path or os.environ.get("DRILL_SIGNING_KEY") or os.environ.get("DRILL_SIGNING_KEY_FILE")
+    name = os.environ.get("DRILL_SIGNER") or ("a given key" if given else "a key the harness made for this user")
+    return f"{name} ({fingerprint(key)})"
+
+
 def signed_by(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
     """Whether the signature over the message is this key's."""
     try:
@@ -108,10 +119,10 @@ def _generate(path: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise UnusableInput(f"the key {path} cannot be read ({e.strerror}): {HOW}") from e
+    content = read_bytes(path)
+    if content is None:
+        raise UnusableInput(f"there is no key {path}: {HOW}")
+    return content
 
 
 def _load(pem: bytes, where: str) -> Ed25519PrivateKey:

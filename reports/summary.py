@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from pathlib import Path
 
 from reports.figure import Figure
@@ -16,6 +17,8 @@ def summary(run: Run) -> str:
     parts = [
         f"# DR drill {run.run_id}: {run.verdict}",
         f"Target **{run.target}**, pace **{run.pace:g}**, started {run.started or 'unknown'}, commit {_commit(run)}.",
+        f"**{run.tally}**",
+        *run.signatures,
         _table(run),
         *_repeated(run),
         *(_scenario(s, run.directory) for s in run.scenarios),
@@ -50,10 +53,10 @@ def _commit(run: Run) -> str:
 def _table(run: Run) -> str:
     heads = ("scenario", "verdict", "RTO", "RPO", "lost writes", "lag p99", "time down", "acknowledged")
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for s in run.scenarios:
+    for s in (*run.drills, *run.checks):
         cells = [
             f"`{s.identifier}`",
-            SHORT[s.verdict],
+            SHORT[s.verdict] if not s.is_check else s.outcome,
             _cell(s.figure("rto_s")),
             _cell(s.figure("rpo_s")),
             _cell(s.figure("lost_writes")),
@@ -95,16 +98,18 @@ def _cell(figure: Figure) -> str:
 
 
 def _scenario(scenario: Scenario, home: Path) -> str:
-    lines = [f"## {scenario.title}: {scenario.verdict}"]
+    lines = [f"## {scenario.title}: {scenario.outcome}"]
     lines += [f"{_escape(reason)}." for reason in (scenario.reasons or (scenario.reason,)) if reason]
     for picture in ("timeline", "waterfall"):
         drawn = scenario.directory / f"{picture}.png"
         if drawn.exists():
-            lines.append(f"![{picture} of {scenario.identifier}]({drawn.relative_to(home).as_posix()})")
+            where = urllib.parse.quote(drawn.relative_to(home).as_posix())
+            lines.append(f"![{picture} of {scenario.directory.name}]({where})")
     rows = [f"| {' | '.join(_escape(c) for c in row)} |" for row in figure_rows(scenario)]
     if rows:
         head = "| figure | value | bounds | objective | verdict | because |\n|---|---|---|---|---|---|"
         lines.append("\n".join([head, *rows]))
+    lines += [_escape(scenario.judged_by) + "."] if scenario.judged_by else []
     return "\n\n".join(lines)
 
 

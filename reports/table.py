@@ -29,7 +29,9 @@ def verdict_table(run: Run, width: int) -> RenderableType:
         if Console(width=10_000).measure(table).maximum > width:
             table = narrower
     head = Text.assemble(
-        ("Verdicts ", "bold"), f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ", _tally(run)
+        ("Verdicts ", "bold"),
+        f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ",
+        (run.tally, COLOURS[run.verdict]),
     )
     return Group(_Hanging(head), Text(), table, *_reasons(run), *_repeated(run), *_honesty(run))
 
@@ -47,9 +49,9 @@ def _table(run: Run, *, names: bool, bounds: bool) -> Table:
     table.add_column("Verdict", no_wrap=True)
     for name in ("RTO", "RPO", "Lost", "Lag p99", "Down", "Acked"):
         table.add_column(name, justify="right", no_wrap=True)
-    for scenario in run.scenarios:
+    for scenario in (*run.drills, *run.checks):
         table.add_row(
-            _broken(scenario.identifier) if names else scenario.identifier,
+            Text(_broken(scenario.identifier) if names else scenario.identifier),
             _verdict(scenario),
             _figure(scenario.figure("rto_s"), broken=bounds),
             _figure(scenario.figure("rpo_s"), broken=bounds),
@@ -62,9 +64,10 @@ def _table(run: Run, *, names: bool, bounds: bool) -> Table:
 
 
 def _verdict(scenario: Scenario) -> Text:
-    """The verdict; one that is not MET but had to come out just so says that it did."""
-    if scenario.as_intended and scenario.verdict != "MET":
-        return Text(f"{scenario.verdict}\n(intended)", style="green")
+    """The verdict; that of a check of the harness says whether it came out as it had to."""
+    if scenario.is_check:
+        intended = "(intended)" if scenario.as_intended else "(unintended)"
+        return Text(f"{scenario.verdict}\n{intended}", style=COLOURS[scenario.counts_as])
     return Text(scenario.verdict, style=COLOURS.get(scenario.verdict, ""))
 
 
@@ -94,24 +97,14 @@ def _broken(name: str) -> str:
     return "\n".join([*lines, line])
 
 
-def _tally(run: Run) -> Text:
-    found = Text()
-    for verdict in ("MET", "MISSED", "UNPROVEN"):
-        times = sum(s.verdict == verdict for s in run.scenarios)
-        if times:
-            found.append(", " if found else "")
-            found.append(f"{times} {verdict}", style=COLOURS[verdict])
-    return found or Text("no scenario was run")
-
-
 def _reasons(run: Run) -> list[RenderableType]:
-    told = [s for s in run.scenarios if s.verdict != "MET"]
     found: list[RenderableType] = []
-    for s in told:
-        line = Text.assemble(
-            (SHORT[s.verdict], COLOURS[s.verdict]), f" {s.identifier}: {s.reason or 'no reason was recorded'}"
-        )
-        found.append(_Hanging(line))
+    for s in (*run.drills, *run.checks):
+        if s.counts_as == "MET":
+            continue
+        said = f"{SHORT[s.counts_as].split()[0]} {s.outcome}" if s.is_check else SHORT[s.verdict]
+        why = s.reason or "no reason was recorded"
+        found.append(_Hanging(Text.assemble((said, COLOURS[s.counts_as]), f" {s.identifier}: {why}")))
     return [Text(), *found, Text()] if found else [Text()]
 
 
@@ -124,13 +117,16 @@ def _repeated(run: Run) -> list[RenderableType]:
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for r in run.repeated:
         style = COLOURS.get(r.verdict, "") if r.figure("reliability").objective is not None else ""
-        table.add_row(_broken(r.scenario), *(Text(cell, style=style) for cell in repeated_row(r)))
+        table.add_row(Text(_broken(r.scenario)), *(Text(cell, style=style) for cell in repeated_row(r)))
     return [table, Text(), *(_Hanging(Text(f"{r.scenario}: {r.shown}")) for r in run.repeated), Text()]
 
 
 def _honesty(run: Run) -> list[RenderableType]:
     found: list[RenderableType] = [
         _Hanging(Text.assemble(("Fidelity ", "bold"), fidelity_statement(run))),
+        Text(),
+        *(_Hanging(Text(sentence)) for sentence in sorted({s.judged_by for s in run.scenarios if s.judged_by})),
+        *(_Hanging(Text(sentence)) for sentence in run.signatures),
         Text(),
         Text("What this run did not prove", style="bold"),
     ]

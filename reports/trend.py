@@ -51,8 +51,8 @@ class Series:
 
     @property
     def last_good(self) -> Point | None:
-        """The newest earlier run in which the scenario was MET."""
-        return next((p for p in reversed(self.points[:-1]) if p.scenario.verdict == "MET"), None)
+        """The newest earlier run in which the scenario was MET (a check of the harness: as intended)."""
+        return next((p for p in reversed(self.points[:-1]) if p.scenario.counts_as == "MET"), None)
 
     @property
     def regressions(self) -> list[str]:
@@ -62,9 +62,11 @@ class Series:
             return []
         now, then = self.newest.scenario, good.scenario
         found = []
-        if now.verdict != "MET":
+        if now.counts_as != "MET":
             why = f": {now.reason}" if now.reason else ""
-            found.append(f"{self.name}: MET in {good.run.run_id}, {now.verdict} in {self.newest.run.run_id}{why}")
+            found.append(
+                f"{self.name}: {then.outcome} in {good.run.run_id}, {now.outcome} in {self.newest.run.run_id}{why}"
+            )
         for name, share in TOLERANCE.items():
             if _worse(now.figure(name), then.figure(name), share):
                 was, is_ = then.figure(name), now.figure(name)
@@ -76,7 +78,7 @@ class Series:
 
 
 def series_of(runs: tuple[Run, ...]) -> list[Series]:
-    """Gather the scenarios of all runs (oldest first) by name, target and pace."""
+    """Gather the scenarios of all runs (oldest first) by name, target and pace; what was never judged is no point."""
     found: dict[tuple[str, str, float], list[Point]] = {}
     for run in runs:
         for scenario in _typical(run):
@@ -88,6 +90,8 @@ def _typical(run: Run) -> Iterator[Scenario]:
     """Each scenario once: of several runs the one of median RTO (of two the longer), with the worst verdict of them all."""
     by_name: dict[str, list[Scenario]] = {}
     for scenario in run.scenarios:
+        if not scenario.judged:
+            continue
         by_name.setdefault(scenario.name, []).append(scenario)
     for several in by_name.values():
         ordered = sorted(several, key=lambda s: math.inf if (rto := s.figure("rto_s").value) is None else rto)
@@ -106,11 +110,11 @@ def trend_table(series: list[Series]) -> RenderableType:
     for one in series:
         now, good = one.newest.scenario, one.last_good
         table.add_row(
-            one.name,
+            Text(one.name),
             f"{one.target}, pace {one.pace:g}",
             str(len(one.points)),
-            str(sum(p.scenario.verdict == "MET" for p in one.points)),
-            Text(now.verdict, style=STYLES.get(now.verdict, "")),
+            str(sum(p.scenario.counts_as == "MET" for p in one.points)),
+            Text("as intended" if now.is_check and now.as_intended else now.verdict, style=STYLES[now.counts_as]),
             *(_change(now.figure(n), good.scenario.figure(n) if good else None) for n in TOLERANCE),
         )
     return table

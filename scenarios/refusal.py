@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from drill.evidence import judge
 from drill.history import History, Mark
@@ -11,9 +12,7 @@ from drill.objective import Objectives
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed
 
 
-def record_refusal(
-    directory: Path, objectives: Objectives, error: BaseException, context: Mapping[str, str | float]
-) -> None:
+def record_refusal(directory: Path, objectives: Objectives, error: BaseException, context: Mapping[str, Any]) -> None:
     """Write why no drill began: the region and the gate that it did not pass, or who interrupted it."""
     History.of(marks=[_mark(error)]).save(directory)
     judge(History.load(directory), objectives).write(directory / "verdict.json", **context)

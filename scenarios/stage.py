@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from drill.evidence import Judgement
-from drill.objective import load_objectives, objective_tables
+from drill.objective import objective_tables
+from drill.recorded_objectives import RecordedObjectives
 from drill.run import Drill
 from drill.stored import judge_together, write_repetitions
 from drill.unusable import UnusableInput
@@ -48,11 +49,12 @@ from reports.observers import Several
 from reports.pdf import write_pdf
 from reports.pictures import draw
 from reports.record import load_run, load_scenario
-from reports.run_directory import RunDirectory
-from reports.signature import signing_key
+from reports.run_directory import RunDirectory, scenario_directory
+from reports.signature import signer, signing_key
 from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
+from scenarios.names import refuse_unknown, refuse_unknown_parameters, repetition_of, scenario_names
 from scenarios.refusal import record_refusal
 from scenarios.repeating import repeat_of, scenario_of
 from scenarios.sharing import Sharing, sharing_of
@@ -81,8 +83,12 @@ class GameDay:
     repeat: int = 1
     sharing: Sharing = field(default_factory=Sharing)
     keyword: str = ""
+    chosen: list[str] = field(default_factory=list)
+    """The directories of the scenarios that are to be drilled."""
     described: bool = False
     notes: list[str] = field(default_factory=list)
+    tell_junit: Callable[[str, object], None] = lambda _name, _value: None
+    """Notes a property of the whole run in junit.xml."""
 
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -99,7 +105,9 @@ def pytest_configure(config: pytest.Config) -> None:
         target = _target(config.getoption("--target"))
         pace = parse_pace(config.getoption("--pace"))
         objectives = Path(config.getoption("--objectives"))
-        load_objectives(objectives, target, "")
+        tables = objective_tables(objectives)
+        names = scenario_names(Path(__file__).parent)
+        refuse_unknown(tables, targets=TARGETS, scenarios=names, source=str(objectives))
         runs_dir = Path(config.getoption("--runs-dir"))
         repeat, sharing = repeat_of(config), sharing_of(config)
         _refuse_unfinished(runs_dir)
@@ -118,19 +126,35 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, _interrupt)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
     game_day = config.stash.get(GAME_DAY, None)
     if game_day is not None:
+        tables = objective_tables(game_day.objectives)
+        try:
+            refuse_unknown_parameters(tables, items, source=str(game_day.objectives))
+        except UnusableInput as e:
+            raise pytest.UsageError(str(e)) from e
         limit_s = float(config.getini("timeout") or 0) + game_day.sharing.patience_s + TURN_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep which scenarios were chosen: a run must say which of them it never drilled."""
+    game_day = session.config.stash.get(GAME_DAY, None)
+    if game_day is not None:
+        numbered = [(item, repetition_of(item)) for item in session.items]
+        game_day.chosen = [scenario_directory(scenario_of(item, n), n) for item, n in numbered]
+
+
 @pytest.fixture(scope="session")
-def game_day(request: pytest.FixtureRequest) -> GameDay:
+def game_day(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> GameDay:
     """The run that this session records."""
-    return request.config.stash[GAME_DAY]
+    found = request.config.stash[GAME_DAY]
+    found.tell_junit = record_testsuite_property
+    return found
 
 
 @pytest.fixture
@@ -203,7 +227,8 @@ def drill(
         meeting=game_day.sharing.meeting,
         announce=lambda command: live.say(f"start {game_day.sharing.elsewhere} on other machines:\n{command}"),
     )
-    objectives = load_objectives(game_day.objectives, game_day.target, scenario)
+    objectives = RecordedObjectives.of_file(game_day.objectives, game_day.target, scenario)
+    objectives.write(directory)
 
     def healthy_again() -> None:
         refuse_broken(world)
@@ -222,7 +247,7 @@ def drill(
         scenario=scenario,
         directory=directory,
         t0_ns=t0_ns,
-        objectives=objectives,
+        objectives=objectives.objectives,
         traffic=traffic,
         probes=[
             probe(world)
@@ -244,9 +269,10 @@ def drill(
         home=world.primary,
         observer=Several(live, steps),
         publish=publish,
-        context=_context(game_day, repetition),
+        context=_context(game_day, repetition, objectives),
     )
     steps.close()
+    request.node.user_properties.append(("outcome", allure_report.label_outcome(directory)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -258,6 +284,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         pytest.skip(str(error))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What several runs show together; a reliability that was demanded and not shown fails the whole."""
     game_day = session.config.stash.get(GAME_DAY, None)
@@ -265,22 +292,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     together = write_repetitions(game_day.run.path)
     wanting = [whole.scenario for whole, _ in together if whole.wanting]
-    checks = {s.name for s in load_run(game_day.run.path).scenarios if s.expected != "MET"}
+    run = load_run(game_day.run.path)
+    game_day.tell_junit("outcome", run.tally)
+    checks = {s.name for s in run.checks}
     if session.exitstatus == pytest.ExitCode.OK and set(wanting) - checks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The verdict table, and where the records are."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """The verdict table, and where the records are; `latest` is a run that was not cancelled and judged something."""
     game_day = config.stash.get(GAME_DAY, None)
     if game_day is None or not (game_day.run.path / "run.json").exists():
         return
-    run = load_run(game_day.run.path)
+    key = signing_key()
+    run = dataclasses.replace(load_run(game_day.run.path), signer=signer(key))
     print_verdicts(run, real_console(config))
     write_summary(run)
     write_pdf(run)
-    write_manifest(game_day.run.path, signing_key())
+    write_manifest(game_day.run.path, key)
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and any(s.judged for s in run.scenarios):
+        game_day.run.point_latest()
     terminalreporter.write_line(f"records and reports: {game_day.run.path} (judge them again: python -m drill judge)")
 
 
@@ -320,18 +352,20 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _context(game_day: GameDay, repetition: int) -> dict[str, str | float]:
+def _context(game_day: GameDay, repetition: int, objectives: RecordedObjectives) -> dict[str, Any]:
     """What verdicts are labelled with."""
     numbered = {"repetition": repetition} if repetition > 1 else {}
-    return {"target": game_day.target, "pace": game_day.pace, **numbered}
+    return {"target": game_day.target, "pace": game_day.pace, "objectives": objectives.to_json(), **numbered}
 
 
 def _refuse(game_day: GameDay, scenario: str, repetition: int, error: BaseException) -> None:
     if not game_day.described:
         _describe(game_day, None)
-    objectives = load_objectives(game_day.objectives, game_day.target, scenario)
-    context = {"scenario": scenario, **_context(game_day, repetition)}
-    record_refusal(game_day.run.scenario(scenario, repetition), objectives, error, context)
+    objectives = RecordedObjectives.of_file(game_day.objectives, game_day.target, scenario)
+    context = {"scenario": scenario, **_context(game_day, repetition, objectives)}
+    directory = game_day.run.scenario(scenario, repetition)
+    objectives.write(directory)
+    record_refusal(directory, objectives.objectives, error, context)
 
 
 def _describe(game_day: GameDay, world: World | None) -> None:
@@ -354,6 +388,7 @@ def _describe(game_day: GameDay, world: World | None) -> None:
             **game_day.options,
         },
         not_proven=list(world.not_proven) if world else [],
+        scenarios=game_day.chosen,
     )
-    allure_report.write_environment(game_day.run.path)
+    allure_report.write_environment(game_day.run.path, signer=signer(signing_key()))
     game_day.described = world is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from pathlib import Path
 
@@ -48,4 +49,4 @@ def _dead_runs(runs_dir: Path) -> set[str]:
 
 
 def _work_dirs(run_id: str) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{run_id}-*"))
+    return list(Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{glob.escape(run_id)}-*"))

@@ -66,7 +66,7 @@ def _dots(axes: Axes, series: Series, name: str) -> None:
     highs = [f.upper for f in figures if f.upper is not None and np.isfinite(f.upper)]
     top = max([v for _, v in known] + highs + [1e-3])
     for i, v in known:
-        figure, verdict = figures[i], series.points[i].scenario.verdict
+        figure, verdict = figures[i], series.points[i].scenario.counts_as
         low, high = figure.lower if figure.lower is not None else v, figure.upper if figure.upper is not None else v
         if np.isfinite(high):
             axes.vlines(i, low, high, color=look.PRIMARY, lw=3, alpha=0.35, zorder=2)

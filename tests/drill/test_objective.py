@@ -127,8 +127,8 @@ def test_nonsense_is_named_in_one_sentence(tmp_path: Path, text: str, said: str)
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     """Missing, a directory, or bytes that are no text: each is said, none crashes."""
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-    for name in ("none.toml", ".", "bytes.toml"):
-        with pytest.raises(UnusableInput, match="objectives file"):
+    for name, said in (("none.toml", "objectives file"), (".", "is a directory"), ("bytes.toml", "objectives file")):
+        with pytest.raises(UnusableInput, match=said):
             load_objectives(tmp_path / name, "", "")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, completed
+from drill.stored import find_stored
 
 PRIMARY, STANDBY = "us-east-1", "us-west-2"
 
@@ -34,6 +35,7 @@ class Script:
     reason: str = ""
     missing_phase: str = ""
     rto_limit_s: float = 15.0
+    expected: str = "MET"
 
 
 GAMEDAY = (
@@ -42,7 +44,8 @@ GAMEDAY = (
     Script("replication_cut_then_region_lost", "MISSED", down_s=8.9, lost=604, seed=3, reason="lost_writes 604 exceeds 0"),
     Script("planned_switchover", down_s=1.3, seed=4),
     Script("lambda_throttled", down_s=7.7, seed=5, missing_phase="promotion"),
-    Script("nothing_broken", "UNPROVEN", down_s=0, fault=False, seed=6, reason="there is no fault mark: nothing was broken"),
+    Script("nothing_broken", "UNPROVEN", down_s=0, fault=False, seed=6, reason="there is no fault mark: nothing was broken",
+        expected="UNPROVEN"),
 )  # fmt: skip
 
 
@@ -183,6 +186,7 @@ def verdict(script: Script) -> dict[str, Any]:
     return {
         "scenario": script.name,
         "verdict": script.verdict,
+        "expected": script.expected,
         "pace": 10,
         "target": "embedded",
         "measurements": figures,
@@ -190,6 +194,16 @@ def verdict(script: Script) -> dict[str, Any]:
         "reasons": [script.reason] if script.reason else [],
         "cohorts": {"follower": {"requests": 4000, "failed": 1300, "rto_s": figures["rto_s"]}},
     }
+
+
+def write_judged_run(directory: Path, scripts: tuple[Script, ...] = GAMEDAY, **said: Any) -> Path:
+    """The same, each verdict.json being what judging its records gives."""
+    objectives = {"default": facts()["objectives"]["default"] | {"settle_s": 2.0, "window_s": 1.0}}
+    write_run(directory, scripts, objectives=objectives, **said)
+    for stored in find_stored(directory) if scripts else ():
+        whole = json.dumps(stored.verdict_json(stored.judge()), indent=2)
+        (stored.directory / "verdict.json").write_text(whole)
+    return directory
 
 
 def _judged(

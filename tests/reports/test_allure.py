@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 import pytest
 from drill.run import Unproven
-from reports.allure import PhaseSteps, attach_scenario, label_scenario
+from reports.allure import PhaseSteps, attach_scenario, label_outcome, label_scenario
 from reports.pictures import draw
 from reports.record import load_run
 
@@ -37,8 +37,12 @@ def test_met(steps):
     for phase in ("baseline", "breaking", "publishing"):
         steps.phase(phase)
     run = load_run(RUN)
-    draw(run.scenarios[0], run)
+    draw(run.drills[0], run)
     attach_scenario(RUN / "scenarios" / "primary_region_lost")
+    label_outcome(RUN / "scenarios" / "primary_region_lost")
+
+def test_check(steps):
+    label_outcome(RUN / "scenarios" / "nothing_broken")
 
 def test_missed(steps):
     assert False, "MISSED: rto_s never"
@@ -54,16 +58,16 @@ def test_fault(steps):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Allure's results of four scenarios: MET, MISSED, UNPROVEN and a fault of the harness."""
+    """Allure's results of five scenarios: MET, MISSED, UNPROVEN, a fault of the harness, a check of it."""
     home = tmp_path_factory.mktemp("allure")
-    run = write_run(home / "run", GAMEDAY[:1])
+    run = write_run(home / "run", (GAMEDAY[0], GAMEDAY[5]))
     (home / "test_it.py").write_text(TESTS.format(run=str(run)))
     out = home / "results"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--alluredir", str(out), str(home)]
     done = subprocess.run(
         [*command, "--rootdir", str(home)], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
     )
-    assert "3 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 failed, 2 passed" in done.stdout, done.stdout + done.stderr
     found = [json.loads(p.read_text()) for p in out.glob("*-result.json")]
     return {r["fullName"].rpartition("#")[2]: r for r in found}
 
@@ -73,6 +77,7 @@ def test_a_scenario_is_labelled_and_parametrised(results: dict[str, Any]) -> Non
     labels = {(x["name"], x["value"]) for x in results["test_met"]["labels"]}
     assert {("epic", "Disaster recovery"), ("feature", "Primary region lost"), ("severity", "critical")} <= labels
     assert {("tag", "embedded"), ("tag", "pace-10")} <= labels
+    assert ("epic", "Harness checks") in {(x["name"], x["value"]) for x in results["test_check"]["labels"]}
     parameters = {x["name"]: x["value"].strip("'") for x in results["test_met"]["parameters"]}
     assert parameters == {"target": "embedded", "pace": "10", "rate": "200", "seed": "7"}
     assert results["test_met"]["name"] == "Primary region lost on embedded at pace 10"

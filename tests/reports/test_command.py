@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import re
 import stat
 import subprocess
 import sys
@@ -14,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reports.__main__ import main
+from reports.record import load_run
 from reports.signature import public_pem, signing_key
-from tests.reports.outage import GAMEDAY, write_run
+from reports.wording import value
+from tests.reports.outage import GAMEDAY, write_judged_run, write_run
 
 SMALL = tuple(dataclasses.replace(s, rate=20) for s in (GAMEDAY[0], GAMEDAY[2]))
 
@@ -25,6 +30,7 @@ def _own_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The user's own key is never touched."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("DRILL_SIGNING_KEY", raising=False)
+    monkeypatch.delenv("DRILL_SIGNER", raising=False)
     monkeypatch.delenv("DRILL_SIGNING_KEY_FILE", raising=False)
 
 
@@ -36,10 +42,11 @@ def test_build_leaves_every_report_and_verify_vouches_for_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Pictures, summary, PDF and manifest come of the raw records; building again gives the same bytes."""
-    run = write_run(tmp_path / "run", SMALL)
+    run = write_judged_run(tmp_path / "run", SMALL)
     assert main(["build", str(run)]) == 0
     said = capsys.readouterr().out
-    assert "8.42 s" in said
+    rto = load_run(run).scenarios[0].figure("rto_s")
+    assert value(rto) in said
     assert "signed by SHA256:" in said
     lost = run / "scenarios" / "primary_region_lost"
     for path in (lost / "timeline.png", lost / "waterfall.svg", run / "summary.md", run / "report.pdf"):
@@ -53,19 +60,48 @@ def test_build_leaves_every_report_and_verify_vouches_for_it(
 def test_verify_names_what_was_changed_and_build_does_not_sign_it_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 1 and the file's name; only --resign, said aloud, signs changed records."""
-    run = write_run(tmp_path / "run", SMALL[:1])
+    """Status 1 and the file's name; only --resign, said aloud, signs changed records, and every report then says so."""
+    run = write_judged_run(tmp_path / "run", SMALL[:1])
     assert main(["build", str(run)]) == 0
-    record = run / "scenarios" / "primary_region_lost" / "verdict.json"
-    record.write_text(record.read_text().replace("8.42", "1.42"))
+    signed = hashlib.sha256((run / "MANIFEST.sha256").read_bytes()).hexdigest()
+    (run / "notes.txt").write_text("looked at by a third party")
     capsys.readouterr()
     assert main(["verify", str(run)]) == 1
-    assert "scenarios/primary_region_lost/verdict.json: changed" in capsys.readouterr().out
+    assert "notes.txt: added" in capsys.readouterr().out
     assert main(["build", str(run)]) == 1
-    assert "verdict.json: changed" in capsys.readouterr().out
+    assert "notes.txt: added" in capsys.readouterr().out
     (run / "summary.md").unlink()
+    (run / "allure-results").mkdir()
     assert main(["build", str(run), "--resign"]) == 0
+    assert "Signed again on" in capsys.readouterr().out
+    assert main(["build", str(run)]) == 0
     assert main(["verify", str(run)]) == 0
+    told = [capsys.readouterr().out, (run / "summary.md").read_text(), json.dumps(load_run(run).signatures)]
+    told.append((run / "allure-results" / "environment.properties").read_text().replace("\\", ""))
+    for report in told:
+        assert f"in place of the manifest {signed}" in report.replace("\n", " ")
+    assert "no longer as signed: notes.txt" in told[1]
+
+
+def test_another_key_or_a_removed_manifest_does_not_hide_who_signed_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another's signature names the one it replaces; where the manifest is gone, only --resign signs, and says so."""
+    run = write_judged_run(tmp_path / "run", SMALL[:1])
+    assert main(["build", str(run)]) == 0
+    (first,) = re.findall(r"SHA256:\S+(?=\))", (run / "summary.md").read_text())
+    monkeypatch.setenv("DRILL_SIGNING_KEY", _pem(Ed25519PrivateKey.generate()).decode())
+    monkeypatch.setenv("DRILL_SIGNER", "Jane Doe, SRE")
+    assert main(["build", str(run)]) == 0
+    text = (run / "summary.md").read_text()
+    assert "Signed by Jane Doe, SRE (SHA256:" in text
+    assert f"signed by {first}." in text
+    (run / "MANIFEST.sha256").unlink()
+    capsys.readouterr()
+    assert main(["build", str(run)]) == 1
+    assert "MANIFEST.sha256: missing" in capsys.readouterr().out
+    assert main(["build", str(run), "--resign"]) == 0
+    assert "a manifest that had been removed" in (run / "summary.md").read_text()
 
 
 def test_a_trusted_key_tells_who_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +155,9 @@ def test_unusable_input_is_one_sentence_and_status_2(tmp_path: Path, capsys: pyt
         (["build", str(run), "--key", str(tmp_path / "nokey")], "nokey"),
         (["build", str(run), "--key", str(run / "run.json")], "run.json"),
         (["build", str(run), "--key", str(tmp_path / "x25519.pem")], "not an Ed25519 key"),
+        (["build", str(run), "--key", "/dev/zero"], "/dev/zero is a device"),
+        (["build", "x" * 5000], "is not a directory"),
+        (["verify", str(run), "--public-key", "/dev/zero"], "/dev/zero is a device"),
         (["verify", str(tmp_path / "nowhere")], "nowhere"),
         (["verify", str(run), "--public-key", str(run / "run.json")], "no public key"),
         (["verify", str(run), "--public-key", str(tmp_path / "nokey")], "nokey"),

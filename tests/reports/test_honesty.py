@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from reports.honesty import fidelity, fidelity_statement, not_proven
@@ -11,9 +12,16 @@ from tests.reports.outage import GAMEDAY, write_run
 
 def test_pace_fidelity_and_unproven_scenarios_are_told(tmp_path: Path) -> None:
     """Faster timers, models and emulators, and what came out UNPROVEN each have their sentence."""
-    told = " ".join(not_proven(load_run(write_run(tmp_path))))
-    for words in ("10 times faster", "aurora (a pair of PostgreSQL 16", "control plane (moto)", "nothing_broken"):
+    unproven = dataclasses.replace(GAMEDAY[1], verdict="UNPROVEN", reason="survivors.parquet is missing")
+    told = " ".join(not_proven(load_run(write_run(tmp_path, (*GAMEDAY[2:], unproven)))))
+    for words in (
+        "10 times faster",
+        "aurora (a pair of PostgreSQL 16",
+        "control plane (moto)",
+        "database_primary_lost",
+    ):
         assert words in told
+    assert "nothing_broken" not in told, "a check of the harness that came out as intended leaves nothing unproven"
 
 
 def test_the_target_s_own_words_are_used_where_it_has_some(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -86,3 +87,46 @@ def test_runs_are_in_the_order_of_their_start_and_latest_is_not_counted_twice(tm
     (tmp_path / "latest").symlink_to("a")
     (tmp_path / "notes").mkdir()
     assert [r.run_id for r in load_runs(tmp_path)] == ["b", "a"]
+
+
+def test_a_run_is_its_run_id_and_copies_count_once(tmp_path: Path) -> None:
+    """`latest` copied as a folder, a zip unpacked twice: one run, read where it is named after its id."""
+    for name in ("a copy", "latest", "r1", "z"):
+        write_run(tmp_path / name, (), run_id="r1")
+    write_run(tmp_path / "other", (), run_id="r2", started="2026-11-25T00:00:00Z")
+    assert [(r.run_id, r.directory.name) for r in load_runs(tmp_path)] == [("r1", "r1"), ("r2", "other")]
+
+
+def test_a_chosen_scenario_without_records_is_told_as_unproven(tmp_path: Path) -> None:
+    """A run that was cancelled says which of its scenarios it never drilled; nothing outside the run is looked at."""
+    write_run(tmp_path / "run", GAMEDAY[:1], scenarios=["primary_region_lost", "lambda_throttled", "../../etc", 3])
+    run = load_run(tmp_path / "run")
+    assert [(s.identifier, s.verdict, s.judged) for s in run.scenarios] == [
+        ("lambda_throttled", "UNPROVEN", False),
+        ("primary_region_lost", "MET", True),
+    ]
+    assert run.tally == "1 of 2 MET, 1 UNPROVEN"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "tally", "verdict"),
+    [
+        (("MET", "MET", "UNPROVEN"), "2 of 2 MET; harness check as intended", "MET"),
+        (("MET", "MET", "MET"), "2 of 2 MET; harness check NOT as intended", "UNPROVEN"),
+        (("MET", "MISSED", "UNPROVEN"), "1 of 2 MET, 1 MISSED; harness check as intended", "MISSED"),
+    ],
+)
+def test_a_check_of_the_harness_counts_apart(
+    tmp_path: Path, verdicts: tuple[str, str, str], tally: str, verdict: str
+) -> None:
+    """The perfect run reads as perfect; a check that comes out otherwise than intended puts all the rest in doubt."""
+    chosen = (GAMEDAY[0], GAMEDAY[1], GAMEDAY[5])
+    scripts = tuple(dataclasses.replace(s, verdict=v, rate=20) for s, v in zip(chosen, verdicts, strict=True))
+    run = load_run(write_run(tmp_path, scripts))
+    assert (run.tally, run.verdict) == (tally, verdict)
+
+
+def test_a_check_alone_proves_nothing_of_the_system(tmp_path: Path) -> None:
+    """It says that the harness works, and no more."""
+    run = load_run(write_run(tmp_path, GAMEDAY[5:]))
+    assert (run.tally, run.verdict) == ("harness check as intended", "UNPROVEN")

@@ -1,4 +1,4 @@
-"""A run's directory: its own for ever, `latest` the newest, run.json whole."""
+"""A run's directory: its own for ever, `latest` the newest that is over, run.json whole."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def test_two_runs_of_one_second_stand_side_by_side_and_latest_is_the_newest(tmp_
     """Nothing is shared between two game days started at once, and `latest` leads to the one made last."""
     first, second = RunDirectory.create(tmp_path, now=NOON), RunDirectory.create(tmp_path, now=NOON)
     assert first.path != second.path
+    first.point_latest()
+    second.point_latest()
     assert first.path.is_dir()
     assert (tmp_path / "latest").resolve() == second.path
     assert re.fullmatch(r"20261124T120005Z-[0-9a-f]{6}", first.run_id)
@@ -42,13 +44,31 @@ def test_two_runs_of_one_second_stand_side_by_side_and_latest_is_the_newest(tmp_
 
 def test_latest_always_leads_to_a_run_while_many_start(tmp_path: Path) -> None:
     """Replacing the link is one step: it is never missing, and no half-made link is left behind."""
-    RunDirectory.create(tmp_path)
+    RunDirectory.create(tmp_path).point_latest()
+
+    def finished() -> RunDirectory:
+        run = RunDirectory.create(tmp_path)
+        run.point_latest()
+        return run
+
     with ThreadPoolExecutor(8) as pool:
-        runs = [pool.submit(RunDirectory.create, tmp_path) for _ in range(40)]
+        runs = [pool.submit(finished) for _ in range(40)]
         while not all(r.done() for r in runs):
             assert (tmp_path / "latest").resolve(strict=True).is_dir()
     assert len({r.result().run_id for r in runs}) == 40
     assert not list(tmp_path.glob(".latest*"))
+
+
+def test_a_run_that_is_not_over_is_not_latest_nor_does_an_older_one_take_its_place(tmp_path: Path) -> None:
+    """Made, a run is found by its name alone; of two that end, the one that started later stays the latest."""
+    older, newer = (
+        RunDirectory.create(tmp_path, now=NOON),
+        RunDirectory.create(tmp_path, now=NOON + dt.timedelta(hours=1)),
+    )
+    assert not (tmp_path / "latest").is_symlink()
+    newer.point_latest()
+    older.point_latest()
+    assert (tmp_path / "latest").resolve() == newer.path
 
 
 def test_run_json_says_all_that_is_needed_to_run_it_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,31 @@ def test_never_recovered_and_never_measured_are_drawn_and_told(tmp_path: Path) -
     out = io.StringIO()
     Console(file=out, width=140).print(trend_table(series))
     assert "never (was 8.40 s)" in out.getvalue()
+
+
+def test_a_cancelled_or_empty_run_or_a_copy_is_never_a_regression(tmp_path: Path) -> None:
+    """What was never judged is no point of the trend, and a run unpacked twice is one."""
+    _runs(tmp_path, _took(8.4), _took(8.5))
+    write_run(tmp_path / "empty", (), run_id="empty", started="2026-11-20T00:00:00Z", scenarios=[LOST.name])
+    cancelled = write_run(tmp_path / "c", (_took(8.4),), run_id="c", started="2026-11-21T00:00:00Z")
+    (cancelled / "scenarios" / LOST.name / "verdict.json").unlink()
+    broken_off = write_run(tmp_path / "d", (_took(8.4, "UNPROVEN"),), run_id="d", started="2026-11-22T00:00:00Z")
+    with (broken_off / "scenarios" / LOST.name / "marks.jsonl").open("a") as marks:
+        marks.write('{"at_ns": 1, "event": "drill.interrupted", "subject": "awaiting recovery"}\n')
+    shutil.copytree(tmp_path / "r0", tmp_path / "latest")
+    shutil.copytree(tmp_path / "r0", tmp_path / "z again")
+    [one] = series_of(load_runs(tmp_path))
+    assert [p.run.run_id for p in one.points] == ["r0", "r1"]
+    assert one.regressions == []
+
+
+def test_a_check_of_the_harness_is_good_as_intended_and_regresses_when_it_passes(tmp_path: Path) -> None:
+    """UNPROVEN is what it must be; MET would mean that the harness no longer sees that nothing was broken."""
+    check = dataclasses.replace(GAMEDAY[5], rate=20)
+    [same] = _runs(tmp_path / "same", check, check)
+    assert same.regressions == []
+    [other] = _runs(tmp_path / "other", check, dataclasses.replace(check, verdict="MET", reason=""))
+    assert other.regressions == [
+        "nothing_broken: harness check as intended (UNPROVEN) in r0, harness check NOT as intended (MET) in r1: "
+        "UNPROVEN was to come out"
+    ]

@@ -50,8 +50,8 @@ class GameDay:
 
     @property
     def run(self) -> Path:
-        """The directory of its run."""
-        return (self.runs_dir / "latest").resolve()
+        """The directory of its run, the newest there is."""
+        return max(path for path in self.runs_dir.iterdir() if path.is_dir() and not path.is_symlink()).resolve()
 
     @property
     def journal(self) -> Path:

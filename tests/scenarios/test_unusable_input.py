@@ -24,12 +24,19 @@ OPTIONS = {
         ["--objectives", "{elsewhere}"],
         "[scenario.primary_region_lost]: unknown key rpo",
     ),
+    "a misspelt scenario": (
+        ["--objectives", "{scenario}"],
+        "there is no scenario primary_region_lots; did you mean primary_region_lost?",
+    ),
+    "a misspelt target": (["--objectives", "{target}"], "there is no target embeded; did you mean embedded?"),
     "pace 0": (["--pace", "0"], "--pace 0 is no pace: give a number from 1"),
     "nowhere to record": (["--runs-dir", "/proc/nowhere"], "no run can be recorded under /proc/nowhere"),
 }
 FILES = {
     "broken": "[default\nrto_s = 3",
     "unknown": "[default]\nrto_ss = 3\n",
+    "scenario": "[scenario.primary_region_lots]\nrto_s = 3\n",
+    "target": "[target.embeded]\nrto_s = 3\n",
     "elsewhere": "[default]\nrto_s = 3\n[scenario.primary_region_lost]\nrpo = 1\n",
 }
 
