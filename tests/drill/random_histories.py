@@ -33,7 +33,7 @@ class Drawn:
 
     rate: float
     regular: bool
-    """Arrivals at equal distances, as a schedule makes them; else at random (Poisson)."""
+    """Arrivals at equal distances, as a schedule makes them; else at random (Poisson), where there are enough to tell."""
     reads: float
     """Reads for each write."""
     cohorts: tuple[str, ...]
@@ -59,7 +59,7 @@ def drawn(chance: np.random.Generator) -> Drawn:
     some = chance.integers(0, 3)
     return Drawn(
         rate=rate,
-        regular=bool(chance.random() < 0.7),
+        regular=rate == 10.0 or bool(chance.random() < 0.7),
         reads=float(chance.choice([0.0, 0.25, 1.0])),
         cohorts=(("follower",), ("follower", "sticky"), tuple(WEIGHTS))[some] if rate >= 50 else ("follower",),
         fault_s=fault_s,
@@ -204,8 +204,9 @@ def survivors_early(seed: int) -> History:
     chance = np.random.default_rng(seed)
     one = drawn(chance)
     history = whole(chance, one, requests(chance, one))
-    at_s = chance.uniform(one.fault_s, one.end_s - 0.3)
     assert history.ops is not None
+    acked = history.ops.filter(pl.col("outcome") == "ok", pl.col("op") == "write")["ended_ns"].to_numpy()
+    at_s = chance.uniform(one.fault_s, float(acked.max()) / NS - 0.1)
     early = history.ops.filter(pl.col("ended_ns") <= round(at_s * NS))
     return dataclasses.replace(history, survivors=survivors(early if chance.random() < 0.8 else history.ops, at_s))
 
