@@ -12,7 +12,7 @@ from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.allure_html import Allure, Gate, NotMade
 from reports.build import Tampered, build
-from reports.manifest import PUBLIC_KEY, verify
+from reports.manifest import PUBLIC_KEY, in_brief, verify
 from reports.record import Run, load_run, load_runs
 from reports.rejudged import rejudge
 from reports.signature import fingerprint, public_key, signer, signing_key
@@ -67,7 +67,7 @@ def _verify(asked: argparse.Namespace) -> int:
         if content is None:
             raise UnusableInput(f"there is no public key {asked.public_key}: give an Ed25519 public key in PEM")
         trusted = public_key(content, str(asked.public_key))
-    problems = verify(asked.dir, trusted)
+    problems = in_brief(verify(asked.dir, trusted))
     try:
         checked = rejudge(load_run(asked.dir))
     except UnusableInput as e:

@@ -64,7 +64,8 @@ def build(directory: Path, key: Ed25519PrivateKey, *, signer: str = "", resign: 
     """
     checked = rejudge(load_run(directory))
     signed_before = any(os.path.lexists(directory / name) for name in SIGNED)
-    changed = [p for p in manifest.verify(directory) if not REBUILT.match(p)] if signed_before else []
+    changed = manifest.in_brief(manifest.verify(directory)) if signed_before else []
+    changed = [p for p in changed if not REBUILT.match(p)]
     if checked.differences:
         raise Tampered([*changed, *checked.differences], VERDICTS_DIFFER)
     if changed and not resign:

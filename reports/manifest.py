@@ -23,6 +23,7 @@ from reports.signature import public_pem, signed_by
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
 PUBLIC_KEY = "signing-key.pub"
+ADDED = ": added, the manifest does not know it"
 UNCOVERED = frozenset({MANIFEST.encode(), SIGNATURE.encode()})
 LINE = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
 ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
@@ -58,21 +59,25 @@ def verify(directory: Path, public_key: Ed25519PublicKey | None = None) -> list[
         raise UnusableInput(f"{directory} is not a directory: give the directory of a run, such as reports/runs/latest")
     found = dict(_files(directory))
     problems = _signature_problems(directory, public_key)
-    if MANIFEST.encode() not in found:
-        return problems  # of every file it could only be said that nothing vouches for it
     listed, malformed = _listed(directory, found)
     problems += malformed
     for name, path in sorted(found.items()):
         if name in UNCOVERED:
             continue
         if name not in listed:
-            problems.append(f"{_shown(name)}: added, the manifest does not know it")
+            problems.append(f"{_shown(name)}{ADDED}")
         elif not _is_plain(path):
             problems.append(f"{_shown(name)}: replaced by something that is not a plain file")
         else:
             problems += _changed(name, path, listed[name])
     problems += [f"{_shown(name)}: missing" for name in sorted(listed) if name not in found]
     return problems
+
+
+def in_brief(problems: list[str]) -> list[str]:
+    """The same for people: where the manifest is missing, every file is unknown to it, and once is enough to say so."""
+    is_missing = f"{MANIFEST}: missing" in problems
+    return [p for p in problems if not (is_missing and p.endswith(ADDED))]
 
 
 def _signature_problems(directory: Path, trusted: Ed25519PublicKey | None) -> list[str]:
