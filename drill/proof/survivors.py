@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from drill.history import NS, History
+from drill.history import NS, SURVIVORS_SCHEMA, History, completed
 from drill.measure import Measurements
-from drill.measure.ledger import Ledger
+from drill.measure.ledger import STORES, Ledger
 from drill.measure.serving import serving_region
 from drill.proof.doubt import Doubt, Figures
 
@@ -32,8 +32,12 @@ def survivors_read(history: History, ops: pl.DataFrame, found: Measurements) -> 
             )
         if history.survivors is not None:
             yield from _in_time(x, found)
+    unread_stores = sorted(set(ops["store"].drop_nulls().unique().to_list()) - set(STORES))
+    if unread_stores:
+        yield Doubt(f"writes went to {', '.join(unread_stores)}, whose survivors nobody here can read")
     if history.survivors is not None:
         yield from _in_place(history, history.survivors, ops, found)
+        yield from _with_content(completed(history.survivors, SURVIVORS_SCHEMA), ops)
 
 
 def _in_time(x: Ledger, found: Measurements) -> Iterator[Doubt]:
@@ -60,3 +64,14 @@ def _in_place(history: History, survivors: pl.DataFrame, ops: pl.DataFrame, foun
     elsewhere = sorted(read - {serves})
     if elsewhere:
         yield Doubt(f"the survivors were read in {', '.join(elsewhere)}, but {serves} serves", Figures.LOSS)
+
+
+def _with_content(survivors: pl.DataFrame, ops: pl.DataFrame) -> Iterator[Doubt]:
+    """What was acknowledged with its content was read with its content."""
+    if ops["content"].null_count() == ops.height or not survivors["content"].null_count():
+        return
+    promised = ops.filter(pl.col("content").is_not_null() & (pl.col("outcome") == "ok"))
+    if blank := survivors.filter(pl.col("content").is_null()).join(promised, on="key", how="semi").height:
+        yield Doubt(
+            f"{blank} survivors were read without their content, which nobody compared with what was acknowledged"
+        )

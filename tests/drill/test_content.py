@@ -152,3 +152,23 @@ def test_a_checksum_is_that_of_the_content() -> None:
     assert checksum(b"") == -1970711489451281740
     assert of_order(5, 7) == checksum(b'{"key":5,"amount":7}')
     assert len({of_order(key, amount) for key in range(100) for amount in range(100)}) == 10_000
+
+
+def test_survivors_read_without_their_content_prove_nothing_of_it() -> None:
+    """What was acknowledged is known, what survived is only counted: nobody compared the two."""
+    whole = history()
+    assert whole.ops is not None
+    ops = whole.ops.with_columns(content=pl.when(pl.col("op") != "read").then(pl.col("key")))
+    found = judge(altered(whole, ops=ops), LIMITS)
+    assert found.verdict is Verdict.UNPROVEN
+    assert "read without their content" in found.sentence()
+
+
+def test_a_write_to_a_store_that_nobody_reads_is_unproven() -> None:
+    """Its survivors are in no record."""
+    whole = history()
+    assert whole.ops is not None
+    store = pl.when(pl.col("key") == 1000).then(pl.lit("dynamodb")).otherwise("store")
+    found = judge(altered(whole, ops=whole.ops.with_columns(store=store)), LIMITS)
+    assert found.verdict is Verdict.UNPROVEN
+    assert "dynamodb" in found.sentence()
