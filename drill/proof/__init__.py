@@ -43,7 +43,7 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
     yield from demanded(history, ops, found, must_bite=must_bite)
     yield from survivors_read(history, ops, found)
     yield from regions(history, ops)
-    yield from starved(history, found)
+    yield from starved(history)
 
 
 def _felt(found: Measurements) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import polars as pl
 
 from drill.history import History
-from drill.measure import Measurements
 from drill.proof.doubt import Doubt, Figures
 
 STARVED = 0.5
-"""A part that waited for a processor for more than this share of a sample's time was starved."""
+OFTEN = 0.1
+"""A part was starved that waited for a processor for more than STARVED of the time in two samples (of half a second) in a
+row, or in more than OFTEN of them all; a calm machine shows lone ones."""
 
 
 def deaths(history: History) -> Iterator[Doubt]:
@@ -23,20 +24,25 @@ def deaths(history: History) -> Iterator[Doubt]:
             yield Doubt(f"the probe {mark.subject} died: {mark.detail}", Figures.ALL)
 
 
-def starved(history: History, found: Measurements) -> Iterator[Doubt]:
-    """Which parts waited for a processor of this machine (cpu_wait_share) between the baseline and the end."""
-    times = found.times
-    if history.samples is None or times.baseline_ns is None or times.end_ns is None:
+def starved(history: History) -> Iterator[Doubt]:
+    """Which parts waited for a processor of this machine (cpu_wait_share) while the drill watched."""
+    if history.samples is None:
         return
-    waited = history.samples.filter(
-        (pl.col("metric") == "cpu_wait_share")
-        & pl.col("at_ns").is_between(times.baseline_ns, times.end_ns)
-        & (pl.col("value") > STARVED)
+    begun, ended = (
+        history.first_mark("drill.expects") or history.first_mark("drill.baseline"),
+        history.first_mark("drill.end"),
     )
-    worst = waited.group_by("subject").agg(pl.col("value").max(), pl.len()).sort("value", "subject", descending=True)
-    for part, share, samples in worst.iter_rows():
-        yield Doubt(
-            f"this machine was too busy for {part}: it waited for a processor {share:.0%} of the time ({samples} samples)",
-            Figures.TIMES,
-            unproves=False,
-        )
+    from_ns, to_ns = begun.at_ns if begun else -(2**62), ended.at_ns if ended else 2**62
+    watched = history.samples.filter(
+        (pl.col("metric") == "cpu_wait_share") & pl.col("at_ns").is_between(from_ns, to_ns)
+    ).sort("at_ns")
+    for part in sorted(watched["subject"].unique().to_list()):
+        shares = watched.filter(pl.col("subject") == part)["value"].to_numpy()
+        waiting = shares > STARVED
+        if (waiting[1:] & waiting[:-1]).any() or waiting.mean() > OFTEN:
+            yield Doubt(
+                f"this machine was too busy for {part}: it waited for a processor up to {shares.max():.0%} of the time, in "
+                f"{waiting.sum()} of {waiting.size} samples more than half of it",
+                Figures.TIMES,
+                unproves=False,
+            )

@@ -61,13 +61,14 @@ def test_a_generator_that_fell_behind_loses_no_data() -> None:
 
 def test_a_busy_machine_excuses_a_miss_but_spoils_no_pass() -> None:
     """A part that waited for a processor can only make figures worse: met is met, missed is unproven, and it is named."""
-    busy = Sample(9 * NS, "cpu_wait_share", "us-west-2/lambda", 0.8)
-    assert judge(sampled(history(), busy), LIMITS).verdict is Verdict.MET
-    missed = judge(sampled(NEVER_BACK, busy), LIMITS)
+    part = "us-west-2/lambda"
+    busy = [Sample(9 * NS + k * NS // 2, "cpu_wait_share", part, 0.8) for k in range(2)]
+    assert judge(sampled(history(), *busy), LIMITS).verdict is Verdict.MET
+    missed = judge(sampled(NEVER_BACK, *busy), LIMITS)
     assert missed.verdict is Verdict.UNPROVEN
     assert "too busy for us-west-2/lambda" in missed.sentence()
-    calm = Sample(9 * NS, "cpu_wait_share", "us-west-2/lambda", 0.05)
-    assert judge(sampled(NEVER_BACK, calm), LIMITS).verdict is Verdict.MISSED
+    calm = [Sample(9 * NS + k * NS // 2, "cpu_wait_share", part, 1.0 if k == 7 else 0.05) for k in range(20)]
+    assert judge(sampled(NEVER_BACK, *calm), LIMITS).verdict is Verdict.MISSED
 
 
 @pytest.mark.parametrize(
