@@ -23,6 +23,8 @@ among the first fifteen requests. More is too little to find what is mild, less 
 CLOSING = 0.7
 """It is over once good requests speak against it by this part of what its failures speak for it: what hardly began ends soon.
 With POSSIBLE it is set so that 99.5 % of staged recoveries are covered and 1 % of others are needlessly unproven."""
+AT_FIRST = 4096
+"""So many requests are looked at, and more only where a phase reaches into their second half."""
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -33,25 +35,35 @@ def latest_end(seen: Requests, first: int, allowance: float) -> int | None:
 
     At the latest the last one: what goes on failing to the end is an outage, or doubtful, by itself.
     """
+    until = first + AT_FIRST
+    while True:
+        latest = _latest(seen, first, min(until, len(seen)), allowance)
+        if until >= len(seen) or latest is None or latest < (first + until) // 2:
+            return latest
+        until = first + 2 * (until - first)
+
+
+def _latest(seen: Requests, first: int, until: int, allowance: float) -> int | None:
     latest: int | None = None
-    for own in _parts(seen, first):
+    for own in _parts(seen, first, until):
         end = _end(seen.bad[own], allowance)
         if end is not None:
             latest = max(latest or 0, int(own[end]))
     return latest
 
 
-def _parts(seen: Requests, first: int) -> Iterator[Ints]:
-    """All requests from `first` on; then those of each cohort, each kind, and each kind of each cohort."""
-    behind = np.arange(first, len(seen))
-    if not seen.bad[first:].any():
+def _parts(seen: Requests, first: int, until: int) -> Iterator[Ints]:
+    """All requests from `first` to `until`; then those of each cohort, each kind, and each kind of each cohort."""
+    bad = seen.bad[first:until]
+    if not bad.any():
         return
+    behind = np.arange(first, until)
     yield behind
-    stratum = seen.stratum[first:]
+    stratum = seen.stratum[first:until]
     kinds = max(1, len(seen.kinds))
-    for label in (stratum, stratum // kinds, stratum % kinds + len(seen.cohorts) * kinds):
-        values = np.unique(label[seen.bad[first:]])
-        if np.unique(label).size > 1:
+    for label in (stratum, stratum // kinds, stratum % kinds):
+        values = np.unique(label[bad])
+        if (label != label[0]).any():
             for value in values:
                 yield behind[label == value]
 

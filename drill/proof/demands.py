@@ -20,7 +20,11 @@ def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_b
     if times.fault is None or times.end_ns is None:
         return
     demands = demands_of(history.marks) or (() if must_bite else ELSEWHERE)
-    acked = ops.filter((pl.col("op") != "read") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null())
+    if not demands:
+        return
+    acked = ops.select("op", "key", "outcome", "region", "began_ns", "ended_ns").filter(
+        (pl.col("op") != "read") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null()
+    )
     before = acked.filter(pl.col("ended_ns") < times.fault[0])
     since = acked.filter((pl.col("began_ns") > times.fault[1]) & (pl.col("began_ns") <= times.end_ns))
     seen = _Seen(

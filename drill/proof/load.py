@@ -117,7 +117,7 @@ def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
     if times.baseline_ns is None or times.begin_ns is None or times.end_ns is None:
         return
     back_ns = _back_ns(found)
-    for name, due_ns in _parts(ops, times.baseline_ns, times.end_ns):
+    for name, due_ns in _parts(ops, found, times.baseline_ns, times.end_ns):
         sentence = (
             _stopped(name, due_ns, times.baseline_ns, times.begin_ns, times.end_ns)
             or _absent(name, due_ns, times.begin_ns)
@@ -127,15 +127,17 @@ def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
             yield Doubt(sentence, Figures.TIMES)
 
 
-def _parts(ops: pl.DataFrame, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
+def _parts(ops: pl.DataFrame, found: Measurements, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
     """The load as a whole, each cohort and each kind of op: when requests were due, sorted."""
-    seen = ops.lazy().select("op", "cohort", "intended_ns").filter(pl.col("intended_ns").is_between(from_ns, to_ns))
-    seen_ops = seen.sort("intended_ns").collect()
-    yield "the load", seen_ops["intended_ns"].unique(maintain_order=True).to_numpy()
-    for column, word in (("cohort", "the load of the cohort"), ("op", "the load of kind")):
-        values = sorted(str(v) for v in ops[column].unique().to_list())
-        for value in values if len(values) > 1 else ():
-            yield f"{word} {value}", seen_ops.filter(pl.col(column) == value)["intended_ns"].to_numpy()
+    seen = found.requests.between(from_ns, to_ns + 1)
+    yield "the load", seen.due_ns
+    for cohort in found.requests.cohorts if len(found.requests.cohorts) > 1 else ():
+        yield f"the load of the cohort {cohort}", seen.due_of(cohort)
+    kinds = ops["op"].unique().sort().to_list()
+    for kind in kinds if len(kinds) > 1 else ():
+        due_ns = ops["intended_ns"].filter(ops["op"] == kind).to_numpy()
+        due_ns = np.sort(due_ns[(due_ns >= from_ns) & (due_ns <= to_ns)], kind="stable")  # as good as sorted already
+        yield f"the load of kind {kind}", due_ns
 
 
 def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: int) -> str | None:

@@ -55,14 +55,11 @@ def _in_time(x: Ledger, found: Measurements) -> Iterator[Doubt]:
 
 
 def _in_place(history: History, survivors: pl.DataFrame, ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
-    serves = serving_region(ops, found.times.end_ns)
-    if serves is None:
-        return
     read = {m.subject for m in history.marks or () if m.event == "survivors.read" and m.subject}
     if "region" in survivors.columns:
         read |= set(survivors["region"].drop_nulls().unique().to_list())
-    elsewhere = sorted(read - {serves})
-    if elsewhere:
+    serves = serving_region(ops, found.times.end_ns) if read else None
+    if serves and (elsewhere := sorted(read - {serves})):
         yield Doubt(f"the survivors were read in {', '.join(elsewhere)}, but {serves} serves", Figures.LOSS)
 
 
