@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import typst
 
+from drill import schedule
 from drill.history import NS, History
 from reports.figure import Figure
 from reports.honesty import fidelity, not_proven
@@ -109,7 +110,7 @@ def _cell(figure: Figure) -> tuple[str, str, str]:
 def _marks(history: History) -> list[tuple[str, str, str, str]]:
     fault = history.first_mark("fault.effective") or history.first_mark("fault.begin")
     zero = fault.at_ns if fault else 0
-    ordered = sorted(history.marks or (), key=lambda m: m.at_ns)
+    ordered = sorted((m for m in history.marks or () if m.event != schedule.EVENT), key=lambda m: m.at_ns)
     return [(f"{(m.at_ns - zero) / NS:+.3f} s", m.event, m.subject, m.detail[:120]) for m in ordered]
 
 

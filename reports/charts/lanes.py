@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from drill import demands, expectation, schedule
 from drill.history import NS, Mark
 
-# Of these every drill has one at its very edge; the picture's axis says it already.
-SILENT = frozenset({"drill.baseline", "drill.end", "drill.expects", "fault.begin", "degraded.begin"})
+EDGES = frozenset({"drill.baseline", "drill.end", "fault.begin", "degraded.begin"})
+"""Of these every drill has one at its very edge; the picture's axis says it already."""
+INTENTIONS = frozenset({"drill.expects", expectation.MARK, demands.EVENT, schedule.EVENT})
+"""These say what was meant to happen, and not that it did."""
+SILENT = EDGES | INTENTIONS
 
 OF_RUN = re.compile(r"^drill-\d{8}t\d{6}z-[0-9a-f]{6}-")
 """How the name of every resource of a run begins; it tells a reader nothing."""
