@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         _show(judgements, [r for r, _ in together], said.objectives)
     as_expected = [s.expected.met_by(j.verdict, j.doubts) for s, j in judgements]
-    as_expected += [expected[r.scenario].met_by(r.verdict, r.reasons) for r, _ in together]
+    # of a check of the harness each run counts by itself: it shows no reliability of the system
+    as_expected += [r.verdict is Verdict.MET for r, _ in together if not expected[r.scenario].is_check]
     return 0 if all(as_expected) else 1
 
 

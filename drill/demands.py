@@ -35,10 +35,6 @@ class Demand:
     what: str
     region: str = ""
 
-    def mark(self, at_ns: int) -> Mark:
-        """As the records tell it."""
-        return Mark(at_ns, EVENT, self.what, self.region)
-
 
 def moved_to(region: str) -> tuple[Demand, ...]:
     """Failed over or switched over: that region's database was promoted, and it serves."""

@@ -19,6 +19,8 @@ from drill.measurement import Measurement
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 
+LARGEST = 1e15
+"""No limit is that large; whole numbers of TOML may be larger than any float."""
 LAYERS = ("default", "target", "scenario")
 MISSPELT = 0.85
 """A name at least this like a known one (difflib's ratio) is that one misspelt: a letter or two in ten."""
@@ -139,7 +141,7 @@ def objective_tables(path: Path) -> dict[str, Any]:
         tables = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as e:
         raise UnusableInput(f"the objectives file {path} cannot be read ({e}): give a readable text file") from e
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:  # a number of thousands of digits is a ValueError of its own
         raise UnusableInput(f"{path} is not TOML ({e}): mend that line") from e
     resolve_objectives(tables, "", "", source=str(path))
     return tables
@@ -204,7 +206,7 @@ def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
             raise UnusableInput(f"{source} [{name}]: unknown key {key}; {nearest(key, KEYS)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnusableInput(f"{where} is {value!r}, which is no number: give a number such as {_sample(key)}")
-        if not math.isfinite(value) or value < 0:
+        if not -LARGEST < value < LARGEST or value < 0:
             raise UnusableInput(
                 f"{where} is {value}: give a finite number that is not negative, such as {_sample(key)}"
             )

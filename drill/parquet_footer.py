@@ -19,6 +19,8 @@ MOST_BYTES = 16 * 2**20
 NUM_ROWS, ROW_GROUPS, COLUMNS, META_DATA, UNCOMPRESSED = 3, 4, 1, 3, 6
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 
+LONGEST_SHIFT = 63
+
 
 class FooterError(Exception):
     """The file has no footer that can be read."""
@@ -94,6 +96,8 @@ class _Compact:
     def _unsigned(self) -> int:
         value = shift = 0
         while (byte := self._byte()) & 0x80:
+            if shift > LONGEST_SHIFT:
+                raise ValueError("a number has more than 64 bits")
             value |= (byte & 0x7F) << shift
             shift += 7
         return value | byte << shift

@@ -419,15 +419,18 @@ class Drill:
         """Write the records and their verdict; an interrupt meanwhile is obeyed once they are whole."""
         try:
             return self._write(plan)
-        except KeyboardInterrupt:
-            self.mark("drill.interrupted", "writing the records", "KeyboardInterrupt")
+        except BaseException as e:
+            if isinstance(e, Exception):
+                raise
+            self.mark("drill.interrupted", "writing the records", type(e).__name__)
             self._write(plan)
             raise
 
     def _write(self, plan: Plan) -> Judgement:
         """What is judged is what was written, so that whoever judges it again finds the same."""
-        self.traffic.stop()
-        self._check_traffic()
+        with contextlib.suppress(Exception), self._marking("observation.failed", "traffic"):
+            self.traffic.stop()
+            self._check_traffic()
         self.history().save(self.directory)
         judgement = judge(History.load(self.directory), self.objectives)
         context = {"scenario": self.scenario, **self.context, "expected": str(plan.expectation)}

@@ -6,9 +6,13 @@ nothing heavy.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 NS = 1_000_000_000
+FASTEST = 100_000
+"""Requests a second; no load generator here sends more."""
 EVENT = "load.schedule"
 """The mark's event; its subject is the kind of op, its detail the schedule as JSON."""
 
@@ -17,9 +21,9 @@ class Schedule(msgspec.Struct, frozen=True):
     """Requests `op` due at `begin_ns` + (n + `phase`) / `per_s` seconds, n = 0, 1, 2, ..., in ns since the run's t0."""
 
     op: str
-    begin_ns: int
-    per_s: float
-    phase: float = 0.0
+    begin_ns: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+    per_s: Annotated[float, msgspec.Meta(gt=0, le=FASTEST)]
+    phase: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
 
     @property
     def step_ns(self) -> float:

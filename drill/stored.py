@@ -179,7 +179,8 @@ def refuse_misspelt(path: Path, stored: Iterable[Stored]) -> None:
         known["target"].add(str(one.run.get("target", "")))
         recorded = one.run.get("objectives")
         for layer in known:
-            known[layer] |= set((recorded if isinstance(recorded, dict) else {}).get(layer, {}))
+            names = recorded.get(layer) if isinstance(recorded, dict) else None
+            known[layer] |= set(names) if isinstance(names, dict) else set()
     for layer, names in known.items():
         refuse_unknown_names(tables, layer, names, source=str(path), all_known=False)
 

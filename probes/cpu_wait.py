@@ -6,6 +6,7 @@ Linux counts for each thread how long it was ready and waited for a processor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -67,7 +68,9 @@ class CpuWait:
 def _waited_ns(pid: int) -> Iterator[tuple[Thread, int]]:
     """How long each thread of a process has waited in its life; nothing of one that is gone."""
     try:
-        for thread in os.scandir(f"/proc/{pid}/task"):
-            yield (pid, int(thread.name)), int(Path(thread.path, "schedstat").read_text().split()[1])
+        with os.scandir(f"/proc/{pid}/task") as threads:
+            for thread in threads:
+                with contextlib.suppress(OSError):  # it ended meanwhile
+                    yield (pid, int(thread.name)), int(Path(thread.path, "schedstat").read_text().split()[1])
     except OSError:
         return

@@ -7,7 +7,7 @@ sentences are not compared, for reports take theirs from the new judgement.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,11 +58,20 @@ def rejudge(run: Run) -> Rejudged:
         if found is None:
             notes.append(f"{where}/verdict.json: missing, so the verdict is what the records show: {judgement.verdict}")
         else:
-            differences += [f"{where}/verdict.json: {d}" for d in _verdict(found, said)]
+            told = _compared(f"{where}/verdict.json", lambda found=found, said=said: _verdict(found, said))  # type: ignore[misc]
+            differences += told
     together = [whole.to_json(**context) for whole, context in repeated(judgements)]
-    differences += [f"{REPETITIONS}: {d}" for d in _repetitions(read_json(run.directory / REPETITIONS), together)]
+    differences += _compared(REPETITIONS, lambda: _repetitions(read_json(run.directory / REPETITIONS), together))
     again = replace(run, scenarios=tuple(scenarios), repeated=read_repeated(together))
     return Rejudged(again, tuple(differences), tuple(notes))
+
+
+def _compared(file: str, differences: Callable[[], Iterator[str]]) -> list[str]:
+    """The differences of a file; one that has not even the form it must have differs by that."""
+    try:
+        return [f"{file}: {d}" for d in differences()]
+    except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as e:
+        return [f"{file}: it is not what this harness writes ({type(e).__name__}: {e})"]
 
 
 def _objectives(stored: Stored) -> Iterator[str]:

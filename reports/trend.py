@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.figure import Figure
-from reports.record import Run, Scenario, worst
+from reports.record import WORST_FIRST, Run, Scenario
 from reports.wording import bracket, label, value
 
 # Lag is a tail of few heartbeats and jumps from run to run; RTO and RPO carry brackets that hold their noise.
@@ -95,9 +95,8 @@ def _typical(run: Run) -> Iterator[Scenario]:
         by_name.setdefault(scenario.name, []).append(scenario)
     for several in by_name.values():
         ordered = sorted(several, key=lambda s: math.inf if (rto := s.figure("rto_s").value) is None else rto)
-        middle, decisive = ordered[len(ordered) // 2], worst(s.verdict for s in several)
-        reasons = next((s.reasons for s in several if s.verdict == decisive), ())
-        yield replace(middle, verdict=decisive, reasons=reasons) if len(several) > 1 else middle
+        middle, decisive = ordered[len(ordered) // 2], min(several, key=lambda s: WORST_FIRST.index(s.counts_as))
+        yield replace(middle, verdict=decisive.verdict, reasons=decisive.reasons, doubts=decisive.doubts)
 
 
 def trend_table(series: list[Series]) -> RenderableType:

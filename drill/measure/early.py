@@ -26,7 +26,7 @@ def shown_ns(samples: pl.DataFrame | None, times: Times) -> int | None:
     if samples is None or times.begin_ns is None:
         return None
     told = samples.filter((pl.col("metric") == "replication_lag_upper_s") & (pl.col("subject") == ORDERED))
-    told = told.filter(pl.col("value").is_finite())
+    told = told.filter(pl.col("value").is_finite() & (pl.col("value") >= 0))
     sent = told["at_ns"] - (told["value"] * NS).round().cast(pl.Int64)
     newest = sent.filter(sent < times.begin_ns).max()
     return newest if isinstance(newest, int) else None

@@ -20,8 +20,8 @@ LEAST = 5
 """Fewer heartbeats than this say nothing of a distribution."""
 Z = 1.96
 NAMES = {"aurora": "lag", "s3": "lag_s3"}
-SILENCE = 3.0
-"""Nothing is known of a time in which no heartbeat was seen for so many of their usual (median) gaps."""
+SILENCE_S = 0.25
+"""Between two looks that lie farther apart than this, what may have been meanwhile is told beside what they saw."""
 CLAIMS = ("engine_lag", "cloudwatch_lag")
 """Who claims: the samples are called <claim>_s. One claim is a claim: CloudWatch makes one a minute."""
 
@@ -30,8 +30,8 @@ CLAIMS = ("engine_lag", "cloudwatch_lag")
 class Looks:
     """What heartbeats say, look by look: the lag was at least `least` and at most `most`.
 
-    `silent`: the share of the time in which there were none for longer than usual, the time before the first and behind
-    the last one included; `unseen_s`: how far behind the copy may have fallen meanwhile.
+    `silent`: the share of the time in which there were none for longer than SILENCE_S, the time before the first and
+    behind the last one included; `unseen_s`: how far behind the copy may have fallen meanwhile.
     """
 
     least: Floats
@@ -136,11 +136,12 @@ def _silence(at_ns: Ints, most: Floats, from_ns: int, to_ns: int, before_ns: obj
     """
     heard = before_ns is not None
     first_ns = before_ns if isinstance(before_ns, int) else from_ns
-    edges: Ints = np.concatenate((np.array([first_ns]), at_ns, np.array([to_ns])))
+    times, at = np.unique(at_ns, return_index=True)
+    edges: Ints = np.concatenate((np.array([first_ns]), times, np.array([to_ns])))
     gaps = np.diff(edges) / NS
     within = np.diff(np.maximum(edges, from_ns)) / NS
-    known = np.concatenate(([most[0] if heard else math.inf], most))
-    silent = gaps > SILENCE * float(np.median(gaps[1:-1]))
+    known = np.concatenate(([most[0] if heard else math.inf], most[at]))
+    silent = gaps > SILENCE_S
     if not silent.any():
         return 0.0, 0.0
     return float(within[silent].sum() / max(within.sum(), 1e-9)), float((known + gaps)[silent].max())

@@ -83,7 +83,9 @@ def recovery_time(
     sharp, last = upper + clock_s, outages.last
     if last is not None and last.first_good is not None and not math.isinf(value):
         later = latest_end(seen, last.first_good, objectives.allowance)
-        if later is not None:
+        if later == len(seen):
+            upper, because = math.inf, f"{because}, but some kind of request behind it failed to the end"
+        elif later is not None:
             upper = max(upper, (int(seen.ended_ns[later]) - begin_ns) / NS)
     lower, upper = max(0.0, lower - clock_s), upper + clock_s
     return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis), sharp)
@@ -146,14 +148,15 @@ def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s:
 def by_kind(
     ops: pl.DataFrame, times: Times, objectives: Objectives, reach: Reach | None, clock_s: float
 ) -> dict[str, Recovered]:
-    """rto_read_s, rto_write_s and rto_object_s; a kind that nobody asked for is not measured."""
+    """rto_read_s, rto_write_s, rto_object_s, and rto_KIND_s of any other; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}
     kinds = set(ops["op"].unique().to_list())
+    names = KINDS | {f"rto_{kind}_s": kind for kind in sorted(kinds - set(KINDS.values()))}
     since = pl.lit(True)
     if times.begin_ns is not None:  # what was over before the fault says nothing of recovery
         since = (pl.col("intended_ns") >= times.begin_ns) | (pl.col("ended_ns") >= times.begin_ns)
     needed = ops.lazy().select("op", "cohort", "intended_ns", "ended_ns", "outcome")
-    for name, kind in KINDS.items():
+    for name, kind in names.items():
         if kind not in kinds:
             why = f"no {kind} was asked for"
             nothing = Requests.of(ops.head(0), objectives, reach)

@@ -12,6 +12,9 @@ import polars as pl
 from drill.history import Mark
 from drill.schedule import EVENT, Schedule
 
+MOST = 10_000_000
+"""As many as a record may hold rows (drill.parquet_file)."""
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -28,9 +31,11 @@ def schedules(marks: Iterable[Mark] | None) -> tuple[Schedule, ...]:
 
 
 def due(schedule: Schedule, from_ns: int, to_ns: int) -> Ints:
-    """When its requests are due in [from_ns, to_ns)."""
+    """When its requests are due in [from_ns, to_ns); ValueError where nobody can have recorded so many."""
     first = max(0, int((from_ns - schedule.begin_ns) / schedule.step_ns - schedule.phase) - 1)
     count = max(0, int((to_ns - from_ns) / schedule.step_ns) + 4)
+    if count > MOST:
+        raise ValueError(f"the schedule of {schedule.op} has more than {MOST:,} requests in the time observed")
     times = (schedule.begin_ns + (np.arange(first, first + count) + schedule.phase) * schedule.step_ns).astype(np.int64)
     found: Ints = times[(times >= from_ns) & (times < to_ns)]
     return found

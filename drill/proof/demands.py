@@ -13,6 +13,9 @@ from drill.measure import Measurements
 from drill.measure.serving import serving_region
 from drill.proof.doubt import Doubt
 
+NAMELESS = 0.1
+"""Where more of the acknowledged writes than this name no region, nobody knows who served."""
+
 
 def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_bite: bool) -> Iterator[Doubt]:
     """A sentence for each demand that the records do not show to be fulfilled."""
@@ -22,13 +25,24 @@ def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_b
     demands = demands_of(history.marks) or (() if must_bite else ELSEWHERE)
     if not demands:
         return
-    acked = ops.select("op", "key", "outcome", "region", "began_ns", "ended_ns").filter(
-        (pl.col("op") != "read") & (pl.col("outcome") == "ok") & pl.col("region").is_not_null()
+    written = ops.select("op", "key", "outcome", "region", "began_ns", "ended_ns").filter(
+        (pl.col("op") != "read") & (pl.col("outcome") == "ok")
     )
-    before = acked.filter(pl.col("ended_ns") < times.fault[0])
-    since = acked.filter((pl.col("began_ns") > times.fault[1]) & (pl.col("began_ns") <= times.end_ns))
+    since = written.filter((pl.col("began_ns") > times.fault[1]) & (pl.col("began_ns") <= times.end_ns))
+    nameless = since["region"].null_count()
+    if nameless > NAMELESS * since.height:
+        yield Doubt(
+            f"{nameless} of {since.height} writes acknowledged after the fault say not which region served them"
+        )
+        return
+    healed = history.first_mark("fault.healed")
     seen = _Seen(
-        serving_region(before), serving_region(since), since, history.marks or (), times.fault[0], times.end_ns
+        home=serving_region(written.filter(pl.col("ended_ns") < times.fault[0])),
+        last=serving_region(since),
+        since=since.filter(pl.col("region").is_not_null()),
+        marks=tuple(m for m in history.marks or () if m.at_ns >= times.fault[0]),
+        end_ns=times.end_ns,
+        healed_ns=healed.at_ns if healed else 2**62,
     )
     for demand in demands:
         check = CHECKS.get(demand.what)
@@ -41,19 +55,19 @@ def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_b
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """`home`: the region that served before the fault; `last`: the one that served in the end, of those of `since`, the
-    acknowledged writes sent after the fault took effect."""
+    acknowledged writes sent after the fault took effect; `marks` are those since the fault."""
 
     home: str | None
     last: str | None
     since: pl.DataFrame
     marks: tuple[Mark, ...]
-    begin_ns: int
     end_ns: int
+    healed_ns: int
 
     @property
     def promoted(self) -> list[str]:
-        """What became the writer between the fault and the end of observation, as the promotion's mark says it."""
-        return [m.detail for m in self.marks if m.event == "promotion.end" and self.begin_ns <= m.at_ns <= self.end_ns]
+        """What became the writer until the end of observation, as the promotion's mark says it."""
+        return [m.detail for m in self.marks if m.event == "promotion.end" and m.at_ns <= self.end_ns]
 
 
 def _served_by(seen: _Seen, region: str) -> str | None:
@@ -69,13 +83,15 @@ def _served_by(seen: _Seen, region: str) -> str | None:
 
 
 def _promoted(seen: _Seen, region: str) -> str | None:
-    if any(region in detail for detail in seen.promoted):
+    if any(region in detail if region else not seen.home or seen.home not in detail for detail in seen.promoted):
         return None
     return f"no promotion of {region or 'another region'} was seen between the fault and the end of observation"
 
 
 def _only_served_by(seen: _Seen, region: str) -> str | None:
     expected = region or seen.home
+    if expected is None:
+        return "no write acknowledged before the fault says which region served it"
     others = seen.since.filter(pl.col("region") != expected)
     if others.height:
         return f"{others['region'][0]} served {others.height} writes although {expected} was to go on serving"
@@ -85,9 +101,10 @@ def _only_served_by(seen: _Seen, region: str) -> str | None:
 
 
 def _no_promotion(seen: _Seen, _: str) -> str | None:
-    return (
-        f"{seen.promoted[0] or 'another database'} was promoted although nothing was to move" if seen.promoted else None
-    )
+    for mark in seen.marks:
+        if mark.event in ("promotion.begin", "promotion.end") and mark.at_ns < seen.healed_ns:
+            return f"something was promoted although nothing was to move ({mark.event} {mark.detail})"
+    return None
 
 
 CHECKS: Mapping[str, Callable[[_Seen, str], str | None]] = {

@@ -25,6 +25,8 @@ EDGE_NS = 1_000_000
 LEAST_GAP_S = 1.0
 GAPS = 5.0
 """The load has stopped when nothing was due for this many times the 90th percentile of its usual gap."""
+RANDOM_GAPS = 8.0
+"""A last gap in which so many requests were to be expected is none of random arrivals (1 in 3,000)."""
 PIECES = 16
 """The time since the fault is looked at in all stretches that begin and end at one of so many equal pieces."""
 SURE = 4.5
@@ -70,6 +72,11 @@ def generator(history: History, ops: pl.DataFrame, found: Measurements) -> Itera
     lags = history.samples.filter(
         (pl.col("metric") == "dispatch_lag_s") & (pl.col("at_ns") >= from_ns) & (pl.col("at_ns") <= to_ns)
     )["value"].to_numpy()
+    offsets = history.samples.filter(pl.col("metric") == "clock_offset_s")["value"]
+    if unsure := offsets.null_count() + int(offsets.is_nan().sum()):
+        yield Doubt(
+            f"{unsure} samples of clock_offset_s are not a number: the clocks are not known to agree", Figures.TIMES
+        )
     if np.isnan(lags).any():
         yield Doubt(f"{int(np.isnan(lags).sum())} samples of dispatch_lag_s are not a number")
     elif lags.size and float(lags.max()) > LATE_WORST_S:
@@ -82,12 +89,11 @@ def recorded_as_scheduled(history: History, ops: pl.DataFrame, found: Measuremen
     if times.baseline_ns is None or times.end_ns is None:
         return
     try:
-        told = schedules(history.marks)
+        told = [(s, unrecorded(ops, s, times.baseline_ns, times.end_ns - EDGE_NS)) for s in schedules(history.marks)]
     except ValueError as e:
         yield Doubt(str(e))
         return
-    for schedule in told:
-        missing = unrecorded(ops, schedule, times.baseline_ns, times.end_ns - EDGE_NS)
+    for schedule, missing in told:
         if missing.size:
             at_s = (int(missing[0]) - (times.begin_ns or 0)) / NS
             yield Doubt(
@@ -144,9 +150,12 @@ def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: i
     if not due_ns.size:
         return f"{name} never flowed between drill.baseline and the end of observation"
     gaps = np.diff(np.concatenate(([baseline_ns], due_ns, [end_ns]))) / NS
-    usual = float(np.quantile(gaps, 0.9, method="higher")) if gaps.size > 2 else math.inf
     worst = int(np.argmax(gaps))
-    if gaps[worst] <= max(LEAST_GAP_S, GAPS * usual):
+    usual = float(np.quantile(np.delete(gaps, worst), 0.9, method="higher")) if gaps.size > 2 else math.inf
+    before = int(np.searchsorted(due_ns, begin_ns))
+    if before and begin_ns > baseline_ns and before / ((begin_ns - baseline_ns) / NS) * gaps[-1] > RANDOM_GAPS:
+        worst = gaps.size - 1
+    elif gaps[worst] <= max(LEAST_GAP_S, GAPS * usual):
         return None
     at_s = ((int(due_ns[worst - 1]) if worst else baseline_ns) - begin_ns) / NS
     return f"{name} stopped for {gaps[worst]:.1f} s from {at_s:+.1f} s of the fault on"

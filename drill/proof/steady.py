@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from drill.history import NS
 from drill.measure import Measurements
 from drill.measure.chance import binomial_tail
 from drill.measure.outage import find_outages
+from drill.measure.requests import Requests
 from drill.objective import Objectives
 from drill.proof.doubt import Doubt
 
 CHANCE = 0.01
 LEAST = 10
+INSTANTS = 400
+LOOKED_AT = 200_000
+"""Requests before the fault of which it is asked how many were open at once."""
+EARLIER = 0.75
+"""The first part of the baseline, with which the moment of the fault is compared."""
+SPARE = 2
+"""So many more than ever may be open by chance."""
 MOST = 1000
 """What is demanded of an availability of 1 too, which no number of requests can show."""
 
@@ -59,5 +69,26 @@ def steady_before(found: Measurements, objectives: Objectives) -> Iterator[Doubt
     outages = find_outages(before.due_ns, before.bad, before.stratum, objectives.allowance, window_ns)
     if outages.found:
         yield Doubt("no steady state before the fault: service was down for a while")
+    elif sentence := _piled_up(found.requests, times.baseline_ns, times.begin_ns):
+        yield Doubt(f"no steady state before the fault: {sentence}")
     elif outages.suspect is not None:
         yield Doubt("no steady state before the fault: the last requests before it failed or hung already")
+
+
+def _piled_up(every: Requests, baseline_ns: int, begin_ns: int) -> str | None:
+    """Whether far more requests were open when the fault struck than at any time before: they hung already.
+
+    This needs no usual time of an answer, which one slow kind of request makes long.
+    """
+    due = every.due_ns[: np.searchsorted(every.due_ns, begin_ns)][-LOOKED_AT:]
+    if not due.size:
+        return None
+    ended = every.ended_ns[: np.searchsorted(every.due_ns, begin_ns)][-LOOKED_AT:]
+    ended = np.sort(ended)
+    first = max(baseline_ns, int(due[0]))
+    instants = np.linspace(first, first + EARLIER * (begin_ns - first), INSTANTS)
+    open_then = np.searchsorted(due, instants) - np.searchsorted(ended, instants)
+    most, now = int(open_then.max()), int(due.size - np.searchsorted(ended, begin_ns))
+    if now > most + SPARE + math.sqrt(most):
+        return f"{now} requests were open when it struck, at most {most} at any time before"
+    return None

@@ -28,6 +28,7 @@ class LocalMachinery:
         self._site = site
         self._started = tuple(started)
         self._deaths: dict[str, Death] = {}
+        self._told: set[int] = set()
         self._turn = threading.Lock()
 
     def deaths(self) -> tuple[Death, ...]:
@@ -57,7 +58,8 @@ class LocalMachinery:
         now_ns = time.monotonic_ns()
         for started in self._started:
             status = started.popen.poll()
-            if status is not None:
+            if status is not None and started.popen.pid not in self._told:
+                self._told.add(started.popen.pid)  # once: its log's last line may be another one later
                 yield Death(now_ns, started.name, how_ended(started.popen.pid, status, started.log))
         for event in self._events():
             if event.event == DIED:
@@ -76,7 +78,7 @@ def _parents() -> dict[int, int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                status = Path(f"/proc/{entry.name}/stat").read_text()
+                status = Path(f"/proc/{entry.name}/stat").read_text(errors="replace")  # a name may be any bytes
             except OSError:
                 continue
             found[int(entry.name)] = int(status.rpartition(")")[2].split()[1])

@@ -17,7 +17,7 @@ PROMOTED = Mark(10 * NS, "promotion.end", "dr-drill", f"arn:aws:rds:{STANDBY}:12
 def demanding(*demands: Demand, whole: History | None = None, promoted: bool = True) -> History:
     """The plain history with these demands; its standby is promoted, and the mark says which one that was."""
     bare = without(whole or history(), "promotion.end")
-    more = (*(d.mark(0) for d in demands), *((PROMOTED,) if promoted else ()))
+    more = (*(Mark(0, EVENT, d.what, d.region) for d in demands), *((PROMOTED,) if promoted else ()))
     return altered(bare, marks=(*(bare.marks or ()), *more))
 
 
@@ -40,7 +40,7 @@ def test_a_failover_that_was_seen_is_met() -> None:
 
 def test_a_region_that_went_on_serving_is_met() -> None:
     """Nothing was promoted, the primary recovered by itself."""
-    stayed = served_by(demanding(*stayed_at(PRIMARY), promoted=False), PRIMARY)
+    stayed = served_by(without(demanding(*stayed_at(PRIMARY), promoted=False), "promotion.begin"), PRIMARY)
     assert judge(stayed, LIMITS).verdict is Verdict.MET
 
 
@@ -51,7 +51,7 @@ def test_a_region_that_went_on_serving_is_met() -> None:
         (demanding(*moved_to("eu-west-1")), "eu-west-1 was to serve"),
         (served_by(demanding(*moved_to(STANDBY)), PRIMARY), f"{PRIMARY} served the last acknowledged writes"),
         (demanding(*stayed_at(PRIMARY), promoted=False), f"although {PRIMARY} was to go on serving"),
-        (served_by(demanding(*stayed_at(PRIMARY)), PRIMARY), "was promoted although nothing was to move"),
+        (served_by(demanding(*stayed_at(PRIMARY)), PRIMARY), "promoted although nothing was to move"),
         (demanding(Demand("a miracle", "in Cana")), "which nobody here can judge"),
     ],
 )
@@ -82,12 +82,4 @@ def test_writes_that_name_no_region_show_no_move() -> None:
     assert whole.ops is not None
     found = judge(altered(whole, ops=whole.ops.with_columns(region=pl.lit(None, pl.String))), LIMITS)
     assert found.verdict is Verdict.UNPROVEN
-    assert "says which region served it" in found.sentence()
-
-
-def test_a_demand_travels_as_a_mark() -> None:
-    """Its subject is what is demanded, its detail where."""
-    assert [(m.event, m.subject, m.detail) for m in (d.mark(0) for d in moved_to(STANDBY))] == [
-        (EVENT, "writes served by", STANDBY),
-        (EVENT, "promotion of", STANDBY),
-    ]
+    assert "say not which region served them" in found.sentence()

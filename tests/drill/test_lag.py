@@ -92,10 +92,27 @@ def test_a_lag_of_nothing_is_known_no_better_than_the_probe_saw() -> None:
 
 
 def test_a_probe_that_does_not_say_how_finely_it_saw_saw_no_finer_than_it_looked() -> None:
-    """Ten looks in eight seconds: a lag of 0 may have been as long as the time between two of them."""
-    p99 = measure(with_lags(*[0.0] * 10), LIMITS)["lag_p99_s"]
+    """Sixty looks in eight seconds: a lag of 0 may have been as long as the time between two of them."""
+    p99 = measure(with_lags(*[0.0] * 60), LIMITS)["lag_p99_s"]
     assert p99.value == 0.0
-    assert p99.upper == pytest.approx(8 / 11)
+    assert p99.upper == pytest.approx(8 / 61)
+
+
+def test_sparse_looks_do_not_show_what_was_between_them() -> None:
+    """Five looks that each saw a lag of almost nothing: in the seconds between them the copy may have fallen behind."""
+    at = (0.1, 2.0, 4.0, 6.0, 7.9)
+    whole = with_lags(*[0.0] * 5, more=False)
+    told = [Sample(round(t * NS), m, "aurora", v) for t in at for m, v in (("replication_lag_s", 0.0), (UPPER, 0.11))]
+    found = measure(altered(whole, samples=History.of(samples=told).samples), LIMITS)
+    assert found["lag_p99_s"].upper == pytest.approx(2.11)
+
+
+def test_looks_recorded_twice_are_one_look() -> None:
+    """The same heartbeat seen by two probes leaves no gap of nothing between them."""
+    whole = history()
+    assert whole.samples is not None
+    twice = altered(whole, samples=pl.concat([whole.samples, whole.samples]))
+    assert judge(twice, LIMITS).verdict is Verdict.MET
 
 
 def test_what_the_probe_could_not_see_is_not_met() -> None:
@@ -108,9 +125,9 @@ def test_what_the_probe_could_not_see_is_not_met() -> None:
 
 def test_a_bound_that_is_no_number_bounds_nothing() -> None:
     """NaN beside a heartbeat: the spacing of looks counts instead; a bound below its value is raised to it."""
-    found = measure(with_bounds([0.0] * 10, [math.nan] * 10), LIMITS)
-    assert found["lag_max_s"].upper == pytest.approx(8 / 11)
-    assert measure(with_bounds([0.5] * 10, [0.1] * 10), LIMITS)["lag_max_s"].upper == 0.5
+    found = measure(with_bounds([0.0] * 60, [math.nan] * 60), LIMITS)
+    assert found["lag_max_s"].upper == pytest.approx(8 / 61)
+    assert measure(with_bounds([0.5] * 60, [0.1] * 60), LIMITS)["lag_max_s"].upper == 0.5
 
 
 @pytest.mark.parametrize("claim", ["engine_lag", "cloudwatch_lag"])

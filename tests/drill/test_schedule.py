@@ -45,12 +45,29 @@ def test_one_lost_record_is_known_to_be_lost(key: int) -> None:
     assert "1 requests of kind write were due and have no record" in found.sentence()
 
 
-def test_a_schedule_that_cannot_be_read_proves_nothing() -> None:
-    """Its mark is damaged: what was intended is not known."""
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "{",
+        '{"op":"write","begin_ns":0,"per_s":0}',
+        '{"op":"write","begin_ns":0,"per_s":-1}',
+        '{"op":"write","begin_ns":0,"per_s":5e7}',
+        '{"op":"write","begin_ns":0,"per_s":10,"phase":-3}',
+        '{"op":"write","begin_ns":99999999999999999999,"per_s":10}',
+    ],
+)
+def test_a_schedule_that_cannot_be_read_proves_nothing(detail: str) -> None:
+    """Its mark is damaged or says what no load is: what was intended is not known."""
     whole = history()
-    found = judge(altered(whole, marks=(*(whole.marks or ()), Mark(0, EVENT, "write", "{"))), LIMITS)
+    found = judge(altered(whole, marks=(*(whole.marks or ()), Mark(0, EVENT, "write", detail))), LIMITS)
     assert found.verdict is Verdict.UNPROVEN
     assert "the schedule of write cannot be read" in found.sentence()
+
+
+def test_a_schedule_of_more_than_can_be_recorded_is_refused() -> None:
+    """Marks that lie ages apart must not fill the memory."""
+    with pytest.raises(ValueError, match="more than 10,000,000 requests"):
+        due(Schedule("write", 0, 1000.0), 0, 10**17)
 
 
 @given(

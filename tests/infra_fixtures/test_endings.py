@@ -10,7 +10,13 @@ from infra_fixtures.endings import LONGEST, how_ended, last_line
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(-9, "was killed by SIGKILL"), (3, "ended with exit status 3"), (None, "ended")]
+    ("status", "said"),
+    [
+        (-9, "was killed by SIGKILL"),
+        (-40, "was killed by signal 40"),
+        (3, "ended with exit status 3"),
+        (None, "ended"),
+    ],
 )
 def test_what_ended_it_is_told(status: int | None, said: str) -> None:
     """A signal by its name, else the exit status."""
@@ -31,6 +37,9 @@ def test_the_last_line_is_told(tmp_path: Path) -> None:
         "STATEMENT:  ALTER ROLE orders LOGIN PASSWORD 'hunter2'",
         "x-api-key: 0f3c8a7d9e1b4c6f8a2d0f3c8a7d9e1b4c6f8a2d",
         "AWS_SESSION_TOKEN=IQoJb3JpZ2luX2VjEDMaCXVzLWVhc3QtMSJHMEUCIQ",
+        'connecting with password="hunter2" now',
+        "token: hunter2",
+        "postgresql://orders:hunter2@127.0.0.1/orders",
     ],
 )
 def test_secrets_are_left_out(tmp_path: Path, line: str) -> None:
