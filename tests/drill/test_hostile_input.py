@@ -16,7 +16,9 @@ import polars as pl
 import pytest
 
 from drill.__main__ import main
+from drill.history import History
 from drill.parquet_file import MOST_ROWS
+from drill.unusable import UnusableInput
 from tests.drill.scripted import history
 from tests.drill.test_command import ROOT
 
@@ -229,3 +231,21 @@ def test_a_scenario_moved_alone_is_not_judged_by_a_run_it_does_not_belong_to(rec
     moved = tmp_path / "elsewhere" / "drill"
     shutil.copytree(records, moved)
     assert judged(moved)[0] == 1
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_limit_of_too_many_digits_is_refused(digits: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Larger than any float, or than Python reads: one line, exit status 2."""
+    history().save(tmp_path)
+    (tmp_path / "limits.toml").write_text(f"[default]\nrto_s = 1{'0' * digits}\n")
+    assert main(["judge", str(tmp_path), "--objectives", str(tmp_path / "limits.toml")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_footer_whose_numbers_never_end_is_refused(tmp_path: Path) -> None:
+    """A megabyte of continuation bits is read once, not once for every byte."""
+    path = tmp_path / "ops.parquet"
+    footer = b"\x16" + b"\xff" * (1 << 20)
+    path.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(UnusableInput, match=r"ops\.parquet"):
+        History.load(tmp_path)

@@ -60,6 +60,16 @@ def sampled(*samples: Sample) -> History:
     return altered(history(), samples=History.of(samples=[*samples_of(Script()), *samples]).samples)
 
 
+def plus_failing(kind: str) -> pl.DataFrame:
+    """The plain history's ops and one more in a second of that kind, which all fail from the fault on."""
+    ops = history().ops
+    assert ops is not None
+    more = ops.filter((pl.col("key") % 50 == 0) & (pl.col("op") != "put_object"))
+    outcome = pl.when(pl.col("intended_ns") >= 8 * NS).then(pl.lit("fail")).otherwise(pl.lit("ok"))
+    times = pl.col("intended_ns", "began_ns", "ended_ns") + 1
+    return pl.concat([ops, more.with_columns(times, op=pl.lit(kind), outcome=outcome)])
+
+
 EMPTY = History(
     pl.DataFrame(schema=OPS_SCHEMA), (), pl.DataFrame(schema=SAMPLES_SCHEMA), pl.DataFrame(schema=SURVIVORS_SCHEMA)
 )
@@ -106,6 +116,33 @@ HISTORIES: dict[str, tuple[Callable[[], History], Verdict, str]] = {
         lambda: altered(history(), survivors=History.of(survivors=[Survivor("aurora", 1000, 1, NS)]).survivors),
         UNPROVEN,
         "read before the fault",
+    ),
+    "survivors read after the fault was healed": (
+        lambda: survived(at_ns=pl.lit(40 * NS)),
+        UNPROVEN,
+        "after the fault was healed",
+    ),
+    "acknowledged writes of a kind that nobody reads back": (
+        lambda: changed(OP == "put_object", op=pl.lit("put_receipt")),
+        UNPROVEN,
+        "put_receipt: they belong to no store",
+    ),
+    "survivors of a region while nobody says which one serves": (
+        lambda: altered(
+            changed(DUE >= 8 * NS, region=pl.lit(None)), survivors=survived(region=pl.lit("us-east-1")).survivors
+        ),
+        UNPROVEN,
+        "says which region serves",
+    ),
+    "a clock that nobody measured": (
+        lambda: sampled(Sample(9 * NS, "clock_offset_s", "locust-1", math.nan)),
+        UNPROVEN,
+        "clock_offset_s are not a number",
+    ),
+    "a kind of op that is never served again": (
+        lambda: altered(history(), ops=plus_failing("list")),
+        MISSED,
+        "rto_list_s never",
     ),
     "survivors reported unread": (lambda: marked(Mark(21 * NS, "survivors.unread", "us-west-2")), UNPROVEN, "not read"),
     "samples missing": (lambda: altered(history(), samples=None), UNPROVEN, "samples.parquet is missing"),

@@ -53,6 +53,8 @@ def supervised(part: str) -> Find:
 
 def started(day: GameDay, part: str) -> int:
     """The id of that part's process, 0 before it was started."""
+    if not day.runs_dir.exists():
+        return 0
     work = Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{day.run.name}-*/*.events.jsonl")
     events = [event for path in work for event in read_events(path)]
     ids = [e.detail for e in events if (e.event, e.subject) == ("process.started", part)]

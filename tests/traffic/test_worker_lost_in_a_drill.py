@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from drill.content import of_order
 from drill.demands import stayed_at
 from drill.evidence import Judgement
 from drill.history import History, Survivor
 from drill.objective import Objectives, Verdict
 from drill.run import Drill, Effect, Plan, Recorder, Unproven
 from tests.traffic.conftest import Stage
-from traffic.load import Load
+from traffic.load import Load, amount_of
 from traffic.runner import LoadGenerator
 
 LIMITS = Objectives(rto_s=10, rpo_s=2, deadline_s=0.5, settle_s=1.5, window_s=0.5)
@@ -54,8 +55,9 @@ def drill(stage: Stage, generator: LoadGenerator, directory: Path) -> Drill:
 
     def survivors(_region: str) -> list[Survivor]:
         at_ns = time.monotonic_ns() - stage.t0_ns
-        rows = [Survivor("aurora", key, 1, at_ns) for key in set(stage.east.writes())]
-        return rows + [Survivor("s3", r.key, 1, at_ns) for r in rows if r.key % 10 == 0]
+        keys = set(stage.east.writes())
+        found = [("aurora", key) for key in keys] + [("s3", key) for key in keys if key % 10 == 0]
+        return [Survivor(store, k, 1, at_ns, "us-east-1", of_order(k, amount_of(k))) for store, k in found]
 
     return Drill(
         scenario="shared",
