@@ -27,6 +27,8 @@ REBUILT = re.compile(
     r"|scenarios/[^/]+/(timeline|waterfall)\.(png|svg)): "
 )
 SIGNED = (manifest.MANIFEST, manifest.SIGNATURE, manifest.PUBLIC_KEY)
+REPORTED = ("summary.md", "report.pdf")
+"""A run that has these was signed with them: without any signature it is one whose signature was taken away."""
 VERDICTS_DIFFER = (
     "the verdicts are not what the raw records show: nothing was built (restore the records, or judge them again with "
     "`python -m drill judge --json`)"
@@ -63,7 +65,7 @@ def build(directory: Path, key: Ed25519PrivateKey, *, signer: str = "", resign: 
     RESIGNED.json.
     """
     checked = rejudge(load_run(directory))
-    signed_before = any(os.path.lexists(directory / name) for name in SIGNED)
+    signed_before = any(os.path.lexists(directory / name) for name in (*SIGNED, *REPORTED))
     changed = manifest.in_brief(manifest.verify(directory)) if signed_before else []
     changed = [p for p in changed if not REBUILT.match(p)]
     if checked.differences:

@@ -102,6 +102,10 @@ def test_another_key_or_a_removed_manifest_does_not_hide_who_signed_before(
     assert capsys.readouterr().out == "MANIFEST.sha256: missing\n"
     assert main(["build", str(run), "--resign"]) == 0
     assert "a manifest that had been removed" in (run / "summary.md").read_text()
+    for name in ("MANIFEST.sha256", "MANIFEST.sha256.sig", "signing-key.pub"):
+        (run / name).unlink()
+    assert main(["build", str(run)]) == 1, "its reports say that it was signed"
+    assert main(["build", str(run), "--resign"]) == 0
 
 
 def test_a_trusted_key_tells_who_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
