@@ -57,6 +57,10 @@ class Recovered:
         """Whether the fault was felt at all."""
         return bool(self.outages.found)
 
+    def failed_after(self, ns: int) -> bool:
+        """Whether an outage holds a request that was due at `ns` or later."""
+        return any(int(self.requests.due_ns[o.last_bad]) >= ns for o in self.outages.found)
+
 
 def recovery_time(
     requests: Requests,

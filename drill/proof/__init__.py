@@ -47,4 +47,8 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
 
 
 def _felt(found: Measurements) -> bool:
-    return found.whole.felt or any(c.rto.value for c in found.cohorts) or any(k.felt for k in found.kinds.values())
+    """Whether requests failed that were due after the fault began: what was open then may have hung for another reason."""
+    begin_ns = found.times.begin_ns or 0
+    if any(r.failed_after(begin_ns) for r in (found.whole, *found.kinds.values())):
+        return True
+    return any(c.felt and (c.rto.lower or 0.0) > 0 for c in found.cohorts)
