@@ -109,7 +109,7 @@ def headline(
     for who, rto in parts:
         if rto.value is None or rto.lower is None or sharp is None:
             continue
-        if rto.lower > sharp or (math.isinf(rto.value) and not math.isinf(worst.value or 0.0)):
+        if rto.lower > sharp:
             worst, sharp = replace(rto, name=told.name, because=f"{who}: {rto.because}"), rto.upper
     uppers = [rto.upper for _, rto in parts if rto.upper is not None]
     if worst.value is None or worst.upper is None or not uppers:
