@@ -115,6 +115,11 @@ class Requests:
         """When those of one cohort were due."""
         return self.due_ns[self._of(cohort)]
 
+    def due_of_kind(self, kind: str) -> Ints:
+        """When those of one kind of op were due; an order with a receipt is of the kind that comes first by name."""
+        found: Ints = self.due_ns[self.stratum % max(1, len(self.kinds)) == self.kinds.index(kind)]
+        return found
+
     def untouched(self) -> Requests:
         """Those that the fault cannot have hurt."""
         return self.where(~self.touched) if self.touched.any() else self

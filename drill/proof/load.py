@@ -117,13 +117,13 @@ def answered(ops: pl.DataFrame, found: Measurements, objectives: Objectives) -> 
         yield Doubt(f"{given_up} requests were given up before their deadline when the load ended", Figures.TIMES)
 
 
-def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
+def asked_for(found: Measurements) -> Iterator[Doubt]:
     """The load flows from the baseline to the end, of every kind and cohort that it had, and does not become less."""
     times = found.times
     if times.baseline_ns is None or times.begin_ns is None or times.end_ns is None:
         return
     back_ns = _back_ns(found)
-    for name, due_ns in _parts(ops, found, times.baseline_ns, times.end_ns):
+    for name, due_ns in _parts(found, times.baseline_ns, times.end_ns):
         sentence = (
             _stopped(name, due_ns, times.baseline_ns, times.begin_ns, times.end_ns)
             or _absent(name, due_ns, times.begin_ns)
@@ -133,17 +133,14 @@ def asked_for(ops: pl.DataFrame, found: Measurements) -> Iterator[Doubt]:
             yield Doubt(sentence, Figures.TIMES)
 
 
-def _parts(ops: pl.DataFrame, found: Measurements, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
+def _parts(found: Measurements, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
     """The load as a whole, each cohort and each kind of op: when requests were due, sorted."""
     seen = found.requests.between(from_ns, to_ns + 1)
     yield "the load", seen.due_ns
     for cohort in found.requests.cohorts if len(found.requests.cohorts) > 1 else ():
         yield f"the load of the cohort {cohort}", seen.due_of(cohort)
-    kinds = ops["op"].unique().sort().to_list()
-    for kind in kinds if len(kinds) > 1 else ():
-        due_ns = ops["intended_ns"].filter(ops["op"] == kind).to_numpy()
-        due_ns = np.sort(due_ns[(due_ns >= from_ns) & (due_ns <= to_ns)], kind="stable")  # as good as sorted already
-        yield f"the load of kind {kind}", due_ns
+    for kind in found.requests.kinds if len(found.requests.kinds) > 1 else ():
+        yield f"the load of kind {kind}", seen.due_of_kind(kind)
 
 
 def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: int) -> str | None:
