@@ -91,7 +91,7 @@ class Judgement:
     def to_json(self, **context: Any) -> dict[str, Any]:
         """verdict.json of the contract; `context` is scenario, target, pace, what is expected, the objectives.
 
-        JSON has no infinity: an infinite figure is null, and its verdict (MISSED) and its `because` say so. An infinite
+        JSON has no infinity: an infinite figure is null, and its lower bound and its `because` say so. An infinite
         upper bound is null as well, with a finite value: it cannot be told how much worse it is.
         """
         return {

@@ -118,7 +118,7 @@ def headline(
 
 
 def told_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measurement:
-    """Where one kind of op alone was hurt, its own requests tell the end best; the bracket stays that of the whole.
+    """Where one kind of op alone was hurt, its own requests tell the end best; the bracket is `headline`'s matter.
 
     (Among all requests its few are split further by cohort, and the first good one of a cohort seen twice says little.)
     """
