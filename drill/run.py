@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
@@ -27,6 +27,7 @@ from drill.measure.reach import patience_ns
 from drill.measure.serving import serving_region
 from drill.measure.unrecorded import schedules
 from drill.objective import Objectives, Verdict
+from drill.parts import Effect, Observer, Probe, Traffic
 from drill.proof.steady import needed_requests
 from drill.schedule import Schedule
 
@@ -39,74 +40,6 @@ MARGIN = 1.25
 
 class Unproven(Exception):
     """The drill could not prove its objectives; the message says why. (In Allure: broken.)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A fault that took effect within [began_ns, effective_ns] of time.monotonic_ns(); `earlier` are those before it."""
-
-    fault: str
-    subject: str
-    began_ns: int
-    effective_ns: int
-    earlier: tuple[Effect, ...] = ()
-
-
-class Recorder(Protocol):
-    """Where probes put what they see; times are time.monotonic_ns()."""
-
-    def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
-        """Note an event."""
-
-    def sample(self, metric: str, subject: str, value: float, at_ns: int | None = None) -> None:
-        """Note a gauge's value."""
-
-
-class Probe(Protocol):
-    """One question asked all through the drill, in a thread of its own."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in marks."""
-
-    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
-        """Look until `stop` is set; raising means the probe died, and its proof with it."""
-
-
-class Traffic(Protocol):
-    """Load on the system under test, and what its clients saw."""
-
-    def start(self) -> None:
-        """Return when requests flow."""
-
-    def stop(self) -> None:
-        """Let what is in flight end, then stop."""
-
-    def ops(self) -> pl.DataFrame:
-        """Every op so far, in `OPS_SCHEMA`."""
-
-    def samples(self) -> Sequence[Sample]:
-        """Gauges of the load generator itself (dispatch_lag_s)."""
-
-    def marks(self) -> Sequence[Mark]:
-        """What its clients noticed (a new DNS answer)."""
-
-    @property
-    def failure(self) -> str | None:
-        """Why it died, if it did."""
-
-
-class Observer(Protocol):
-    """Who is shown the drill while it runs."""
-
-    def phase(self, name: str) -> None:
-        """A phase begins."""
-
-    def update(self, **figures: float | str | None) -> None:
-        """Figures of the moment."""
-
-    def mark(self, event: str, detail: str) -> None:
-        """Something happened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0

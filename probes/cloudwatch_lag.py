@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 
 LOOK_EVERY_S = 1.0

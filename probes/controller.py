@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import Machinery, World
 
 EVERY_S = 0.5

@@ -11,7 +11,7 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 
 EVERY_S = 0.025

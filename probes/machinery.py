@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import Machinery, World
 
 LOOK_EVERY_S = 0.25

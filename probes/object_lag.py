@@ -7,7 +7,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 from probes.heartbeats import Heartbeats
 

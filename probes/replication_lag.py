@@ -12,7 +12,7 @@ import time
 
 import urllib3
 
-from drill.run import Recorder
+from drill.parts import Recorder
 from infra_fixtures.targets.world import World
 from probes.heartbeats import Heartbeats
 from probes.web import Client, ProbeRefused

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from drill.run import Effect
+from drill.parts import Effect
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.journal import Undo
 from infra_fixtures.targets.world import Instant, World

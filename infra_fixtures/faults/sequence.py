@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from drill.run import Effect
+from drill.parts import Effect
 from infra_fixtures.faults.fault import Fault
 
 

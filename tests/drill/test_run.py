@@ -16,7 +16,8 @@ import pytest
 from drill.evidence import Judgement, judge
 from drill.history import History, Mark, Op, Outcome, Sample, Survivor
 from drill.objective import Objectives, Verdict
-from drill.run import Drill, Effect, Plan, Probe, Recorder, Unproven
+from drill.parts import Effect, Probe, Recorder
+from drill.run import Drill, Plan, Unproven
 
 RATE = 100
 OBJECTIVES = Objectives(rto_s=5, rpo_s=1, lag_p99_s=1, deadline_s=0.2, settle_s=0.3, window_s=0.3)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from drill.run import Probe
+from drill.parts import Probe
 from drill.wait import wait_until
 from tests.real_world import shared_system, system
 

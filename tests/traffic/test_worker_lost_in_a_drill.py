@@ -17,7 +17,8 @@ from drill.demands import stayed_at
 from drill.evidence import Judgement
 from drill.history import History, Survivor
 from drill.objective import Objectives, Verdict
-from drill.run import Drill, Effect, Plan, Recorder, Unproven
+from drill.parts import Effect, Recorder
+from drill.run import Drill, Plan, Unproven
 from tests.traffic.conftest import Stage
 from traffic.load import Load, amount_of
 from traffic.runner import LoadGenerator
