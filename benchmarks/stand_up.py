@@ -17,7 +17,7 @@ import psutil
 from benchmarks.measuring.figure import Failed, Figure
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.site import RUN_ID_VARIABLE
-from infra_fixtures.targets import standing
+from infra_fixtures.standing import standing
 
 REPETITIONS = 3
 PACE = 10.0

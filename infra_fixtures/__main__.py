@@ -14,8 +14,10 @@ from typing import Any
 from drill.unusable import UnusableInput
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.held import Held, bring_down, find_held
-from infra_fixtures.safety.recovery import heal_dead_runs
-from infra_fixtures.targets import TARGETS, add_options, read_options, standing
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
+from infra_fixtures.pace import parse_pace
+from infra_fixtures.standing import standing
+from infra_fixtures.targets import TARGETS, add_options, read_options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,17 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def parse_pace(text: str) -> float:
-    """A pace of at least 1; UnusableInput for anything else."""
-    try:
-        pace = float(text)
-    except ValueError:
-        pace = float("nan")
-    if not 1 <= pace <= 100:
-        raise UnusableInput(f"--pace {text} is no pace: give a number from 1 (AWS's own timers) to 100")
-    return pace
-
-
 def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
     stop = threading.Event()
 
@@ -105,9 +96,17 @@ def _down(runs_dir: Path) -> int:
 
 
 def _heal(runs_dir: Path) -> int:
-    said = heal_dead_runs(runs_dir)
-    print("\n".join(said) if said else "nothing to heal: no dead run left a fault or a process")
-    return 0
+    """Heal every run that died; 1 where something of one is left."""
+    found, status = list(orphans(runs_dir)), 0
+    for journal in found:
+        try:
+            print(heal_orphan(journal, by="heal"), flush=True)
+        except NotHealed as e:
+            print(f"error: {e}", file=sys.stderr)
+            status = 1
+    if not found:
+        print("nothing to heal: no dead run left a fault or a process")
+    return status
 
 
 if __name__ == "__main__":

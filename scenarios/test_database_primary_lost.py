@@ -6,16 +6,14 @@ over. Shallow health checks stay green in such an outage, so traffic moves only 
 
 from __future__ import annotations
 
-import pytest
+from gameday.plugin import Play
+from gameday.scenario import MOBILE, Scenario
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import PRIMARY, STANDBY
 
-from drill.demands import moved_to
-from drill.run import Drill, Plan
-from infra_fixtures.faults.database_lost import database_lost
-from infra_fixtures.targets.world import World
-from scenarios.stage import MOBILE
+SCENARIO = Scenario.of(DatabaseLost(PRIMARY), moved_to=STANDBY, cohorts=MOBILE)
 
 
-@pytest.mark.traffic(cohorts=MOBILE)
-def test_database_primary_lost(drill: Drill, world: World) -> None:
+def test_database_primary_lost(play: Play) -> None:
     """The deep health check fails, DNS leads to the standby, whose database is promoted."""
-    drill.run(database_lost(world, world.primary), Plan(demands=moved_to(world.standby)))
+    play(SCENARIO)

@@ -6,17 +6,14 @@ API next to it is refused at once, with the database in perfect health.
 
 from __future__ import annotations
 
-import pytest
+from gameday.plugin import Play
+from gameday.scenario import MOBILE, Scenario
+from infra_fixtures.faults.fault import PRIMARY, STANDBY
+from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 
-from drill.demands import moved_to
-from drill.run import Drill, Plan
-from infra_fixtures.faults.lambda_throttled import lambda_throttled
-from infra_fixtures.targets.world import World
-from scenarios.stage import MOBILE
+SCENARIO = Scenario.of(LambdaThrottled(PRIMARY), moved_to=STANDBY, cohorts=MOBILE)
 
 
-@pytest.mark.traffic(cohorts=MOBILE)
-def test_lambda_throttled(drill: Drill, world: World) -> None:
+def test_lambda_throttled(play: Play) -> None:
     """Reserved concurrency 0 through the AWS API: traffic and database move to the standby, with nothing lost."""
-    fault = lambda_throttled(world, world.primary, world.deployed.orders_function)
-    drill.run(fault, Plan(demands=moved_to(world.standby)))
+    play(SCENARIO)

@@ -5,14 +5,15 @@ The real thing: a game day whose fault injection silently failed, and whose repo
 
 from __future__ import annotations
 
-from drill.demands import stayed_at
 from drill.objective import Verdict
-from drill.run import Drill, Plan
-from infra_fixtures.faults.nothing import nothing
-from infra_fixtures.targets.world import World
+from gameday.plugin import Play
+from gameday.scenario import Scenario
+from infra_fixtures.faults.fault import PRIMARY
+from infra_fixtures.faults.nothing import Nothing
+
+SCENARIO = Scenario.of(Nothing(), stayed_at=PRIMARY, expect=Verdict.UNPROVEN, expect_because="felt")
 
 
-def test_nothing_broken(drill: Drill, world: World) -> None:
+def test_nothing_broken(play: Play) -> None:
     """A fault that nobody feels must come out UNPROVEN for just that reason, never as a pass."""
-    plan = Plan(expect=Verdict.UNPROVEN, expect_because="felt", demands=stayed_at(world.primary))
-    drill.run(nothing(world), plan)
+    play(SCENARIO)

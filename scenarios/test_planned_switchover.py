@@ -7,16 +7,14 @@ waits until the replica has everything before it changes roles
 
 from __future__ import annotations
 
-import pytest
+from gameday.plugin import Play
+from gameday.scenario import MOBILE, Scenario
+from infra_fixtures.faults.fault import STANDBY
+from infra_fixtures.faults.planned_switchover import PlannedSwitchover
 
-from drill.demands import moved_to
-from drill.run import Drill, Plan
-from infra_fixtures.faults.planned_switchover import planned_switchover
-from infra_fixtures.targets.world import World
-from scenarios.stage import MOBILE
+SCENARIO = Scenario.of(PlannedSwitchover(), moved_to=STANDBY, impact=False, cohorts=MOBILE)
 
 
-@pytest.mark.traffic(cohorts=MOBILE)
-def test_planned_switchover(drill: Drill, world: World) -> None:
+def test_planned_switchover(play: Play) -> None:
     """Writers pause while roles change hands and traffic follows; every acknowledged order is there afterwards."""
-    drill.run(planned_switchover(world), Plan(must_bite=False, demands=moved_to(world.standby)))
+    play(SCENARIO)

@@ -7,12 +7,14 @@ standby elsewhere had to fail over without any help from the region that was los
 
 from __future__ import annotations
 
-from drill.demands import moved_to
-from drill.run import Drill, Plan
-from infra_fixtures.faults.region_lost import region_lost
-from infra_fixtures.targets.world import World
+from gameday.plugin import Play
+from gameday.scenario import Scenario
+from infra_fixtures.faults.fault import PRIMARY, STANDBY
+from infra_fixtures.faults.region_lost import RegionLost
+
+SCENARIO = Scenario.of(RegionLost(PRIMARY), moved_to=STANDBY)
 
 
-def test_primary_region_lost(drill: Drill, world: World) -> None:
+def test_primary_region_lost(play: Play) -> None:
     """Health checks fail, DNS leads to the standby, the alarm's controller promotes its database: orders flow again."""
-    drill.run(region_lost(world, world.primary), Plan(demands=moved_to(world.standby)))
+    play(SCENARIO)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from infra_fixtures.faults.fault import Fault, injected, require
-from infra_fixtures.safety.journal import PowerCall
-from infra_fixtures.targets.world import DatabasePower, World
+from typing import ClassVar
+
+from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, region_of
+from infra_fixtures.powers import Harm, ProcessPower, Role
+from infra_fixtures.safety.undo import RestoreProcesses, power
+from infra_fixtures.targets.world import World
 
 
-def database_lost(world: World, region: str) -> Fault:
+class DatabaseLost(Fault, frozen=True):
     """SIGKILL the database of `region`; healing starts it again, joined to whoever writes by then."""
-    power = require(world, DatabasePower, "database_lost")
-    return injected(
-        world,
-        "database_lost",
-        region,
-        undo=[PowerCall("restore_database", (region,))],
-        inject=lambda: power.kill_database(region),
-    )
+
+    needs: ClassVar[tuple[type, ...]] = (ProcessPower,)
+    region: str = PRIMARY
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+        region = region_of(world, self.region)
+        return Injection(
+            region,
+            [RestoreProcesses(region, Role.DATABASE)],
+            lambda _learn: power(world, ProcessPower).harm_processes(region, Role.DATABASE, Harm.KILL),
+        )

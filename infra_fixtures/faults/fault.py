@@ -1,21 +1,69 @@
-"""What every fault is: a context manager that journals its undo, acts, and always heals."""
+"""What every fault is: a frozen value that prints, hashes and stands in TOML, and that is prepared when it is injected."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, Protocol
+
+import msgspec
 
 from drill.parts import Effect
+from infra_fixtures.powers import Instant
 from infra_fixtures.safety.heal import undo_all
-from infra_fixtures.safety.journal import Undo
-from infra_fixtures.targets.world import Instant, World
+from infra_fixtures.safety.undo import Undo
+from infra_fixtures.targets.world import World
 
-P = TypeVar("P")
-Fault = AbstractContextManager[Effect]
+PRIMARY, STANDBY = "primary", "standby"
+HARNESS = "harness"
+"""Who heals, in the journal, when the run that injected a fault does."""
+
+
+class Learn(Protocol):
+    """Journals undo that is known only now; on return it is on disk."""
+
+    def __call__(self, *undo: Undo) -> None:
+        """In this order, before what was journalled at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault made ready for one world: what it hits, how it is undone, and the act.
+
+    `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
+    """
+
+    subject: str
+    undo: Sequence[Undo]
+    act: Callable[[Learn], Instant | None]
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Fault(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="fault", tag=_snake_case
+):
+    """A fault as data: its class is its name (`RegionLost` is "region_lost"), its fields say what is hit, and how.
+
+    Fields named `region` take a region's name, or primary or standby, its role in normal operation. `needs` are the
+    powers that it uses beside the AWS API.
+    """
+
+    needs: ClassVar[tuple[type, ...]] = ()
+
+    @property
+    def name(self) -> str:
+        """As it stands in TOML, marks and journal."""
+        return str(self.__struct_config__.tag)
+
+    def prepare(self, world: World) -> Injection:
+        """Read what must be known of the world as it is now; nothing is changed yet."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +78,47 @@ class NotSupported(Exception):
         return f"{self.fault} needs {self.power}, which the target {self.target} does not have"
 
 
-@contextlib.contextmanager
-def injected(
-    world: World, name: str, subject: str, undo: Sequence[Undo], inject: Callable[[], Instant | None]
-) -> Iterator[Effect]:
-    """Journal `undo`, inject, yield the effect with its time stamps, and undo whatever happens meanwhile.
+class Standing:
+    """A fault that is journalled, and from then on stands until it is healed, however far its injection came."""
 
-    `inject` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
-    """
-    entry = world.journal.begin(name, undo)
-    try:
+    def __init__(self, world: World, fault: Fault) -> None:
+        require(world, fault)
+        self._world = world
+        self._fault = fault
+        self._injection = fault.prepare(world)
+        self._entry = world.journal.begin(fault.name, self._injection.undo)
+
+    def inject(self) -> Effect:
+        """Do it; the effect has its time stamps."""
+        journal = self._world.journal
         began = time.monotonic_ns()
-        instant = inject() or Instant(began, time.monotonic_ns())
-        yield Effect(name, subject, instant.began_ns, instant.ended_ns)
+        instant = self._injection.act(lambda *undo: journal.learned(self._entry, undo))
+        instant = instant or Instant(began, time.monotonic_ns())
+        return Effect(self._fault.name, self._injection.subject, instant.began_ns, instant.ended_ns)
+
+    def heal(self) -> None:
+        """Undo it; HealingFailed names what did not work."""
+        open_now = self._world.journal.open_entries()
+        undo_all(self._world, self._world.journal, HARNESS, [e for e in open_now if e.entry == self._entry])
+
+
+@contextlib.contextmanager
+def injected(world: World, fault: Fault) -> Iterator[Effect]:
+    """The fault stands for as long as this lasts, and is undone whatever happens meanwhile."""
+    standing = Standing(world, fault)
+    try:
+        yield standing.inject()
     finally:
-        undo_all(world, undo)
-        world.journal.healed(entry)
+        standing.heal()
 
 
-def require(world: World, power: type[P], fault: str) -> P:
-    """The world as that power, or NotSupported."""
-    if not isinstance(world, power):
-        raise NotSupported(fault, world.target, power.__name__)
-    return world
+def require(world: World, fault: Fault) -> None:
+    """Raise NotSupported where the world lacks a power that the fault needs."""
+    for power in fault.needs:
+        if not isinstance(world, power):
+            raise NotSupported(fault.name, world.target, power.__name__)
+
+
+def region_of(world: World, region: str) -> str:
+    """A region's name by its role in normal operation, or by its name itself."""
+    return {PRIMARY: world.primary, STANDBY: world.standby}.get(region, region)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from infra_fixtures.faults.fault import Fault, injected
+from infra_fixtures.faults.fault import Fault, Injection
 from infra_fixtures.targets.world import World
 
 
-def nothing(world: World) -> Fault:
+class Nothing(Fault, frozen=True):
     """Break nothing."""
-    return injected(world, "nothing", "system", undo=[], inject=lambda: None)
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known, done or undone."""
+        return Injection("system", [], lambda _learn: None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from infra_fixtures.faults.fault import Fault, injected
-from infra_fixtures.safety.journal import PowerCall
+from infra_fixtures.faults.fault import Fault, Injection, Learn
+from infra_fixtures.safety.undo import ReturnToPrimary
 from infra_fixtures.targets.world import World
 
 
@@ -13,22 +13,19 @@ class ControllerFailed(Exception):
     """The failover controller answered with an error; the message is its own."""
 
 
-def planned_switchover(world: World) -> Fault:
+class PlannedSwitchover(Fault, frozen=True):
     """Invoke the standby's failover controller with mode switchover; healing gives the roles back."""
 
-    def inject() -> None:
-        answer = world.client("lambda", world.standby).invoke(
-            FunctionName=world.deployed.controller_function,
-            Payload=json.dumps({"mode": "switchover"}).encode(),
-        )
-        said = answer["Payload"].read().decode()
-        if answer.get("FunctionError"):
-            raise ControllerFailed(f"the failover controller could not switch over: {said[:500]}")
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+        function = world.deployed.controller_function
 
-    return injected(
-        world,
-        "planned_switchover",
-        f"{world.primary}->{world.standby}",
-        undo=[PowerCall("return_to_primary")],
-        inject=inject,
-    )
+        def act(_learn: Learn) -> None:
+            answer = world.client("lambda", world.standby).invoke(
+                FunctionName=function, Payload=json.dumps({"mode": "switchover"}).encode()
+            )
+            said = answer["Payload"].read().decode()
+            if answer.get("FunctionError"):
+                raise ControllerFailed(f"the failover controller could not switch over: {said[:500]}")
+
+        return Injection(f"{world.primary}->{world.standby}", [ReturnToPrimary()], act)

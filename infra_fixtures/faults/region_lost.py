@@ -1,19 +1,22 @@
-"""The whole region is gone at once: processes killed, links dark, its AWS endpoint unreachable."""
+"""The whole region is gone at once: processes killed, links cut, its AWS endpoint unreachable."""
 
 from __future__ import annotations
 
-from infra_fixtures.faults.fault import Fault, injected, require
-from infra_fixtures.safety.journal import PowerCall
-from infra_fixtures.targets.world import RegionPower, World
+from typing import ClassVar
+
+from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, region_of
+from infra_fixtures.powers import RegionPower
+from infra_fixtures.safety.undo import RestoreRegion, power
+from infra_fixtures.targets.world import World
 
 
-def region_lost(world: World, region: str) -> Fault:
+class RegionLost(Fault, frozen=True):
     """Lose `region`; healing brings it back, its database joined to whoever writes by then."""
-    power = require(world, RegionPower, "region_lost")
-    return injected(
-        world,
-        "region_lost",
-        region,
-        undo=[PowerCall("restore_region", (region,))],
-        inject=lambda: power.lose_region(region),
-    )
+
+    needs: ClassVar[tuple[type, ...]] = (RegionPower,)
+    region: str = PRIMARY
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+        region = region_of(world, self.region)
+        return Injection(region, [RestoreRegion(region)], lambda _learn: power(world, RegionPower).lose_region(region))

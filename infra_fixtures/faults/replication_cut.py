@@ -1,19 +1,24 @@
-"""The link between the regions goes dark: replication hangs, and nobody is told."""
+"""The link between the regions carries nothing: replication hangs, and nobody is told."""
 
 from __future__ import annotations
 
-from infra_fixtures.faults.fault import Fault, injected, require
-from infra_fixtures.safety.journal import PowerCall
-from infra_fixtures.targets.world import ReplicationPower, World
+from typing import ClassVar
+
+from infra_fixtures.faults.fault import Fault, Injection
+from infra_fixtures.powers import REPLICATION, LinkPower, LinkRule
+from infra_fixtures.safety.undo import RemoveLinkRule, power
+from infra_fixtures.targets.world import World
 
 
-def replication_cut(world: World) -> Fault:
-    """Black-hole the inter-region link; healing lets it carry again."""
-    power = require(world, ReplicationPower, "replication_cut")
-    return injected(
-        world,
-        "replication_cut",
-        f"{world.primary}->{world.standby}",
-        undo=[PowerCall("heal_replication")],
-        inject=power.cut_replication,
-    )
+class ReplicationCut(Fault, frozen=True):
+    """Cut the inter-region link both ways; healing lets it carry again, whatever else is wrong with it."""
+
+    needs: ClassVar[tuple[type, ...]] = (LinkPower,)
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+        return Injection(
+            f"{world.primary}->{world.standby}",
+            [RemoveLinkRule(REPLICATION.scope, REPLICATION.link, self.name)],
+            lambda _learn: power(world, LinkPower).add_link_rule(REPLICATION, self.name, LinkRule(cut=True)),
+        )

@@ -149,12 +149,16 @@ def limit_retries(lambda_: Any, name: str, attempts: int, most_age_s: int) -> No
         )
 
 
-def tear_down(lambda_: Any, autoscaling: Any, names: Names) -> None:
-    """Delete the run's functions in this region, and their scaling."""
+def tear_down_scaling(autoscaling: Any, names: Names) -> None:
+    """Delete the order API's scaling."""
     resource = f"function:{names.orders}:{ALIAS}"
     policy = {**SCALING, "ResourceId": resource, "PolicyName": names.of(SCALING_POLICY)}
     unless("ObjectNotFoundException", autoscaling.delete_scaling_policy, **policy)
     unless("ObjectNotFoundException", autoscaling.deregister_scalable_target, **SCALING, ResourceId=resource)
+
+
+def tear_down(lambda_: Any, names: Names) -> None:
+    """Delete the run's functions in this region."""
     for name in (names.orders, names.controller, names.canary):
         unless("ResourceNotFoundException", lambda_.delete_function, FunctionName=name)
 

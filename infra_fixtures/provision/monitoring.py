@@ -130,22 +130,33 @@ def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callab
     cloudwatch.enable_alarm_actions(AlarmNames=[alarm])
 
 
-def tear_down(clients: Any, names: Names, functions: Iterable[str]) -> None:
-    """Delete the region's alarms, rule, topic and log groups; `clients(service)` gives the region's clients."""
-    cloudwatch, events, sns, logs = (clients(s) for s in ("cloudwatch", "events", "sns", "logs"))
+def tear_down_alarms(cloudwatch: Any, names: Names) -> None:
+    """Delete the region's alarms."""
     found = cloudwatch.describe_alarms(AlarmNamePrefix=names.prefix)["MetricAlarms"]
     if found:
         cloudwatch.delete_alarms(AlarmNames=[a["AlarmName"] for a in found])
+
+
+def tear_down_rule(events: Any, names: Names) -> None:
+    """Delete the rule that starts the canary."""
     rule = names.of("canary")
     if unless("ResourceNotFoundException", events.describe_rule, Name=rule) is not None:
         events.remove_targets(Rule=rule, Ids=[TARGET])
         events.delete_rule(Name=rule)
+
+
+def tear_down_topic(sns: Any, names: Names) -> None:
+    """Delete the alarm's topic with its subscriptions."""
     for page in sns.get_paginator("list_topics").paginate():
         for arn in (str(t["TopicArn"]) for t in page["Topics"]):
             if arn.endswith(f":{names.of('failover')}"):
                 for subscription in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
                     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
                 sns.delete_topic(TopicArn=arn)
+
+
+def tear_down_logs(logs: Any, names: Names, functions: Iterable[str]) -> None:
+    """Delete the functions' log groups."""
     for function in functions:
         unless("ResourceNotFoundException", logs.delete_log_group, logGroupName=names.log_group(function))
 

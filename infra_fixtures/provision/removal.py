@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,36 +12,54 @@ from infra_fixtures.provision.stack import GLOBAL, THREADS, Clients
 from infra_fixtures.topology import Topology
 
 
-def tear_down(clients: Clients, topology: Topology, run_id: str) -> None:
-    """Delete everything that provisioning made for this run, whatever part of it is there; other runs' is not touched."""
-    names = Names(run_id)
+def tear_down(clients: Clients, topology: Topology, run_id: str, gone: Collection[str] = ()) -> None:
+    """Delete everything that provisioning made for this run, whatever part of it is there; other runs' is not touched.
 
-    def client(service: str, region: str | None) -> Any:
-        return clients.client(service, region)
+    `gone` are services whose API does not exist any more, with all that it held.
+    """
+    names = Names(run_id)
+    functions = (names.orders, names.controller, names.canary)
+
+    def removed(service: str, region: str | None, remove: Callable[[Any], None]) -> None:
+        if service not in gone:
+            remove(clients.client(service, region))
 
     def fronts(region: str) -> None:
-        monitoring.tear_down(lambda s: client(s, region), names, (names.orders, names.controller, names.canary))
-        api.tear_down(client("apigateway", region), topology, names)
-        compute.tear_down(client("lambda", region), client("application-autoscaling", region), names)
+        removed("cloudwatch", region, lambda cloudwatch: monitoring.tear_down_alarms(cloudwatch, names))
+        removed("events", region, lambda events: monitoring.tear_down_rule(events, names))
+        removed("sns", region, lambda sns: monitoring.tear_down_topic(sns, names))
+        removed("logs", region, lambda logs: monitoring.tear_down_logs(logs, names, functions))
+        removed("apigateway", region, lambda apigateway: api.tear_down(apigateway, topology, names))
+        removed("application-autoscaling", region, lambda scaling: compute.tear_down_scaling(scaling, names))
+        removed("lambda", region, lambda lambda_: compute.tear_down(lambda_, names))
+
+    def bucket(region: str, s3: Any) -> None:
+        key = identity.find_key(clients.client("kms", region), names)
+        if key is not None:
+            storage.tear_down(s3, names, region, key.account)
 
     def backs(region: str) -> None:
-        key = identity.find_key(client("kms", region), names)
-        if key is not None:
-            storage.tear_down(client("s3", region), names, region, key.account)
-        network.tear_down(client("ec2", region), names)
+        removed("s3", region, lambda s3: bucket(region, s3))
+        removed("ec2", region, lambda ec2: network.tear_down(ec2, names))
 
     primary, standby = topology.region_names
     with ThreadPoolExecutor(THREADS, thread_name_prefix="tear-down") as pool:
         if topology.cloudfront:
-            cdn.tear_down(client("cloudfront", GLOBAL), names)
-        _all(pool.submit(dns.tear_down, client("route53", GLOBAL), topology, names),
-             *(pool.submit(fronts, r) for r in topology.region_names))  # fmt: skip
-        database.tear_down({r: client("rds", r) for r in topology.region_names}, names)
-        database.tear_down_secret(client("secretsmanager", primary), names, standby)
+            removed("cloudfront", GLOBAL, lambda cloudfront: cdn.tear_down(cloudfront, names))
+        _all(
+            pool.submit(removed, "route53", GLOBAL, lambda route53: dns.tear_down(route53, topology, names)),
+            *(pool.submit(fronts, r) for r in topology.region_names),
+        )
+        removed(
+            "rds",
+            primary,
+            lambda _: database.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names),
+        )
+        removed("secretsmanager", primary, lambda secrets: database.tear_down_secret(secrets, names, standby))
         _all(*(pool.submit(backs, r) for r in topology.region_names))
-        identity.tear_down_roles(client("iam", GLOBAL), names, topology.region_names)
+        removed("iam", GLOBAL, lambda iam: identity.tear_down_roles(iam, names, topology.region_names))
         for region in topology.region_names:  # last: everything was encrypted under it
-            identity.tear_down_key(client("kms", region), names)
+            removed("kms", region, lambda kms: identity.tear_down_key(kms, names))
 
 
 def _all(*futures: Future[Any]) -> None:

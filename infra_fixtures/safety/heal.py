@@ -1,43 +1,52 @@
-"""Undo faults from their journalled undo, whoever does it: the fault itself, or a later run for one that died."""
+"""Undo journalled faults: the one way, whoever does it (the fault itself, the watchdog, `heal`, the next run)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
 
-from infra_fixtures.safety.journal import AwsCall, Undo
+from infra_fixtures.safety.journal import Begun, Journal
+from infra_fixtures.safety.undo import Healer, RemoveLinkRule, Undo
 
 log = logging.getLogger(__name__)
-
-
-class Healer(Protocol):
-    """What undoing needs: AWS clients, and the target's powers as methods."""
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client."""
 
 
 class HealingFailed(Exception):
     """Some undo did not work; the message names each, and the journal keeps them open."""
 
 
-def undo_all(world: Healer, undo: Sequence[Undo]) -> None:
-    """Do every undo, even where one fails; then raise HealingFailed naming those that did."""
+def undo_all(healer: Healer, journal: Journal, by: str, entries: Sequence[Begun] | None = None) -> list[Begun]:
+    """Undo every open entry of the journal (or those given) and note each as healed once all of its undo succeeded.
+
+    All are tried even where one fails; then HealingFailed names those that did. Returns what was healed.
+
+    Rules on links go first, since repairing anything else may need the link, and they do not depend on one another. The
+    rest is undone newest first: each undo restores what was before its own fault.
+    """
+    left = journal.open_entries() if entries is None else sorted(entries, key=lambda e: -e.entry)
     failures: list[str] = []
-    for step in undo:
-        try:
-            perform(world, step)
-        except Exception as e:  # the rest must still be undone
-            log.exception("could not undo: %s", step)
-            failures.append(f"{step}: {type(e).__name__}: {e}")
+    healed: list[Begun] = []
+    for begun in sorted(left, key=lambda e: not _only_links(e)):
+        failed = [sentence for step in begun.undo if (sentence := _failure(healer, step))]
+        if failed:
+            failures += [f"{begun.fault}: {sentence}" for sentence in failed]
+        else:
+            journal.healed(begun.entry, by)
+            healed.append(begun)
     if failures:
         raise HealingFailed("not healed, do it by hand: " + "; ".join(failures))
+    return healed
 
 
-def perform(world: Healer, step: Undo) -> None:
-    """Do one undo."""
-    if isinstance(step, AwsCall):
-        getattr(world.client(step.service, step.region), step.operation)(**step.parameters)
-    else:
-        getattr(world, step.power)(*step.arguments)
+def _only_links(entry: Begun) -> bool:
+    return bool(entry.undo) and all(isinstance(step, RemoveLinkRule) for step in entry.undo)
+
+
+def _failure(healer: Healer, step: Undo) -> str:
+    """Do one undo; why it failed, empty where it did not."""
+    try:
+        step.perform(healer)
+    except Exception as e:  # the rest must still be undone
+        log.exception("could not undo: %s", step)
+        return f"{step}: {type(e).__name__}: {e}"
+    return ""

@@ -1,39 +1,37 @@
 """The undo journal: how to heal a fault is on disk, fsynced, before the fault is injected.
 
-One JSON-lines file a run. A run holds a lock on its journal while it lives; a journal with open entries that nobody
-holds is an unfinished one, and no new run starts beside it until it is healed.
+One JSON-lines file a run, with a header for each system that it stands up. A run holds a lock on its journal while it
+lives; a journal that nobody holds and that does not say that the run has ended is an unfinished one, and no new run
+starts beside it until it is healed.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from infra_fixtures.safety.undo import Undo
+
 JOURNAL = "journal.jsonl"
 
 
-class AwsCall(msgspec.Struct, frozen=True, tag="aws"):
-    """An AWS API call that undoes a fault: boto3's service, region, operation (snake case) and parameters."""
+class Header(msgspec.Struct, frozen=True, tag="header"):
+    """Before a system stands up: what any process needs to undo this run's faults. Never a credential.
 
-    service: str
-    region: str | None
-    operation: str
-    parameters: dict[str, Any] = {}
+    `options` are the target's own; `temp_dir` is where the run's work directory lies, which is named after the run.
+    """
 
-
-class PowerCall(msgspec.Struct, frozen=True, tag="power"):
-    """A call of one of the target's own powers that undoes a fault: the method's name and its arguments."""
-
-    power: str
-    arguments: tuple[str | float | bool, ...] = ()
-
-
-Undo = AwsCall | PowerCall
+    run_id: str
+    target: str
+    pace: float
+    options: dict[str, Any] = {}
+    temp_dir: str = ""
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun"):
@@ -44,6 +42,13 @@ class Begun(msgspec.Struct, frozen=True, tag="begun"):
     undo: tuple[Undo, ...]
 
 
+class Learned(msgspec.Struct, frozen=True, tag="learned"):
+    """More undo for an entry, known only after a call of its injection; done before what was known at first."""
+
+    entry: int
+    undo: tuple[Undo, ...]
+
+
 class Healed(msgspec.Struct, frozen=True, tag="healed"):
     """The fault of that entry is undone; `by` is who did it."""
 
@@ -51,7 +56,13 @@ class Healed(msgspec.Struct, frozen=True, tag="healed"):
     by: str
 
 
-Line = Begun | Healed
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """All that the run made and that was its own is gone; `by` is who saw to it."""
+
+    by: str
+
+
+Line = Header | Begun | Learned | Healed | Ended
 
 
 class Journal:
@@ -60,19 +71,36 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / JOURNAL
-        self._file = self.path.open("ab", buffering=0)
+        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
+        self._writing = threading.Lock()
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._next = 1 + max((line.entry for line in _lines(self.path)), default=0)
+        lines = list(_lines(self.path))
+        self._next = 1 + max((line.entry for line in lines if isinstance(line, Begun)), default=0)
+        if self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n"):
+            self._file.write(b"\n")  # what a crash tore must not swallow the next line
+
+    def stands_up(self, header: Header) -> None:
+        """Note that a system is about to be made; on return it is on disk."""
+        self._append(header)
 
     def begin(self, fault: str, undo: Sequence[Undo]) -> int:
         """Write down how `fault` is undone and return the entry's number; on return it is on disk."""
-        entry, self._next = self._next, self._next + 1
+        with self._writing:
+            entry, self._next = self._next, self._next + 1
         self._append(Begun(entry, fault, tuple(undo)))
         return entry
+
+    def learned(self, entry: int, undo: Sequence[Undo]) -> None:
+        """Add undo to an entry, to be done before what it has; on return it is on disk."""
+        self._append(Learned(entry, tuple(undo)))
 
     def healed(self, entry: int, by: str = "harness") -> None:
         """Note that the entry's fault is undone."""
         self._append(Healed(entry, by))
+
+    def ended(self, by: str) -> None:
+        """Note that nothing is left of the run."""
+        self._append(Ended(by))
 
     def open_entries(self) -> list[Begun]:
         """Faults not yet undone, newest first: the order in which to undo them."""
@@ -87,26 +115,40 @@ class Journal:
         self._file.close()
 
     def _append(self, line: Line) -> None:
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        os.fsync(self._file.fileno())
+        with self._writing:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+            os.fsync(self._file.fileno())
 
 
 def open_entries(path: Path) -> list[Begun]:
     """Faults of the journal at `path` that are not yet undone, newest first."""
     begun: dict[int, Begun] = {}
     for line in _lines(path):
-        if isinstance(line, Begun):
-            begun[line.entry] = line
-        else:
-            begun.pop(line.entry, None)
+        match line:
+            case Begun():
+                begun[line.entry] = line
+            case Learned() if line.entry in begun:
+                known = begun[line.entry]
+                begun[line.entry] = msgspec.structs.replace(known, undo=(*line.undo, *known.undo))
+            case Healed():
+                begun.pop(line.entry, None)
     return sorted(begun.values(), key=lambda b: -b.entry)
 
 
-def unfinished(runs_dir: Path) -> Iterator[Path]:
-    """Journals under `runs_dir` with open entries that no live run holds."""
-    for path in sorted(runs_dir.glob(f"*/{JOURNAL}")):
-        if open_entries(path) and not is_held(path):
-            yield path
+def header(path: Path) -> Header | None:
+    """The header of the system that was stood up last; None where none was."""
+    return next((line for line in reversed(list(_lines(path))) if isinstance(line, Header)), None)
+
+
+def has_ended(path: Path) -> bool:
+    """Whether all of the run is gone, its last system included, with no fault open."""
+    ended = True
+    for line in _lines(path):
+        if isinstance(line, Header | Begun):
+            ended = False
+        elif isinstance(line, Ended):
+            ended = True
+    return ended
 
 
 def is_held(path: Path) -> bool:

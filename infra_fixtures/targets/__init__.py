@@ -1,25 +1,20 @@
-"""Where a topology can live: each target gives clients, endpoints, capabilities and fidelity.
+"""Where a topology can live: each target gives clients, endpoints, powers and fidelity.
 
-A target is a row of TARGETS and a module with `stand(asked) -> context manager of a World`; nothing outside this package
-knows one by name.
+A target is a row of TARGETS and a module with `stand(asked) -> context manager of a World` and `orphan(header) -> Orphan`;
+nothing outside this package knows one by name.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import importlib
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from infra_fixtures.targets.asked import Asked, Option
+from infra_fixtures.safety.journal import Header
+from infra_fixtures.targets.asked import Option
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
-from infra_fixtures.targets.world import World
-
-RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+from infra_fixtures.targets.orphan import Orphan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +43,12 @@ def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
     return {option.name: get(option.name) for option in TARGETS[target].options}
 
 
-@contextlib.contextmanager
-def standing(
-    target: str, *, pace: float, runs_dir: Path, run_id: str | None = None, options: Mapping[str, Any] | None = None
-) -> Iterator[World]:
-    """A world of that target, stood up on entry and torn down on exit; its journal lies in `runs_dir`/`run_id`."""
-    run_id = run_id or f"{dt.datetime.now(dt.UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
-    stand = importlib.import_module(TARGETS[target].module).stand
-    with stand(Asked(run_id, pace, runs_dir, options or {})) as world:
-        yield world
+def module_of(target: str) -> Any:
+    """The target's module."""
+    return importlib.import_module(TARGETS[target].module)
+
+
+def orphan_of(header: Header) -> Orphan:
+    """What is left of a run whose harness is gone, by the header of its journal."""
+    orphan: Orphan = module_of(header.target).orphan(header)
+    return orphan

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+import subprocess
+from dataclasses import dataclass
 from typing import Any
+
+from infra_fixtures.safety.journal import Header, Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,8 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One run: where its journal lies is `runs_dir`/`run_id`."""
+    """One run as its journal's header tells it, its journal, and the watchdog over it."""
 
-    run_id: str
-    pace: float
-    runs_dir: Path
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def journal_dir(self) -> Path:
-        """Where the undo journal of this run is kept."""
-        return self.runs_dir / self.run_id
+    run: Header
+    journal: Journal
+    watchdog: subprocess.Popen[bytes]

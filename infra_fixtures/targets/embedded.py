@@ -11,23 +11,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
+from infra_fixtures.powers import Harm, Instant, LinkName, LinkRule, Role
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
-from infra_fixtures.safety.journal import Journal
+from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import lease, require_free
-from infra_fixtures.safety.sweep import sweep
-from infra_fixtures.safety.watchdog import Watchdog
 from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
 from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.machinery import LocalMachinery
+from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import (
     Started,
     answers,
@@ -38,7 +40,7 @@ from infra_fixtures.targets.own_processes import (
     start,
     stop,
 )
-from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, Instant, World
+from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, World
 from infra_fixtures.topology import Topology, embedded_topology
 
 FIDELITY = {
@@ -179,49 +181,56 @@ class Embedded:
         self.changes.wait(services, timeout_s)
 
     def lose_region(self, region: str) -> Instant:
-        """Kill the region's processes, darken its links, take its AWS API away."""
-        return _instant(backbone(self.site, "POST", f"/regions/{region}/kill"))
+        """Kill the region's processes, cut its links, take its AWS API away."""
+        return _instant(backbone(self.site, "POST", f"/regions/{region}/lose"))
 
     def restore_region(self, region: str) -> None:
         """Give it all back."""
         backbone(self.site, "POST", f"/regions/{region}/restore")
 
-    def kill_database(self, region: str) -> Instant:
-        """SIGKILL of the region's PostgreSQL."""
-        return _instant(backbone(self.site, "POST", f"/regions/{region}/database/kill"))
+    def harm_processes(self, region: str, role: Role, harm: Harm, az: str | None = None) -> Instant:
+        """Stop, kill or freeze the region's processes of a role, in one zone or all."""
+        return _instant(backbone(self.site, "POST", _processes(region, role, harm, az)))
 
-    def restore_database(self, region: str) -> None:
-        """Start it again, joined to the present writer."""
-        backbone(self.site, "POST", f"/regions/{region}/database/restore")
+    def restore_processes(self, region: str, role: Role, az: str | None = None) -> None:
+        """Start or thaw them; a database joins the present writer."""
+        backbone(self.site, "POST", _processes(region, role, "restore", az))
+
+    def add_link_rule(self, link: LinkName, rule_id: str, rule: LinkRule) -> Instant:
+        """Put a rule on a link."""
+        return _instant(backbone(self.site, "PUT", _rule(link, rule_id), msgspec.to_builtins(rule)))
+
+    def remove_link_rule(self, link: LinkName, rule_id: str) -> None:
+        """Take a rule off a link."""
+        backbone(self.site, "DELETE", _rule(link, rule_id))
+
+    def reset_link(self, link: LinkName) -> Instant:
+        """Reset what is open on a link."""
+        return _instant(backbone(self.site, "POST", f"/links/{link.scope}/{link.link}/reset"))
 
     def return_to_primary(self) -> None:
         """Give the roles back as they were before the drill."""
         return_to_primary(self)
 
-    def cut_replication(self) -> Instant:
-        """Black-hole the inter-region link."""
-        return _instant(backbone(self.site, "POST", "/links/replication", {"cut": True}))
-
-    def heal_replication(self) -> None:
-        """Let the inter-region link carry again."""
-        backbone(self.site, "POST", "/links/replication", {"cut": False})
-
 
 def stand(asked: Asked) -> AbstractContextManager[World]:
     """The embedded target of a run."""
-    topology = embedded_topology(asked.pace)
-    return embedded(run_id=asked.run_id, pace=asked.pace, topology=topology, journal_dir=asked.journal_dir)
+    return embedded(asked, embedded_topology(asked.run.pace))
+
+
+def orphan(run: Header) -> Orphan:
+    """What is left of an embedded run."""
+    return LocalOrphan(run)
 
 
 @contextlib.contextmanager
-def embedded(
-    *, run_id: str, pace: float, topology: Topology, journal_dir: Path, variant: Variant | None = None
-) -> Iterator[Embedded]:
-    """Stand the whole system up on this machine; at the end every process and file of it is gone.
+def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -> Iterator[Embedded]:
+    """Stand the whole system up on this machine; at the end its processes are stopped (`orphan` finds any rest).
 
     Raises UnusableInput where the machine cannot carry it (no PostgreSQL, a port in use), in one sentence.
     """
     variant = variant or Variant()
+    run_id, pace, journal = asked.run.run_id, asked.run.pace, asked.journal
     with lease(run_id) as held:
         pg_bin, pg_uid = locate(held.work_dir)
         site = Site.plan(
@@ -236,14 +245,12 @@ def embedded(
         require_free(site.addresses)
         site = variant.arrange(site)
         site.save()
-        journal = Journal(journal_dir)
-        watchdog = Watchdog(run_id, held.work_dir, journal_dir)
         processes: list[Started] = []
         changes = ChangeBoard(site)
         try:
             processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
             processes.append(start(site, "backbone", "infra_fixtures.data_plane"))
-            machinery = LocalMachinery(site, [*processes, Started("watchdog", watchdog.process)])
+            machinery = LocalMachinery(site, [*processes, Started("watchdog", asked.watchdog)])
             clients = _Clients(site, variant.client)
             with _uncollected():
                 make_clients(clients, topology)
@@ -272,11 +279,6 @@ def embedded(
         finally:
             changes.stop()
             stop(processes)
-            sweep(run_id, held.work_dir)
-            for begun in journal.open_entries():  # gone with the system it was injected into
-                journal.healed(begun.entry, by="teardown")
-            watchdog.dismiss()
-            journal.close()
 
 
 @contextlib.contextmanager
@@ -359,6 +361,14 @@ def _take_first_steps(
         except BaseException:
             given_up.set()
             raise
+
+
+def _processes(region: str, role: Role, action: str, az: str | None) -> str:
+    return f"/regions/{region}/processes/{role}/{action}" + (f"?az={az}" if az else "")
+
+
+def _rule(link: LinkName, rule_id: str) -> str:
+    return f"/links/{link.scope}/{link.link}/rules/{rule_id}"
 
 
 def _instant(answer: Mapping[str, Any]) -> Instant:

@@ -1,8 +1,4 @@
-"""What a target gives to faults, probes and scenarios: a World, and powers that only some targets have.
-
-A fault that AWS has an API for uses `World.client` alone, so it breaks every target with the same lines. Only what AWS
-has no API for is a power, one small protocol each; a scenario that needs a power its target lacks is skipped, saying so.
-"""
+"""What a target gives to faults, probes and scenarios: a World. Powers that only some have stand in `infra_fixtures.powers`."""
 
 from __future__ import annotations
 
@@ -39,14 +35,6 @@ class Entry:
     url: str
     api_key: str
     dns: tuple[str, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """When something was done, in time.monotonic_ns(): it took effect within [began_ns, ended_ns]."""
-
-    began_ns: int
-    ended_ns: int
 
 
 class World(Protocol):
@@ -106,39 +94,6 @@ class World(Protocol):
 
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
         """Return at the next change of one of `services`, or after `timeout_s`: what probes wait on between looks."""
-
-
-@runtime_checkable
-class RegionPower(Protocol):
-    """Can take a whole region away at once and give it back."""
-
-    def lose_region(self, region: str) -> Instant:
-        """Kill every process of the region, darken its links, take its AWS API away."""
-
-    def restore_region(self, region: str) -> None:
-        """Give it all back; returns when the region serves again."""
-
-
-@runtime_checkable
-class DatabasePower(Protocol):
-    """Can kill a region's database process."""
-
-    def kill_database(self, region: str) -> Instant:
-        """SIGKILL of the region's Aurora node."""
-
-    def restore_database(self, region: str) -> None:
-        """Start it again, joined to whoever is the writer now; returns when it serves."""
-
-
-@runtime_checkable
-class ReplicationPower(Protocol):
-    """Can darken the link that carries replication between the regions."""
-
-    def cut_replication(self) -> Instant:
-        """Nothing passes any more; connections are not told."""
-
-    def heal_replication(self) -> None:
-        """The link carries again; what hung is closed so that it connects anew."""
 
 
 @dataclass(frozen=True, slots=True)

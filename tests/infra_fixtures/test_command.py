@@ -15,7 +15,7 @@ import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.__main__ import main
-from infra_fixtures.safety.journal import JOURNAL
+from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.site import REPOSITORY, RUN_ID_VARIABLE
@@ -80,8 +80,9 @@ def test_down_and_heal_of_nothing_say_so(tmp_path: Path, capsys: pytest.CaptureF
 def test_what_a_dead_run_left_is_removed_by_heal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Harness and watchdog are dead, a process of the run lives on and its work directory lies there: both go."""
     run_id = f"orphan-{os.getpid()}"
-    (tmp_path / run_id).mkdir()
-    (tmp_path / run_id / JOURNAL).touch()
+    journal = Journal(tmp_path / run_id)
+    journal.stands_up(Header(run_id, "embedded", 10.0, {}, tempfile.gettempdir()))
+    journal.close()
     work_dir = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{run_id}-"))
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={RUN_ID_VARIABLE: run_id})
     wait_until(lambda: processes_of(run_id), what="the orphan", timeout_s=5)

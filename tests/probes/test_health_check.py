@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
 from probes.health_check import HealthCheck
 from tests.probes.conftest import watching
 from tests.real_world import System
@@ -15,7 +16,7 @@ def test_an_endpoint_that_fails_and_recovers_is_marked(system: System) -> None:
     with watching(HealthCheck(world)) as notebook:
         for region in (world.primary, world.standby):
             notebook.await_said("health_check.healthy", subject=region)
-        with database_lost(world, world.primary):
+        with injected(world, DatabaseLost(world.primary)):
             failed = notebook.await_said("health_check.unhealthy", subject=world.primary)
             assert "503" in failed.detail
         world.return_to_primary()

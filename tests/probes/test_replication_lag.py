@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from infra_fixtures.faults.database_lost import database_lost
-from infra_fixtures.faults.replication_cut import replication_cut
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.replication_cut import ReplicationCut
 from probes.replication_lag import ReplicationLag
 from probes.web import Client
 from tests.probes.conftest import let_pass, watching
@@ -17,7 +18,7 @@ def test_the_lag_grows_while_the_link_is_dark(system: System) -> None:
     with watching(ReplicationLag(system.world)) as notebook:
         notebook.await_said("replication_lag_s", subject="aurora")
         notebook.await_value(below=0.3)
-        with replication_cut(system.world) as effect:
+        with injected(system.world, ReplicationCut()) as effect:
             lag_s = notebook.await_value(above=0.8).value
             dark_s = (time.monotonic_ns() - effect.began_ns) / 1e9
             assert lag_s <= dark_s + 0.3, "no older than the darkness, and a heartbeat or two"
@@ -55,7 +56,7 @@ def test_an_unreadable_standby_gives_no_sample(system: System) -> None:
     world = system.world
     with watching(ReplicationLag(world)) as notebook:
         notebook.await_said("replication_lag_s")
-        with database_lost(world, world.standby):
+        with injected(world, DatabaseLost(world.standby)):
             known = len(notebook.found("replication_lag_s"))
             let_pass(0.6)
             assert len(notebook.found("replication_lag_s")) <= known + 1, "at most the look that was under way"

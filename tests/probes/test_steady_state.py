@@ -7,7 +7,8 @@ import time
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
 from infra_fixtures.gate import GateNotPassed
 from probes.dns_answer import DnsAnswer
 from probes.steady_state import await_steady_state
@@ -27,7 +28,7 @@ def test_a_region_without_its_database_is_named(system: System, which: str) -> N
     """The region whose database is gone is the one it waited for in vain."""
     region = getattr(system.world, which)
     with (
-        database_lost(system.world, region),
+        injected(system.world, DatabaseLost(region)),
         pytest.raises(GateNotPassed, match=rf"^{region}: /health/deep did not answer 200 within 0\.5 s.*: 5\d\d$"),
     ):
         await_steady_state(system.world, timeout_s=0.5)

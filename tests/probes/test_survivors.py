@@ -19,8 +19,9 @@ from drill.evidence import Judgement, judge
 from drill.history import NS, History, Op, Outcome, Survivor
 from drill.objective import Verdict
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
-from infra_fixtures.faults.lambda_throttled import lambda_throttled
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from probes.survivors import content_of, read_survivors
 from tests.drill.scripted import LIMITS, altered, history
 from tests.real_world import System
@@ -81,7 +82,7 @@ def test_the_application_is_not_needed(system: System) -> None:
     """Where no function of the region runs, its stores are read all the same."""
     world, key = system.world, 5_000_001
     stored(system, [key])
-    with lambda_throttled(world, world.standby, world.deployed.orders_function):
+    with injected(world, LambdaThrottled(world.standby, world.deployed.orders_function)):
         wait_until(lambda: system.standby.web.status("/health") >= 500, what="the throttle to bite", timeout_s=3)
         assert len(survivors(system, [key])) == 2
 
@@ -89,7 +90,7 @@ def test_the_application_is_not_needed(system: System) -> None:
 def test_half_a_ledger_is_none(system: System) -> None:
     """A dead database, a bucket that may not be read: reading raises."""
     world = system.world
-    with database_lost(world, world.standby), pytest.raises(psycopg.OperationalError):
+    with injected(world, DatabaseLost(world.standby)), pytest.raises(psycopg.OperationalError):
         list(read_survivors(world, world.standby, 0))
     with unreadable(system), pytest.raises(ClientError, match="403"):
         list(read_survivors(world, world.standby, 0))

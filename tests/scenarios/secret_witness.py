@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scenarios.stage import GAME_DAY
+from gameday.day import GameDay
+from infra_fixtures.targets.world import World
 
 WITNESS_VARIABLE = "DRILL_TEST_WITNESS"
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
-    """Once the world stands: the API key, the database's password, the workers' token."""
-    outcome = yield
-    if fixturedef.argname != "world":
-        return
-    world = outcome.get_result()  # type: ignore[attr-defined]
-    known = {"api key": world.entry.api_key, "token": request.config.stash[GAME_DAY].sharing.token}
-    vault = world.client("secretsmanager", world.primary)
-    for held in vault.list_secrets()["SecretList"]:
-        value = vault.get_secret_value(SecretId=held["ARN"])["SecretString"]
-        known[held["Name"]] = json.loads(value)["password"]
-    Path(os.environ[WITNESS_VARIABLE]).write_text(json.dumps(known))
+def pytest_configure(config: pytest.Config) -> None:
+    """Once a world stands: the API key, the database's password, the workers' token."""
+    describe = GameDay.describe
+
+    def describe_and_tell(day: GameDay, world: World | None) -> None:
+        describe(day, world)
+        if world is None:
+            return
+        known = {"api key": world.entry.api_key, "token": day.options.distribution.token}
+        vault = world.client("secretsmanager", world.primary)
+        for held in vault.list_secrets()["SecretList"]:
+            value = vault.get_secret_value(SecretId=held["ARN"])["SecretString"]
+            known[held["Name"]] = json.loads(value)["password"]
+        Path(os.environ[WITNESS_VARIABLE]).write_text(json.dumps(known))
+
+    GameDay.describe = describe_and_tell  # type: ignore[assignment, method-assign]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
-from infra_fixtures.safety.journal import JOURNAL, Journal, PowerCall
+from infra_fixtures.safety.journal import JOURNAL, Header, Journal
+from infra_fixtures.safety.undo import RestoreRegion
 from infra_fixtures.site import REPOSITORY
 
 OPTIONS = {
@@ -121,13 +122,14 @@ def test_a_held_topology_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_dead_runs_open_fault_is_refused_until_it_is_healed(tmp_path: Path) -> None:
     """The harness and its watchdog both died: the next run names the heal command, which clears the way."""
     journal = Journal(tmp_path / "20260101T000000Z-dead")
-    journal.begin("region_lost", [PowerCall("restore_region", ("us-east-1",))])
+    journal.stands_up(Header("20260101T000000Z-dead", "embedded", 10.0, {}, str(tmp_path)))
+    journal.begin("region_lost", [RestoreRegion("us-east-1")])
     journal.close()
     ended = play(tmp_path, "--collect-only")
     assert ended.status == 4
     assert len(ended.lines) == 1
     heal = f"python -m infra_fixtures heal --runs-dir {tmp_path}"
-    assert "the run 20260101T000000Z-dead died with a fault not healed" in ended.lines[0]
+    assert "the run 20260101T000000Z-dead died and may have left a fault" in ended.lines[0]
     assert heal in ended.lines[0]
     healed = command(*heal.removeprefix("python -m ").split())
     assert healed.status == 0

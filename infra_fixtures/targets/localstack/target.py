@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 
-from infra_fixtures.provision import tear_down
-from infra_fixtures.provision.naming import Names
+from infra_fixtures.safety.journal import Header
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
+from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.answers import moto_answers
 from infra_fixtures.targets.localstack.endpoints import client_for
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
+from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, namesake
 from infra_fixtures.targets.localstack.servers import emulators, offered
+from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.world import World
 from infra_fixtures.topology import Topology, embedded_topology
-
-ACCOUNT = "000000000000"
-"""The account of whoever does not call with twelve digits as access key: LocalStack's own default."""
 
 
 def stand(asked: Asked) -> AbstractContextManager[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
-    topology = embedded_topology(asked.pace)
-    settings = Settings.read(asked.options, topology.region_names)
-    held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
-    moto = moto_answers(held, named=not settings.shared and not settings.urls)
+    topology = embedded_topology(asked.run.pace)
+    settings = Settings.read(asked.run.options, topology.region_names)
+    moto = _moto(settings)
     python = None if settings.urls else ready_python(settings.python)
 
     def arrange(site: Site) -> Site:
@@ -40,24 +37,32 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
         return msgspec.structs.replace(own, emulators=emulators(own, settings, python))
 
     who = _who(moto, shared=settings.shared or len(settings.urls) == 1, own=python is not None)
-    return embedded(
-        run_id=asked.run_id,
-        pace=asked.pace,
-        topology=topology,
-        journal_dir=asked.journal_dir,
-        variant=Variant(
-            target="localstack",
-            fidelity={
-                **FIDELITY,
-                "control plane": f"EMULATOR: {who}",
-                "lambda": "MODEL: run by the drill's own service",
-            },
-            not_proven=(f"how AWS itself would answer its API: {who}", *NOT_PROVEN),
-            client=client_for,
-            arrange=arrange,
-            around=_around,
-        ),
+    variant = Variant(
+        target="localstack",
+        fidelity={
+            **FIDELITY,
+            "control plane": f"EMULATOR: {who}",
+            "lambda": "MODEL: run by the drill's own service",
+        },
+        not_proven=(f"how AWS itself would answer its API: {who}", *NOT_PROVEN),
+        client=client_for,
+        arrange=arrange,
+        around=_namesake,
     )
+    return embedded(asked, topology, variant)
+
+
+def orphan(run: Header) -> Orphan:
+    """What is left of a run: its processes, and what it made in a LocalStack that was given."""
+    topology = embedded_topology(run.pace)
+    settings = Settings.read(run.options, topology.region_names)
+    return LocalStackOrphan(run, topology, settings.urls, _moto(settings)) if settings.urls else LocalOrphan(run)
+
+
+def _moto(settings: Settings) -> frozenset[str]:
+    """The services that moto answers."""
+    held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
+    return moto_answers(held, named=not settings.shared and not settings.urls)
 
 
 def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
@@ -71,35 +76,15 @@ def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
 
 
 @contextlib.contextmanager
-def _around(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
-    """Make what LocalStack needs beyond the topology; from one that outlives the run take all of the run away again."""
-    namesake = _namesake(clients, topology, run_id)
-    try:
-        yield
-    finally:
-        if any(not emulator.argv for emulator in clients.site.emulators):
-            _tear_down(clients, topology, run_id, namesake)
-
-
-def _namesake(clients: Any, topology: Topology, run_id: str) -> str | None:
+def _namesake(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
     """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
 
     Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.
     """
     primary, standby = topology.region_names
-    if clients.site.answers("s3", primary) == clients.site.answers("s3", standby):
-        return None
-    s3 = clients.client("s3", primary)
-    name = Names(run_id).bucket(standby, ACCOUNT)
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": standby})
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
-
-
-def _tear_down(clients: Any, topology: Topology, run_id: str, namesake: str | None) -> None:
-    try:
-        tear_down(clients, topology, run_id)
-        if namesake is not None:
-            clients.client("s3", topology.primary.name).delete_bucket(Bucket=namesake)
-    except Exception as e:  # the run is over whatever is left; its processes must still be ended
-        sys.stderr.write(f"something of run {run_id} is left in the LocalStack that was given: {e}\n")
+    if clients.site.answers("s3", primary) != clients.site.answers("s3", standby):
+        s3 = clients.client("s3", primary)
+        name = namesake(run_id, standby)
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": standby})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    yield

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
 from tests.real_world import System
 
 
@@ -11,7 +12,7 @@ def test_a_lost_database_takes_no_orders_until_it_is_restored(system: System) ->
     """Orders and the deep health check fail, the shallow one does not, RDS calls the instance failed."""
     world = system.world
     kept = system.primary.order()
-    with database_lost(world, world.primary):
+    with injected(world, DatabaseLost(world.primary)):
         assert [b.fault for b in world.journal.open_entries()] == ["database_lost"]
         assert '"stored": false' in system.primary.refusal()
         assert system.primary.web.status("/health/deep") == 503

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from infra_fixtures.faults.fault import NotSupported, injected
-from infra_fixtures.faults.lambda_throttled import lambda_throttled
-from infra_fixtures.faults.region_lost import region_lost
+from infra_fixtures.faults.fault import Fault, Injection, Learn, NotSupported, injected
+from infra_fixtures.faults.lambda_throttled import LambdaThrottled
+from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.safety.heal import HealingFailed
-from infra_fixtures.safety.journal import AwsCall
+from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.world import World
 from tests.real_world import System
 
@@ -24,7 +24,7 @@ class Struck(Exception):
 def test_an_error_while_it_stands_heals_it(system: System, error: type[BaseException]) -> None:
     """A scenario that fails, and Ctrl-C: the fault is undone and the journal closed before the error goes on."""
     world = system.world
-    with pytest.raises(error), lambda_throttled(world, world.standby, world.deployed.canary_function):
+    with pytest.raises(error), injected(world, LambdaThrottled(world.standby, world.deployed.canary_function)):
         raise error
     assert world.journal.open_entries() == []
     client = world.client("lambda", world.standby)
@@ -33,17 +33,35 @@ def test_an_error_while_it_stands_heals_it(system: System, error: type[BaseExcep
     )
 
 
+class Half(Fault, frozen=True):
+    """Throttles a function, and then fails or not; `undone` are the functions that its undo names."""
+
+    function: str
+    undone: tuple[str, ...]
+    fails: bool = True
+
+    def prepare(self, world: World) -> Injection:
+        """Its undo is known from the start but for the last, which is learnt."""
+        client = world.client("lambda", world.standby)
+        calls = [
+            AwsCall("lambda", world.standby, "delete_function_concurrency", {"FunctionName": name})
+            for name in self.undone
+        ]
+
+        def act(learn: Learn) -> None:
+            client.put_function_concurrency(FunctionName=self.function, ReservedConcurrentExecutions=0)
+            learn(calls[-1])
+            if self.fails:
+                raise Struck
+
+        return Injection("canary", calls[:-1], act)
+
+
 def test_an_injection_that_fails_halfway_is_undone(system: System) -> None:
-    """The undo is journalled before the injection, so that whatever half of it was done is taken back."""
+    """What was learnt before it failed is journalled too, so that whatever half of it was done is taken back."""
     world, function = system.world, system.world.deployed.canary_function
     client = world.client("lambda", world.standby)
-
-    def half() -> None:
-        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-        raise Struck
-
-    undo = [AwsCall("lambda", world.standby, "delete_function_concurrency", {"FunctionName": function})]
-    with pytest.raises(Struck), injected(world, "half", "canary", undo, half):
+    with pytest.raises(Struck), injected(world, Half(function, (function,))):
         pytest.fail("it was never injected")
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=function)
     assert world.journal.open_entries() == []
@@ -53,26 +71,22 @@ def test_an_undo_that_fails_is_named_and_stays_open(system: System) -> None:
     """The other undos are done all the same; who must heal by hand is told what, and the journal keeps it."""
     world, function = system.world, system.world.deployed.canary_function
     client = world.client("lambda", world.standby)
-
-    def call(name: str) -> AwsCall:
-        return AwsCall("lambda", world.standby, "delete_function_concurrency", {"FunctionName": name})
-
-    def inject() -> None:
-        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-
-    stuck = injected(world, "stuck", "canary", [call("no-such-function"), call(function)], inject)
+    stuck = injected(world, Half(function, ("no-such-function", function), fails=False))
     with pytest.raises(HealingFailed, match="do it by hand") as failed, stuck:
         pass
     assert "no-such-function" in str(failed.value)
     assert "ResourceNotFoundException" in str(failed.value)
     assert function not in str(failed.value)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=function)
-    assert [b.fault for b in world.journal.open_entries()] == ["stuck"]
+    assert [b.fault for b in world.journal.open_entries()] == ["half"]
     world.journal.healed(world.journal.open_entries()[0].entry, by="hand")
 
 
 def test_a_target_without_the_power_says_so() -> None:
     """The sentence names fault, power and target; nothing is touched."""
     powerless = cast(World, cast(Any, SimpleNamespace(target="attach")))
-    with pytest.raises(NotSupported, match="region_lost needs RegionPower, which the target attach does not have"):
-        region_lost(powerless, "us-east-1")
+    with (
+        pytest.raises(NotSupported, match="region_lost needs RegionPower, which the target attach does not have"),
+        injected(powerless, RegionLost("us-east-1")),
+    ):
+        pytest.fail("it was injected")

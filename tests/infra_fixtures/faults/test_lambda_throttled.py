@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drill.wait import wait_until
-from infra_fixtures.faults.lambda_throttled import lambda_throttled
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from tests.real_world import System
 
 
@@ -19,7 +20,7 @@ def test_a_throttled_function_serves_nobody_until_it_is_given_back(system: Syste
     client = world.client("lambda", world.primary)
     reserved = _reserved(client, function)
     assert reserved
-    with lambda_throttled(world, world.primary, function):
+    with injected(world, LambdaThrottled(world.primary, function)):
         wait_until(
             lambda: "Internal server error" in system.primary.refusal(), what="orders to be refused", timeout_s=2
         )
@@ -37,7 +38,7 @@ def test_a_function_without_a_reservation_has_none_afterwards(system: System) ->
     function = world.deployed.canary_function
     client = world.client("lambda", world.standby)
     assert _reserved(client, function) is None
-    with lambda_throttled(world, world.standby, function):
+    with injected(world, LambdaThrottled(world.standby, function)):
         assert _reserved(client, function) == 0
     assert _reserved(client, function) is None
 
@@ -47,7 +48,7 @@ def test_an_unknown_function_is_not_journalled(system: System) -> None:
     world = system.world
     before = world.journal.path.read_bytes()
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        lambda_throttled(world, world.primary, "no-such-function")
+        injected(world, LambdaThrottled(world.primary, "no-such-function"))
     assert world.journal.path.read_bytes() == before
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from infra_fixtures.faults.planned_switchover import planned_switchover
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.planned_switchover import PlannedSwitchover
 from tests.real_world import System
 
 
@@ -10,7 +11,7 @@ def test_roles_change_hands_and_are_given_back(system: System) -> None:
     """While it stands the standby writes and the primary does not; healing hands back with nothing lost."""
     world = system.world
     first = system.primary.order()
-    with planned_switchover(world):
+    with injected(world, PlannedSwitchover()):
         assert [b.fault for b in world.journal.open_entries()] == ["planned_switchover"]
         assert system.writer() == world.standby
         second = system.standby.order()

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from drill.wait import wait_until
-from infra_fixtures.faults.region_lost import region_lost
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.region_lost import RegionLost
 from tests.real_world import System
 
 
@@ -19,7 +20,7 @@ def test_a_lost_region_is_silent_and_comes_back(system: System) -> None:
     kept = system.primary.order()
     wait_until(lambda: system.standby.holds(kept), what="the order to reach the standby", timeout_s=5)
     before_ns = time.monotonic_ns()
-    with region_lost(world, world.primary) as effect:
+    with injected(world, RegionLost(world.primary)) as effect:
         assert before_ns <= effect.began_ns <= effect.effective_ns <= time.monotonic_ns()
         assert [b.fault for b in world.journal.open_entries()] == ["region_lost"]
         assert system.primary.web.status("/health") == 0

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 
 from drill.wait import wait_until
-from infra_fixtures.faults.replication_cut import replication_cut
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.replication_cut import ReplicationCut
 from tests.real_world import System
 
 
 def test_a_dark_link_holds_back_what_is_written(system: System) -> None:
     """What is acknowledged while the link is dark is not in the standby; once it carries again, it arrives."""
     world = system.world
-    with replication_cut(world) as effect:
+    with injected(world, ReplicationCut()) as effect:
         assert effect.subject == f"{world.primary}->{world.standby}"
         held_back = system.primary.order()
         dark_until = time.monotonic() + 0.7

@@ -18,11 +18,13 @@ import pytest
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
-from infra_fixtures.safety.journal import JOURNAL, PowerCall, open_entries
+from infra_fixtures.powers import REPLICATION, LinkRule
+from infra_fixtures.safety.journal import JOURNAL, open_entries
 from infra_fixtures.safety.lease import FIRST_OCTETS
 from infra_fixtures.safety.sweep import processes_of
+from infra_fixtures.safety.undo import RemoveLinkRule
 from infra_fixtures.site import Address, Site
-from infra_fixtures.targets import standing
+from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 
 RUN_ID = "20260101T000000Z-standing"
@@ -89,8 +91,8 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
                 assert [t for t in there if t.startswith(kind)], kind
             segments.update(_shared_memory(traces.pids()))
             assert len(segments) == 2, "one of each PostgreSQL"
-            world.journal.begin("replication_cut", [PowerCall("heal_replication")])
-            world.cut_replication()
+            world.journal.begin("replication_cut", [RemoveLinkRule("replication", "both", "replication_cut")])
+            world.add_link_rule(REPLICATION, "replication_cut", LinkRule(cut=True))
             raise Struck
 
     with pytest.raises(Struck):

@@ -18,8 +18,8 @@ from infra_fixtures.targets.localstack.answers import moto_answers
 from infra_fixtures.targets.localstack.endpoints import client_for
 from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import Settings
+from infra_fixtures.targets.localstack.orphan import ACCOUNT
 from infra_fixtures.targets.localstack.servers import emulators
-from infra_fixtures.targets.localstack.target import ACCOUNT
 from infra_fixtures.targets.own_processes import failure
 from tests.infra_fixtures.conftest import planned_site, run_control_plane
 

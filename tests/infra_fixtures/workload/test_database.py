@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
 from infra_fixtures.workload.database import Database, NotSent, Refused, Unsure
 from tests.real_world import System
 
@@ -60,7 +61,7 @@ def test_a_read_only_standby_refuses(database: Database, system: System, monkeyp
 def test_a_killed_server_leaves_a_sent_statement_unsure(database: Database, system: System) -> None:
     """SIGKILL in the middle of a statement: unsure; while it is down a new one is not sent; afterwards it serves."""
     region = system.world.primary
-    with _in_the_middle(database, -103) as under_way, database_lost(system.world, region):
+    with _in_the_middle(database, -103) as under_way, injected(system.world, DatabaseLost(region)):
         with pytest.raises(Unsure, match="connection_lost"):
             under_way.result(timeout=5)
         with pytest.raises(NotSent, match="database_unreachable_ConnectionRefusedError"):

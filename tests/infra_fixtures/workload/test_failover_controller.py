@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
-from infra_fixtures.faults.region_lost import region_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.region_lost import RegionLost
 from tests.real_world import System
 
 
@@ -55,7 +56,7 @@ def test_a_well_database_is_switched_over_and_only_once(system: System) -> None:
 
 def test_a_dead_database_is_failed_over(system: System) -> None:
     """No instance is available: the standby is promoted whatever it lacks, and takes orders."""
-    with database_lost(system.world, system.world.primary):
+    with injected(system.world, DatabaseLost(system.world.primary)):
         said = decide(system, {"mode": "failover"})
         assert said["decision"] in ("failed over", "nothing"), "nothing where its own alarm was first"
         wait_until(lambda: system.writer() == system.world.standby, what="the standby to write", timeout_s=10)
@@ -64,7 +65,7 @@ def test_a_dead_database_is_failed_over(system: System) -> None:
 
 def test_a_silent_region_is_failed_over(system: System) -> None:
     """The primary's RDS API does not answer at all: that is said, within the time a lost region may cost."""
-    with region_lost(system.world, system.world.primary):
+    with injected(system.world, RegionLost(system.world.primary)):
         said = decide(system, alarm(system))
         if said["decision"] != "nothing":  # its own alarm may have been first
             assert (said["decision"], "does not answer" in said["because"]) == ("failed over", True)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.faults.database_lost import database_lost
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import injected
 from infra_fixtures.workload import order_api
 from tests.real_world import System
 
@@ -62,7 +63,7 @@ def test_a_receipt_that_cannot_be_put_is_unsure(deployed_here: System, monkeypat
 
 def test_a_dead_database_is_certainly_not_stored(deployed_here: System) -> None:
     """503 with stored false; the deep health check fails with it, the shallow one does not."""
-    with database_lost(deployed_here.world, deployed_here.world.primary):
+    with injected(deployed_here.world, DatabaseLost(deployed_here.world.primary)):
         status, body = post(-205)
         assert (status, body["stored"]) == (503, False)
         assert get("/health/deep")[0] == 503

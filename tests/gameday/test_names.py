@@ -8,8 +8,8 @@ import pytest
 
 from drill.objective import resolve_objectives
 from drill.unusable import UnusableInput
+from gameday.names import refuse_unknown, refuse_unknown_parameters, scenario_names
 from infra_fixtures.site import REPOSITORY
-from scenarios.names import refuse_unknown, refuse_unknown_parameters, scenario_names
 
 pytest_plugins = ("pytester",)
 

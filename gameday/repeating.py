@@ -5,20 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from drill.unusable import UnusableInput
+from gameday.numbers import whole_number
 
 
 def repeat_of(config: pytest.Config) -> int:
     """How often each scenario is to be run; raises UnusableInput."""
-    return whole_number(config, "--repeat", least=1)
-
-
-def whole_number(config: pytest.Config, option: str, *, least: int) -> int:
-    """The value of an option that counts something; raises UnusableInput."""
-    said = str(config.getoption(option))
-    if not said.isdecimal() or int(said) < least:
-        raise UnusableInput(f"{option} {said} is no number of at least {least}: give one such as {option} {least + 4}")
-    return int(said)
+    return whole_number("--repeat", config.getoption("--repeat"), least=1)
 
 
 @pytest.fixture

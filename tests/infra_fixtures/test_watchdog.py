@@ -11,21 +11,23 @@ from pathlib import Path
 import psutil
 
 from drill.wait import wait_until
-from infra_fixtures.safety.journal import Journal, open_entries
-from infra_fixtures.safety.lease import lease
+from infra_fixtures.safety.journal import JOURNAL, Header, Journal, has_ended, open_entries
+from infra_fixtures.safety.lease import WORK_PREFIX, lease
 from infra_fixtures.safety.sweep import processes_of, sweep
-from infra_fixtures.safety.watchdog import Watchdog
 from infra_fixtures.site import RUN_ID_VARIABLE
+from infra_fixtures.watchdog import LOG, Watchdog
 
 HARNESS = """
 import subprocess, sys, time
 from pathlib import Path
-from infra_fixtures.safety.journal import Journal, PowerCall
-from infra_fixtures.safety.watchdog import Watchdog
+from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.safety.undo import RestoreRegion
+from infra_fixtures.watchdog import Watchdog
 run_id, work, records = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 journal = Journal(records)
-Watchdog(run_id, work, records)
-journal.begin("region_lost", [PowerCall("restore_region", ("us-east-1",))])
+journal.stands_up(Header(run_id, "embedded", 10.0, {}, str(work.parent)))
+Watchdog(records)
+journal.begin("region_lost", [RestoreRegion("us-east-1")])
 child = "import os, time; os.setsid(); time.sleep(60)"
 subprocess.Popen([sys.executable, "-c", child], env={"DRILL_RUN_ID": run_id})
 subprocess.Popen([sys.executable, "-c", child], cwd=work)
@@ -36,10 +38,10 @@ time.sleep(60)
 
 def test_a_killed_harness_leaves_nothing(tmp_path: Path) -> None:
     """SIGKILL of the harness: children that left its session are killed, the work directory goes, the journal closes."""
-    work = tmp_path / "failover-drill-x"
+    run_id = f"watchdog-{os.getpid()}"
+    work = tmp_path / f"{WORK_PREFIX}{run_id}-x"
     work.mkdir()
     records = tmp_path / "run"
-    run_id = f"watchdog-{os.getpid()}"
     harness = subprocess.Popen(
         [sys.executable, "-c", HARNESS, run_id, str(work), str(records)], stdout=subprocess.PIPE, text=True
     )
@@ -49,10 +51,12 @@ def test_a_killed_harness_leaves_nothing(tmp_path: Path) -> None:
     harness.send_signal(signal.SIGKILL)
     harness.wait()
     harness.stdout.close()
-    wait_until(lambda: not open_entries(records / "journal.jsonl"), what="the journal to be closed", timeout_s=10)
+    wait_until(lambda: has_ended(records / JOURNAL), what="the run to have ended", timeout_s=10)
+    assert open_entries(records / JOURNAL) == []
     assert processes_of(run_id, work) == []
     assert not work.exists()
-    assert '"by":"watchdog"' in (records / "journal.jsonl").read_text()
+    assert '"by":"watchdog"' in (records / JOURNAL).read_text()
+    assert "healed region_lost" in (records / LOG).read_text()
 
 
 def test_a_dismissed_watchdog_touches_nothing(tmp_path: Path) -> None:
@@ -62,9 +66,10 @@ def test_a_dismissed_watchdog_touches_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, RUN_ID_VARIABLE: run_id}
     )
     journal = Journal(tmp_path)
-    watchdog = Watchdog(run_id, tmp_path / "failover-drill-none", tmp_path)
+    journal.stands_up(Header(run_id, "embedded", 10.0, {}, str(tmp_path)))
+    watchdog = Watchdog(tmp_path)
     watchdog.dismiss()
-    assert not psutil.pid_exists(watchdog.pid)
+    assert not psutil.pid_exists(watchdog.process.pid)
     assert bystander.poll() is None
     journal.close()
     assert sweep(run_id) == 1

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import pytest
+from typing import Any
 
 from drill.unusable import UnusableInput
-from scenarios.repeating import whole_number
+from gameday.numbers import whole_number
 from traffic.runner import LOOPBACK, Meeting, new_token
 
 LAST_PORT = 65_534
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class LoadDistribution:
     """How many workers share the load, and where those of other machines find the drill; one token for the whole run.
 
     `port` 0: any free port, another one for each drill; else it and the next one, so that one command line serves a whole
@@ -38,17 +38,18 @@ class Sharing:
         return self.meeting.patience_s if self.elsewhere else 0.0
 
 
-def sharing_of(config: pytest.Config) -> Sharing:
-    """What the command line says; raises UnusableInput."""
-    host, colon, port = str(config.getoption("--workers-at")).rpartition(":")
+def load_distribution_of(get: Callable[[str], Any]) -> LoadDistribution:
+    """What the command line says (`get` gives an option by its name); raises UnusableInput."""
+    at = str(get("workers_at"))
+    host, colon, port = at.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > LAST_PORT:
         raise UnusableInput(
-            f"--workers-at {config.getoption('--workers-at')} is not of the form HOST:PORT: give the address that other "
-            "machines reach this one by and a free port (0: any), such as 127.0.0.1:0"
+            f"--workers-at {at} is not of the form HOST:PORT: give the address that other machines reach this one by and a "
+            "free port (0: any), such as 127.0.0.1:0"
         )
-    return Sharing(
-        whole_number(config, "--workers", least=0),
-        whole_number(config, "--workers-elsewhere", least=0),
+    return LoadDistribution(
+        whole_number("--workers", get("workers"), least=0),
+        whole_number("--workers-elsewhere", get("workers_elsewhere"), least=0),
         host.strip("[]"),
         int(port),
     )

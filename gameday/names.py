@@ -11,7 +11,7 @@ import pytest
 
 from drill.objective import nearest, refuse_unknown_names, unparametrised
 from drill.unusable import UnusableInput
-from scenarios.repeating import scenario_of
+from gameday.repeating import scenario_of
 
 
 def scenario_names(directory: Path) -> set[str]:

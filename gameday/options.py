@@ -1,0 +1,77 @@
+"""What a game day can be told (DESIGN: Contract), the same on pytest's command line and on our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drill.unusable import UnusableInput
+from gameday.load_distribution import LoadDistribution, load_distribution_of
+from gameday.numbers import whole_number
+from infra_fixtures.pace import parse_pace
+from infra_fixtures.targets import TARGETS, read_options
+from infra_fixtures.targets import add_options as add_target_options
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a game day runs; `of_target` are the target's own options by name."""
+
+    target: str
+    pace: float
+    objectives: Path
+    runs_dir: Path
+    repeat: int = 1
+    distribution: LoadDistribution = field(default_factory=LoadDistribution)
+    of_target: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, get: Callable[[str], Any]) -> Options:
+        """Take them from what was parsed (`get` gives one by its name); raises UnusableInput."""
+        target = str(get("target"))
+        if target not in TARGETS:
+            raise UnusableInput(f"--target {target} is unknown: give one of {', '.join(TARGETS)}")
+        return cls(
+            target=target,
+            pace=parse_pace(get("pace")),
+            objectives=Path(get("objectives")),
+            runs_dir=Path(get("runs_dir")),
+            repeat=whole_number("--repeat", get("repeat"), least=1),
+            distribution=load_distribution_of(get),
+            of_target=read_options(target, get),
+        )
+
+    def recorded(self) -> dict[str, Any]:
+        """As run.json keeps them."""
+        return {
+            "target": self.target,
+            "pace": self.pace,
+            "objectives": str(self.objectives),
+            "repeat": self.repeat,
+            "workers": self.distribution.workers,
+            "workers_elsewhere": self.distribution.elsewhere,
+            **self.of_target,
+        }
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Add all of them with argparse's `add_argument` or pytest's `addoption`."""
+    add("--target", default="embedded", help=f"where the system stands: {', '.join(TARGETS)} (default embedded)")
+    add(
+        "--pace",
+        default="10",
+        help="how many times faster than AWS's the embedded timers run; 1 is AWS's own (default 10)",
+    )
+    add("--objectives", default="objectives.toml", help="TOML file of recovery objectives (default objectives.toml)")
+    add("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
+    add_target_options(add)
+    add("--repeat", default="1", help="run each scenario so many times, on fresh topologies (default 1)")
+    add("--workers", default="0", help="share the load among so many Locust workers here (default 0: none)")
+    add("--workers-elsewhere", default="0", help="... and so many, to be started on other machines as printed")
+    add(
+        "--workers-at",
+        default="127.0.0.1:0",
+        help="HOST:PORT by which other machines reach this one, and the port after it (default 127.0.0.1:0, any free)",
+    )

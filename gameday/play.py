@@ -1,0 +1,150 @@
+"""One scenario played: a system stands up, is driven and watched, is broken and healed, is judged, is torn down."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drill.evidence import Judgement
+from drill.parts import Observer
+from drill.run import Drill
+from gameday.day import GameDay
+from gameday.scenario import Scenario
+from infra_fixtures.faults.schedule import injected_in_turn
+from infra_fixtures.safety.turn import turn
+from infra_fixtures.standing import standing
+from infra_fixtures.targets.world import World
+from probes.alarm import Alarm
+from probes.cloudwatch_lag import CloudWatchLag
+from probes.controller import Controller
+from probes.cpu_wait import CpuWait, processes_of
+from probes.dns_answer import DnsAnswer
+from probes.health_check import HealthCheck
+from probes.machinery import MachineryAlive, refuse_broken
+from probes.object_lag import ObjectLag
+from probes.promotion import Promotion
+from probes.replication_lag import ReplicationLag
+from probes.steady_state import await_steady_state
+from probes.survivors import read_survivors
+from reports.live import Live
+from reports.observers import Several
+from reports.pictures import draw
+from reports.record import load_run, load_scenario
+from traffic.load import Load, Service
+from traffic.runner import LoadGenerator
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """Who is shown a play: `observers` beside the terminal, `describe` before it with the load, `publish` once judged."""
+
+    live: Live
+    observers: tuple[Observer, ...] = ()
+    describe: Callable[[dict[str, Any]], None] = lambda _load: None
+    publish: Callable[[Path], None] = lambda _directory: None
+
+
+def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetition: int = 1) -> Judgement:
+    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
+    stand GateNotPassed or UnusableInput, once that is recorded."""
+    with _standing(day, name, repetition, showing.live) as world:
+        drill = _drill(day, world, scenario, name, repetition, showing)
+        judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark), scenario.plan(world))
+        scenario.check_figures(judgement)
+        showing.live.phase("tearing down")
+        return judgement
+
+
+@contextlib.contextmanager
+def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[World]:
+    """A steady system; where none stands, that is recorded as the scenario's verdict."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(turn(lambda: live.phase("waiting for another drill on this machine")))
+            live.phase("standing up")
+            world = stack.enter_context(
+                standing(
+                    day.options.target,
+                    pace=day.options.pace,
+                    runs_dir=day.options.runs_dir,
+                    run_id=day.run.run_id,
+                    options=day.options.of_target,
+                )
+            )
+            day.describe(world)
+            await_steady_state(world)
+        except BaseException as e:
+            day.refuse(name, repetition, e)
+            raise
+        yield world
+
+
+def _drill(day: GameDay, world: World, scenario: Scenario, name: str, repetition: int, showing: Showing) -> Drill:
+    """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
+    directory = day.run.scenario(name, repetition)
+    t0_ns = time.monotonic_ns()
+    load = Load(cohorts=scenario.settings.cohorts, seed=day.seed + repetition - 1)
+    showing.describe(dataclasses.asdict(load))
+    traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
+    objectives = day.objectives_of(name)
+    objectives.write(directory)
+
+    def healthy_again() -> None:
+        refuse_broken(world)
+        world.return_to_primary()
+        await_steady_state(world)
+
+    def publish(_judgement: Judgement) -> None:
+        draw(load_scenario(directory), load_run(day.run.path))
+        showing.publish(directory)
+
+    return Drill(
+        scenario=name,
+        directory=directory,
+        t0_ns=t0_ns,
+        objectives=objectives.objectives,
+        traffic=traffic,
+        probes=[
+            probe(world)
+            for probe in (
+                ReplicationLag,
+                CloudWatchLag,
+                ObjectLag,
+                DnsAnswer,
+                HealthCheck,
+                Alarm,
+                Controller,
+                Promotion,
+                MachineryAlive,
+            )
+        ]
+        + [CpuWait(lambda: {"harness": [os.getpid()], "locust": traffic.pids, **processes_of(world)})],
+        read_survivors=lambda region: read_survivors(world, region, t0_ns),
+        healthy_again=healthy_again,
+        home=world.primary,
+        observer=Several(showing.live, *showing.observers),
+        publish=publish,
+        context=day.context(repetition, objectives),
+    )
+
+
+def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:
+    entry, distribution = world.entry, day.options.distribution
+    dns_host, dns_port = entry.dns or ("", 53)
+    return LoadGenerator(
+        load,
+        Service(base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port),
+        t0_ns=t0_ns,
+        directory=directory,
+        environment=world.environment,
+        workers=distribution.workers,
+        workers_elsewhere=distribution.elsewhere,
+        meeting=distribution.meeting,
+        announce=lambda command: live.say(f"start {distribution.elsewhere} on other machines:\n{command}"),
+    )

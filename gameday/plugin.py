@@ -1,0 +1,153 @@
+"""Scenarios as pytest tests: `play` plays one, Allure and JUnit hear of it, the verdict table ends the session."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drill.evidence import Judgement
+from drill.objective import objective_tables
+from drill.stored import judge_together
+from drill.unusable import UnusableInput
+from gameday.day import GameDay, check_options, end_gracefully
+from gameday.names import refuse_unknown_parameters, repetition_of, scenario_names
+from gameday.options import Options
+from gameday.play import Showing
+from gameday.play import play as play_once
+from gameday.repeating import scenario_of
+from gameday.scenario import Scenario
+from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
+from reports import allure as allure_report
+from reports.live import Live
+from reports.run_directory import scenario_directory
+from reports.terminal import real_console
+
+GAME_DAY = pytest.StashKey[GameDay]()
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+
+Play = Callable[[Scenario], Judgement]
+"""Plays a scenario on a fresh topology; AssertionError where it is MISSED, Unproven where it is UNPROVEN."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse unusable options at once; for scenarios make the run's directory and point Allure and JUnit into it."""
+    if not _plays_scenarios(config):
+        return
+    try:
+        options = Options.read(config.getoption)
+        check_options(options, scenario_names(SCENARIOS))
+        if config.option.help or config.option.collectonly or config.option.showfixtures:
+            return
+        day = GameDay.begin(options, keyword=str(config.option.keyword))
+    except UnusableInput as e:
+        raise pytest.UsageError(str(e)) from e
+    config.option.allure_report_dir = config.option.allure_report_dir or str(day.run.allure_results)
+    config.option.xmlpath = config.option.xmlpath or str(day.run.junit)
+    config.stash[GAME_DAY] = day
+    end_gracefully()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
+    day = config.stash.get(GAME_DAY, None)
+    if day is not None:
+        tables = objective_tables(day.options.objectives)
+        try:
+            refuse_unknown_parameters(tables, items, source=str(day.options.objectives))
+        except UnusableInput as e:
+            raise pytest.UsageError(str(e)) from e
+        limit_s = float(config.getini("timeout") or 0) + day.options.distribution.patience_s + TURN_LIMIT_S
+        for item in items:
+            item.add_marker(pytest.mark.timeout(limit_s))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep which scenarios were chosen: a run must say which of them it never drilled."""
+    day = session.config.stash.get(GAME_DAY, None)
+    if day is not None:
+        numbered = [(item, repetition_of(item)) for item in session.items]
+        day.chosen = [scenario_directory(scenario_of(item, n), n) for item, n in numbered]
+
+
+@pytest.fixture(scope="session")
+def game_day(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> GameDay:
+    """The run that this session records."""
+    found = request.config.stash[GAME_DAY]
+    found.tell_junit = record_testsuite_property
+    return found
+
+
+@pytest.fixture
+def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> Iterator[Play]:
+    """Plays this test's scenario, under the test's name.
+
+    What the target cannot do skips the test, saying which power is missing; where no system can stand, the day is over.
+    """
+    options, name = game_day.options, scenario_of(request.node, repetition)
+    title = name if options.repeat == 1 else f"{name}, run {repetition} of {options.repeat}"
+    steps = allure_report.PhaseSteps()
+
+    def publish(directory: Path) -> None:
+        allure_report.attach_scenario(directory)
+        if repetition == options.repeat > 1:
+            allure_report.attach_repetitions(judge_together(game_day.run.path, name))
+
+    with Live(real_console(request.config), title) as live:
+        showing = Showing(
+            live,
+            observers=(steps,),
+            describe=lambda load: allure_report.label_scenario(
+                request.function, name, options.target, options.pace, load
+            ),
+            publish=publish,
+        )
+
+        def play_this(scenario: Scenario) -> Judgement:
+            try:
+                return play_once(game_day, scenario, name, showing, repetition)
+            except NotSupported as e:
+                pytest.skip(str(e))
+            except UnusableInput as e:
+                pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+        yield play_this
+    steps.close()
+    directory = game_day.run.scenario(name, repetition)
+    if (directory / "verdict.json").exists():
+        request.node.user_properties.append(("outcome", allure_report.label_outcome(directory)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What several runs show together; a reliability that was demanded and not shown fails the whole."""
+    day = session.config.stash.get(GAME_DAY, None)
+    if day is not None and day.has_records:
+        _, wanting = day.load_together()
+        if session.exitstatus == pytest.ExitCode.OK and wanting:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """The verdict table, and where the records are; `latest` is a run that was not cancelled and judged something."""
+    day = config.stash.get(GAME_DAY, None)
+    if day is not None and day.has_records:
+        day.report(real_console(config), complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
+        terminalreporter.write_line(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the memory of a process about to end to the system: pytest and Python would search it for 3 s."""
+    if config.stash.get(GAME_DAY, None) is not None:
+        gc.freeze()
+
+
+def _plays_scenarios(config: pytest.Config) -> bool:
+    return any(Path(a.partition("::")[0]).resolve().is_relative_to(SCENARIOS) for a in config.args)

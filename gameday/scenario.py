@@ -1,0 +1,127 @@
+"""A scenario as a value: which faults when, under which load, and what must come out. Python and TOML write the same one."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+
+from drill.demands import Demand, moved_to, stayed_at
+from drill.evidence import Judgement
+from drill.objective import Verdict
+from drill.run import Plan
+from drill.unusable import UnusableInput
+from infra_fixtures.faults.fault import Fault, region_of
+from infra_fixtures.faults.schedule import Schedule, Scheduled
+from infra_fixtures.targets.world import World
+
+EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
+"""The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
+
+MOBILE: Mapping[str, float] = {"follower": 0.85, "fresh": 0.15}
+"""Clients that follow DNS. Where the old endpoint stays alive, sticky clients never leave it: no failover can move them,
+so a scenario that keeps the endpoint alive is driven by these, and the report says that sticky clients were left out."""
+
+
+class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a figure's value must lie; None: no limit on that side."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float | None) -> bool:
+        """Whether the value is known and within."""
+        return (
+            value is not None
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+        )
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """All of a scenario but its faults; regions by name, or as primary and standby.
+
+    `moved_to`: the standby must have taken over. `stayed_at`: nothing must have moved. `impact`: clients must feel the
+    fault, or the drill proves nothing. `expect` other than MET: the drill checks the harness itself, and each of its
+    doubts has `expect_because` in it. `figures` are measurements that must lie within a range, beside the objectives.
+    """
+
+    moved_to: str | None = None
+    stayed_at: str | None = None
+    impact: bool = True
+    expect: Verdict = Verdict.MET
+    expect_because: str = ""
+    baseline_s: float = 5.0
+    feel_s: float = 6.0
+    cohorts: dict[str, float] = msgspec.field(default_factory=lambda: dict(EVERYONE))
+    figures: dict[str, Range] = {}
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """Faults over time, and all else that makes a drill of them."""
+
+    faults: Schedule
+    settings: Settings = Settings()
+
+    @classmethod
+    def of(cls, *faults: Fault | Scheduled, **settings: Any) -> Scenario:
+        """Of faults (those not scheduled begin at once) and `Settings` by name."""
+        return cls(Schedule.of(*faults), Settings(**settings))
+
+    def plan(self, world: World) -> Plan:
+        """What the drill is told."""
+        s = self.settings
+        demands: tuple[Demand, ...] = ()
+        if s.moved_to is not None:
+            demands += moved_to(region_of(world, s.moved_to))
+        if s.stayed_at is not None:
+            demands += stayed_at(region_of(world, s.stayed_at))
+        return Plan(
+            baseline_s=s.baseline_s,
+            must_bite=s.impact,
+            demands=demands,
+            feel_s=s.feel_s,
+            expect=s.expect,
+            expect_because=s.expect_because,
+        )
+
+    def check_figures(self, judgement: Judgement) -> None:
+        """Raise AssertionError where a figure does not lie where it must."""
+        for name, wanted in self.settings.figures.items():
+            found = judgement.measurements.get(name)
+            value = None if found is None else found.value
+            if not wanted.holds(value):
+                because = "it was not measured" if found is None else found.because
+                raise AssertionError(
+                    f"{name} is {value}, and must be within [{wanted.least}, {wanted.most}]: {because}"
+                )
+
+    def to_toml(self) -> str:
+        """As a file; what is as by default is left out."""
+        return tomli_w.dumps({**msgspec.to_builtins(self.settings), "faults": self.faults.to_tables()})
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str) -> Scenario:
+        """Read what `to_toml` writes; UnusableInput in one sentence names what is not understood."""
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as e:
+            raise UnusableInput(f"{source} is not TOML: {e}") from e
+        faults = Schedule.from_tables(tables.pop("faults", None), source=source)
+        try:
+            return cls(faults, msgspec.convert(tables, type=Settings))
+        except msgspec.ValidationError as e:
+            raise UnusableInput(f"{source} is not understood: {e}") from e
+
+    @classmethod
+    def read(cls, path: Path) -> Scenario:
+        """Read a TOML file; UnusableInput."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise UnusableInput(f"the scenario {path} cannot be read ({e}): give a TOML file") from e
+        return cls.from_toml(text, source=str(path))

@@ -1,0 +1,41 @@
+"""The database's security group no longer admits the functions: a rule revoked by mistake, the commonest of outages.
+
+Connections that are open live on, since security groups track them; new ones time out
+(https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html).
+"""
+
+from __future__ import annotations
+
+from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.targets.world import World
+
+ADMITTED_ALREADY = ("InvalidPermission.Duplicate",)
+
+
+class SecurityGroupRevoked(Fault, frozen=True):
+    """Revoke every ingress rule of the database's security group in `region`; healing authorizes the same ones again."""
+
+    region: str = PRIMARY
+
+    def prepare(self, world: World) -> Injection:
+        """Read the rules that the group has now."""
+        region = region_of(world, self.region)
+        group = world.deployed.regions[region].database_group_id
+        ec2 = world.client("ec2", region)
+        rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+
+        def act(_learn: Learn) -> None:
+            ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rules)
+
+        undo = [
+            AwsCall(
+                "ec2",
+                region,
+                "authorize_security_group_ingress",
+                {"GroupId": group, "IpPermissions": [rule]},
+                settled_by=ADMITTED_ALREADY,
+            )
+            for rule in rules
+        ]
+        return Injection(f"{region}/{group}", undo, act)

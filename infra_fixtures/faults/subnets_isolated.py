@@ -1,0 +1,77 @@
+"""A region's private subnets get a network ACL that denies everything, as FIS's aws:network:disrupt-connectivity does.
+
+ACLs are stateless, so that open connections stop as well
+(https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html). The id of the new ACL is known only after it was
+made; the associations are found by subnet, so that they can be put back although nobody learnt their new ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from infra_fixtures.provision.naming import RUN_TAG
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.targets.world import World
+
+GONE = ("InvalidNetworkAclID.NotFound",)
+
+
+class SubnetsIsolated(Fault, frozen=True):
+    """Associate the private subnets of `region` with an ACL without rules; healing gives each the ACL that it had."""
+
+    region: str = PRIMARY
+
+    def prepare(self, world: World) -> Injection:
+        """Read which ACL each subnet has now."""
+        region = region_of(world, self.region)
+        made = world.deployed.regions[region]
+        ec2 = world.client("ec2", region)
+        asked = {"Filters": [{"Name": "association.subnet-id", "Values": list(made.private_subnets)}]}
+        before = {
+            a["SubnetId"]: a["NetworkAclId"]
+            for acl in ec2.describe_network_acls(**asked)["NetworkAcls"]
+            for a in acl["Associations"]
+            if a["SubnetId"] in made.private_subnets
+        }
+
+        def act(learn: Learn) -> None:
+            acl = ec2.create_network_acl(
+                VpcId=made.vpc_id,
+                TagSpecifications=[
+                    {"ResourceType": "network-acl", "Tags": [{"Key": RUN_TAG, "Value": world.deployed.run_id}]}
+                ],
+            )["NetworkAcl"]["NetworkAclId"]
+            # Done last: an ACL that a subnet still has cannot be deleted.
+            learn(
+                *(_give_back(region, subnet, old) for subnet, old in before.items()),
+                AwsCall("ec2", region, "delete_network_acl", {"NetworkAclId": acl}, settled_by=GONE),
+            )
+            for association in _associations(ec2, asked, set(before)):
+                ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=acl)
+
+        return Injection(f"{region}/{made.vpc_id}", [], act)
+
+
+def _give_back(region: str, subnet: str, acl: str) -> Undo:
+    """Associate a subnet with an ACL, whatever its association is called now."""
+    return AwsCallForEach(
+        find=AwsCall(
+            "ec2",
+            region,
+            "describe_network_acls",
+            {"Filters": [{"Name": "association.subnet-id", "Values": [subnet]}]},
+        ),
+        found=f"NetworkAcls[?NetworkAclId!='{acl}'].Associations[] | [?SubnetId=='{subnet}']"
+        ".{AssociationId: NetworkAclAssociationId}",
+        call=AwsCall("ec2", region, "replace_network_acl_association", {"NetworkAclId": acl}),
+    )
+
+
+def _associations(ec2: Any, asked: Any, subnets: set[str]) -> list[str]:
+    return [
+        a["NetworkAclAssociationId"]
+        for acl in ec2.describe_network_acls(**asked)["NetworkAcls"]
+        for a in acl["Associations"]
+        if a["SubnetId"] in subnets
+    ]

@@ -1,0 +1,127 @@
+"""How a fault is undone, as data that any process can perform: an AWS API call, or one struct for each power.
+
+Every undo tolerates that things are already as they should be: an AWS call names the error codes that mean so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import jmespath
+import msgspec
+from botocore.exceptions import ClientError
+
+from infra_fixtures.powers import LinkName, LinkPower, ProcessPower, RegionPower, Role, RolesPower
+
+P = TypeVar("P")
+
+
+class Healer(Protocol):
+    """Who undoes: it gives AWS clients, and has the target's powers. A world is one; so is what heals a dead run."""
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client; None where the AWS API itself is gone, and all state that it held with it."""
+
+
+class Powerless(Exception):
+    """The healer lacks the power that an undo needs; the message names it."""
+
+
+class AwsCall(msgspec.Struct, frozen=True, tag="aws"):
+    """An AWS API call: boto3's service, region (None: a global service), operation (snake case) and parameters.
+
+    `settled_by` are the error codes that mean that all is as it should be already.
+    """
+
+    service: str
+    region: str | None
+    operation: str
+    parameters: dict[str, Any] = {}
+    settled_by: tuple[str, ...] = ()
+
+    def perform(self, healer: Healer) -> None:
+        """Make the call; raises what AWS refuses it with."""
+        _call(healer, self, {})
+
+
+class AwsCallForEach(msgspec.Struct, frozen=True, tag="aws_for_each"):
+    """An AWS API call for each thing that another call finds: what was made can be undone though its id was never learnt.
+
+    `found` is a JMESPath expression into the answer of `find`, a list of parameters that are added to those of `call`.
+    """
+
+    find: AwsCall
+    found: str
+    call: AwsCall
+
+    def perform(self, healer: Healer) -> None:
+        """Look, then call for each."""
+        answer = _call(healer, self.find, {})
+        for parameters in jmespath.search(self.found, answer) or ():
+            _call(healer, self.call, parameters)
+
+
+class RestoreRegion(msgspec.Struct, frozen=True, tag="restore_region"):
+    """Give a lost region back."""
+
+    region: str
+
+    def perform(self, healer: Healer) -> None:
+        """Returns when it serves again."""
+        power(healer, RegionPower).restore_region(self.region)
+
+
+class RestoreProcesses(msgspec.Struct, frozen=True, tag="restore_processes"):
+    """Start or thaw a region's processes of one role."""
+
+    region: str
+    role: Role
+    az: str | None = None
+
+    def perform(self, healer: Healer) -> None:
+        """Returns when they serve again."""
+        power(healer, ProcessPower).restore_processes(self.region, self.role, self.az)
+
+
+class RemoveLinkRule(msgspec.Struct, frozen=True, tag="remove_link_rule"):
+    """Take one rule off a link; others stay."""
+
+    scope: str
+    link: str
+    rule_id: str
+
+    def perform(self, healer: Healer) -> None:
+        """In force at once."""
+        power(healer, LinkPower).remove_link_rule(LinkName(self.scope, self.link), self.rule_id)
+
+
+class ReturnToPrimary(msgspec.Struct, frozen=True, tag="return_to_primary"):
+    """Give the regions their roles back."""
+
+    def perform(self, healer: Healer) -> None:
+        """Returns when the primary's cluster is the writer."""
+        power(healer, RolesPower).return_to_primary()
+
+
+Undo = AwsCall | AwsCallForEach | RestoreRegion | RestoreProcesses | RemoveLinkRule | ReturnToPrimary
+
+
+def power(healer: object, kind: type[P]) -> P:
+    """The healer as that power; raises Powerless."""
+    if not isinstance(healer, kind):
+        raise Powerless(f"{kind.__name__} is needed, which {type(healer).__name__} does not have")
+    return healer
+
+
+def _call(healer: Healer, step: AwsCall, more: dict[str, Any]) -> Any:
+    client = healer.client(step.service, step.region)
+    if client is None:
+        return {}  # what was to be undone went with the API that held it
+    if step.operation not in client.meta.method_to_api_mapping:
+        raise ValueError(f"{step.service} has no operation {step.operation}")
+    try:
+        return getattr(client, step.operation)(**step.parameters, **more)
+    except ClientError as e:
+        if e.response["Error"]["Code"] in step.settled_by:
+            return {}
+        raise

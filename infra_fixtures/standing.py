@@ -1,0 +1,45 @@
+"""A world stood up for a run, with what keeps it safe: a journal that any process can heal it from, and a watchdog."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra_fixtures.orphan_runs import end
+from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.targets import module_of
+from infra_fixtures.targets.asked import Asked
+from infra_fixtures.targets.world import World
+from infra_fixtures.watchdog import Watchdog
+
+RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+TEARDOWN = "teardown"
+"""Who heals, in the journal, what the faults themselves could not."""
+
+
+@contextlib.contextmanager
+def standing(
+    target: str, *, pace: float, runs_dir: Path, run_id: str | None = None, options: Mapping[str, Any] | None = None
+) -> Iterator[World]:
+    """A world of that target, stood up on entry and torn down on exit; its journal lies in `runs_dir`/`run_id`."""
+    run_id = run_id or f"{dt.datetime.now(dt.UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
+    journal = Journal(runs_dir / run_id)
+    try:
+        header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
+        journal.stands_up(header)
+        watchdog = Watchdog(journal.path.parent)
+        try:
+            with module_of(target).stand(Asked(header, journal, watchdog.process)) as world:
+                yield world
+        finally:
+            try:
+                end(journal, header, TEARDOWN)
+            finally:
+                watchdog.dismiss()
+    finally:
+        journal.close()

@@ -1,0 +1,17 @@
+"""What is left of a run whose harness died, as each target finds it again by the header of the journal."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from infra_fixtures.safety.undo import Healer
+
+
+class Orphan(Healer, Protocol):
+    """A healer that can also end what is left: for a run that nobody holds any more."""
+
+    def end_processes(self) -> int:
+        """End what cannot outlive its harness, whose faults are gone with it; returns how many processes were ended."""
+
+    def remove(self) -> None:
+        """Remove what the run made and what outlived it: files, and resources in an AWS API that goes on."""

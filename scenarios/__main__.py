@@ -1,0 +1,89 @@
+"""python -m scenarios play FILE.toml ...: play schedules of faults without writing Python; `faults` lists what there is."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+import msgspec
+
+from drill.run import Unproven
+from drill.unusable import UnusableInput
+from gameday.day import GameDay, check_options, ending_gracefully
+from gameday.names import scenario_names
+from gameday.options import Options, add_options
+from gameday.play import Showing, play
+from gameday.scenario import Scenario
+from infra_fixtures.faults.catalogue import catalogue
+from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.gate import GateNotPassed
+from reports.live import Live
+from reports.run_directory import scenario_directory
+from reports.terminal import real_console
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 everything as it was to come out, 1 something was not, 2 unusable input."""
+    parser = argparse.ArgumentParser(prog="python -m scenarios", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="play|faults")
+    playing = commands.add_parser("play", help="play scenarios that stand in TOML files, and judge them")
+    playing.add_argument("files", nargs="+", type=Path, metavar="FILE.toml")
+    add_options(playing.add_argument)
+    commands.add_parser("faults", help="the faults that a scenario can have, with their parameters")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "faults":
+            return _faults()
+        return _play(given.files, Options.read(lambda name: getattr(given, name)))
+    except UnusableInput as e:
+        print(f"error: {e}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 1
+
+
+def _play(files: list[Path], options: Options) -> int:
+    scenarios = {path.stem: Scenario.read(path) for path in files}
+    if len(scenarios) < len(files):
+        raise UnusableInput("two of the files have the same name, which is the scenario's: rename one")
+    check_options(options, {*scenarios, *scenario_names(Path(__file__).parent)})
+    day = GameDay.begin(options)
+    numbered = [(name, n) for name in scenarios for n in range(1, options.repeat + 1)]
+    day.chosen = [scenario_directory(name, n) for name, n in numbered]
+    complete = False
+    with ending_gracefully():
+        try:
+            results = [_as_expected(day, scenarios[name], name, n) for name, n in numbered]
+            complete = True
+        finally:
+            if day.has_records:
+                _, wanting = day.load_together()
+                day.report(real_console(), complete=complete)
+                print(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
+    return 0 if all(results) and not wanting else 1
+
+
+def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -> bool:
+    """Play one; whether it came out as it was to. A target that cannot play it says so, which proves nothing."""
+    try:
+        with Live(real_console(), name) as live:
+            play(day, scenario, name, Showing(live), repetition)
+    except (AssertionError, Unproven, NotSupported, GateNotPassed) as e:
+        print(f"{name}: {e}", file=sys.stderr)
+        return False
+    return True
+
+
+def _faults() -> int:
+    for name, kind in catalogue().items():
+        print(f"{name}: {inspect.getdoc(kind)}")
+        for field in msgspec.structs.fields(kind):
+            default = "" if field.required else f" = {field.default!r}"
+            print(f"    {field.name}: {getattr(field.type, '__name__', field.type)}{default}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The parts that make a day of drills."""

@@ -1,0 +1,227 @@
+"""Faults over time: in order, overlapping, healed when due, and a value that TOML keeps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drill.unusable import UnusableInput
+from infra_fixtures.faults.catalogue import catalogue
+from infra_fixtures.faults.database_lost import DatabaseLost
+from infra_fixtures.faults.fault import Fault, Injection, Learn
+from infra_fixtures.faults.lambda_throttled import LambdaThrottled
+from infra_fixtures.faults.link_degraded import LinkDegraded
+from infra_fixtures.faults.nothing import Nothing
+from infra_fixtures.faults.region_lost import RegionLost
+from infra_fixtures.faults.replication_cut import ReplicationCut
+from infra_fixtures.faults.schedule import Schedule, Scheduled, injected_in_turn
+from infra_fixtures.powers import LinkName, LinkRule
+from infra_fixtures.safety.journal import Journal
+from infra_fixtures.safety.undo import RemoveLinkRule, RestoreRegion
+from infra_fixtures.targets.world import World
+
+REGIONS = st.sampled_from(["primary", "standby", "us-east-1"])
+FIGURES = st.floats(0, 1e6, allow_nan=False)
+RULES = st.builds(
+    LinkRule,
+    direction=st.sampled_from(["up", "down", "both"]),
+    latency_ms=FIGURES,
+    bandwidth=FIGURES,
+    cut=st.booleans(),
+)
+FAULTS = st.one_of(
+    st.builds(RegionLost, REGIONS),
+    st.builds(DatabaseLost, REGIONS),
+    st.builds(LambdaThrottled, REGIONS, st.text("abc-", max_size=5)),
+    st.builds(
+        LinkDegraded, RULES, REGIONS, st.sampled_from(["edge", "writer"]), st.text("abc", min_size=1, max_size=3)
+    ),
+    st.just(ReplicationCut()),
+    st.just(Nothing()),
+)
+SCHEDULED = st.builds(
+    Scheduled, FAULTS, st.floats(0, 1e3, allow_nan=False), st.none() | st.floats(0.001, 1e3, allow_nan=False)
+)
+
+
+@given(st.lists(SCHEDULED, min_size=1, max_size=5))
+def test_a_schedule_is_the_same_after_toml(faults: list[Scheduled]) -> None:
+    """Written as tables and read again it is equal, prints and hashes the same; or it was refused from the start."""
+    try:
+        schedule = Schedule(tuple(faults))
+    except UnusableInput:
+        return
+    tables = msgspec.toml.decode(tomli_w.dumps({"faults": schedule.to_tables()}))["faults"]
+    again = Schedule.from_tables(tables, source="test")
+    assert again == schedule
+    assert (hash(again), repr(again)) == (hash(schedule), repr(schedule))
+
+
+def test_every_fault_is_found_by_its_name() -> None:
+    """The catalogue names each fault's file, and none of the tests' own."""
+    assert {"region_lost", "database_lost", "nothing", "link_degraded"} <= catalogue().keys()
+    for name, kind in catalogue().items():
+        assert kind.__module__ == f"infra_fixtures.faults.{name}"
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        ([{"fault": "region_list"}], "there is no fault region_list: did you mean region_lost?"),
+        ([{"region": "primary"}], "there is no fault None"),
+        ([{"fault": "region_lost", "regoin": "x"}], "unknown field `regoin`"),
+        ([{"fault": "region_lost", "at_s": "soon"}], "the fault region_lost is not understood"),
+        ([{"fault": "region_lost", "at_s": -1}], "at_s = -1"),
+        ([{"fault": "region_lost", "for_s": 0}], "for_s = 0"),
+        ([], "a schedule needs a fault"),
+        ("region_lost", "are tables"),
+        ([{"fault": "nothing", "main": True}, {"fault": "nothing", "main": True}], "only one fault"),
+        (
+            [{"fault": "region_lost", "for_s": 2}, {"fault": "region_lost", "at_s": 1}],
+            "region_lost would be healed while the same fault stands again",
+        ),
+    ],
+)
+def test_what_is_no_schedule_is_refused_in_a_sentence(tables: Any, sentence: str) -> None:
+    """Each mistake is named with the source, and nothing is injected."""
+    with pytest.raises(UnusableInput) as refused:
+        Schedule.from_tables(tables, source="a.toml")
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened, in order."""
+
+    events: list[str]
+    journal: Journal
+
+    def tell(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """As a drill's marks."""
+        self.events.append(f"{event} {detail}")
+
+
+class Noted(Fault, frozen=True):
+    """Notes that it was injected; healing is noted by the world's power."""
+
+    label: str
+    link: bool = False
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+
+        def act(_learn: Learn) -> None:
+            if self.label == "fails":
+                raise RuntimeError("cannot")
+            cast(Any, world).events.append(f"+{self.label}")
+
+        undo = RemoveLinkRule("scope", "link", self.label) if self.link else RestoreRegion(self.label)
+        return Injection(self.label, [undo], act)
+
+
+def _world(seen: Seen) -> World:
+    """The least that a schedule needs of one: a journal, and the powers that undo."""
+    note = seen.events.append
+
+    class Least(SimpleNamespace):
+        def lose_region(self, region: str) -> None:
+            """For the power to be whole."""
+
+        def restore_region(self, region: str) -> None:
+            note(f"-{region}")
+
+        def add_link_rule(self, link: LinkName, rule_id: str, rule: object) -> None:
+            """For the power to be whole."""
+
+        def remove_link_rule(self, link: LinkName, rule_id: str) -> None:
+            note(f"-{rule_id}")
+
+        def reset_link(self, link: LinkName) -> None:
+            """For the power to be whole."""
+
+    return cast(World, Least(journal=seen.journal, events=seen.events))
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Seen:
+    """Nothing yet."""
+    return Seen([], Journal(tmp_path))
+
+
+def test_what_stands_at_the_end_is_healed_links_first_then_the_newest(seen: Seen) -> None:
+    """The main fault is the last; those before it are its effect's earlier ones."""
+    schedule = Schedule.of(Noted("a"), Noted("cut", link=True), Scheduled(Noted("b"), at_s=0.05))
+    with injected_in_turn(_world(seen), schedule, seen.tell) as effect:
+        assert seen.events == ["+a", "+cut", "+b"]
+        assert (effect.subject, [e.subject for e in effect.earlier]) == ("b", ["a", "cut"])
+        assert effect.began_ns - effect.earlier[0].effective_ns >= 0.05e9
+        assert len(seen.journal.open_entries()) == 3
+    assert seen.events[3:] == ["-cut", "-b", "-a"]
+    assert seen.journal.open_entries() == []
+
+
+def test_what_is_due_is_healed_while_the_others_stand(seen: Seen) -> None:
+    """Before the main fault and after it; what begins later is told, and its end too."""
+    schedule = Schedule.of(
+        Scheduled(Noted("brief"), for_s=0.05),
+        Scheduled(Noted("main"), at_s=0.1, main=True),
+        Scheduled(Noted("late"), at_s=0.15, for_s=0.05),
+    )
+    with injected_in_turn(_world(seen), schedule, seen.tell):
+        assert seen.events == ["+brief", "-brief", "degraded.healed noted", "+main"]
+        limit = time.monotonic() + 10
+        while "-late" not in seen.events and time.monotonic() < limit:
+            time.sleep(0.01)
+    late = ["+late", "degraded.begin noted", "degraded.effective noted", "-late", "degraded.healed noted"]
+    assert seen.events[4:] == [*late, "-main"]
+
+
+def test_a_main_fault_that_ends_by_itself_is_told(seen: Seen) -> None:
+    """A blip is over before the drill is; nothing is left to be healed."""
+    with injected_in_turn(_world(seen), Schedule.of(Scheduled(Noted("blip"), for_s=0.02)), seen.tell):
+        limit = time.monotonic() + 10
+        while "fault.over noted" not in seen.events and time.monotonic() < limit:
+            time.sleep(0.01)
+    assert seen.events == ["+blip", "-blip", "fault.over noted"]
+
+
+def test_the_end_does_not_wait_for_what_is_still_to_come(seen: Seen) -> None:
+    """A drill that ends early injects nothing more."""
+    schedule = Schedule.of(Scheduled(Noted("main"), main=True), Scheduled(Noted("never"), at_s=600))
+    began_s = time.monotonic()
+    with injected_in_turn(_world(seen), schedule, seen.tell):
+        pass
+    assert time.monotonic() - began_s < 60
+    assert seen.events == ["+main", "-main"]
+
+
+def test_a_fault_that_cannot_be_injected_heals_those_before_it(seen: Seen) -> None:
+    """The error goes on, with nothing left standing, half of itself included."""
+    with (
+        pytest.raises(RuntimeError, match="cannot"),
+        injected_in_turn(_world(seen), Schedule.of(Noted("a"), Noted("fails")), seen.tell),
+    ):
+        pytest.fail("it was injected")
+    assert seen.events == ["+a", "-fails", "-a"]
+    assert seen.journal.open_entries() == []
+
+
+def test_a_later_fault_that_fails_is_told(seen: Seen) -> None:
+    """The drill goes on, and cannot prove what it was to prove; everything is healed."""
+    schedule = Schedule.of(Scheduled(Noted("main"), main=True), Scheduled(Noted("fails"), at_s=0.01))
+    with injected_in_turn(_world(seen), schedule, seen.tell):
+        limit = time.monotonic() + 10
+        while len(seen.events) < 2 and time.monotonic() < limit:
+            time.sleep(0.01)
+    assert seen.events == ["+main", "fault.failed RuntimeError: cannot", "-fails", "-main"]
+    assert seen.journal.open_entries() == []
