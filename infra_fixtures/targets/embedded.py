@@ -63,6 +63,8 @@ NOT_PROVEN = (
 )
 
 
+REPLICATION_CUT = "/links/replication/both/rules/replication_cut"
+
 ClientFor = Callable[[Site, str, str | None], Any]
 
 
@@ -179,8 +181,8 @@ class Embedded:
         self.changes.wait(services, timeout_s)
 
     def lose_region(self, region: str) -> Instant:
-        """Kill the region's processes, darken its links, take its AWS API away."""
-        return _instant(backbone(self.site, "POST", f"/regions/{region}/kill"))
+        """Kill the region's processes, cut its links, take its AWS API away."""
+        return _instant(backbone(self.site, "POST", f"/regions/{region}/lose"))
 
     def restore_region(self, region: str) -> None:
         """Give it all back."""
@@ -188,11 +190,11 @@ class Embedded:
 
     def kill_database(self, region: str) -> Instant:
         """SIGKILL of the region's PostgreSQL."""
-        return _instant(backbone(self.site, "POST", f"/regions/{region}/database/kill"))
+        return _instant(backbone(self.site, "POST", f"/regions/{region}/processes/database/kill"))
 
     def restore_database(self, region: str) -> None:
         """Start it again, joined to the present writer."""
-        backbone(self.site, "POST", f"/regions/{region}/database/restore")
+        backbone(self.site, "POST", f"/regions/{region}/processes/database/restore")
 
     def return_to_primary(self) -> None:
         """Give the roles back as they were before the drill."""
@@ -200,11 +202,11 @@ class Embedded:
 
     def cut_replication(self) -> Instant:
         """Black-hole the inter-region link."""
-        return _instant(backbone(self.site, "POST", "/links/replication", {"cut": True}))
+        return _instant(backbone(self.site, "PUT", REPLICATION_CUT, {"cut": True}))
 
     def heal_replication(self) -> None:
         """Let the inter-region link carry again."""
-        backbone(self.site, "POST", "/links/replication", {"cut": False})
+        backbone(self.site, "DELETE", REPLICATION_CUT)
 
 
 def stand(asked: Asked) -> AbstractContextManager[World]:
