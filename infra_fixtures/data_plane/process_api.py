@@ -7,8 +7,9 @@ zones of their functions' subnets), `region` (the region's own process: API Gate
 the links inside; in no zone), `all` (every process of the region; with `az` the database and the functions of that zone).
 Links that cross the region's border and its AWS API are left alone: they go with POST /regions/{region}/lose.
 
-`touched` names each process: role, az, name, pid (and of a database restored, how). kill, stop and freeze that would touch none are refused (409), as is a
-zone that is none of the region's (404); thaw and restore touch what there is to mend, which may be nothing.
+`touched` names each process: role, az, name, pid, and of a database how it was mended. kill, stop and freeze that would touch
+none are refused (409), as is a zone that is none of the region's (404); thaw and restore touch what there is to mend, which
+may be nothing.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ async def linked(site: Site) -> AsyncIterator[tuple[Link, Callable[[], Awaitable
 
 
 async def said(stream: Stream, data: bytes) -> bytes:
+    """Send bytes and wait for their echo."""
     reader, writer = stream
     writer.write(data)
     async with asyncio.timeout(5):
