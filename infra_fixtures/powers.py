@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-import msgspec
+from infra_fixtures.link_rule import LinkRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +49,6 @@ class ProcessPower(Protocol):
 
     def restore_processes(self, region: str, role: Role, az: str | None = None) -> None:
         """Start or thaw them; a database joins whoever writes now. Returns when they serve."""
-
-
-class LinkRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one rule does to what passes a link; several rules on a link compose, and each is taken away by itself.
-
-    `direction` is up (from the side that dials), down or both; latency and jitter in ms, one way; `bandwidth` in bytes/s
-    (0: no limit); `cut` lets nothing pass and tells nobody; `refuse` turns new connections away; a stall stops the flow for
-    `stall_for_ms` at random moments, on average every `stall_every_s`.
-    """
-
-    direction: str = "both"
-    latency_ms: float = 0.0
-    jitter_ms: float = 0.0
-    bandwidth: float = 0.0
-    cut: bool = False
-    refuse: bool = False
-    stall_every_s: float = 0.0
-    stall_for_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

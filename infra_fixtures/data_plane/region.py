@@ -3,9 +3,13 @@
 API Gateway, Lambda, alarms and rules of the region, and the links inside its VPC. The backbone starts it and it dies
 with its region. Its control API (JSON) listens on the region's `runtime_host`:
 
-GET /ready            200 when all serve what the API says; else 503 {"awaited": [...]}
-GET /state            links and their connections
-PUT /links/{link}     conditions of a link (see network.conditions); {"active": bool} for whether its endpoint has a role
+GET  /ready                200 when all serve what the API says; else 503 {"awaited": [...]}
+GET  /state                {"links": ..., "functions": [...]}: rules and connections; the functions' workers
+PUT  /links                all rules of all links, and whether the writer's endpoint has a role (network.control.LinksOrder)
+POST /links/{link}/reset   resets every open connection: {"connections": how many}
+POST /functions/{action}   kill, stop, freeze, thaw the functions' workers, with ?az= those of that zone: {"touched": [...]}
+
+The links open with the first order.
 """
 
 from __future__ import annotations
@@ -16,19 +20,21 @@ import functools
 import logging
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from aiohttp import web
 
-from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.api_gateway import ApiGateway
 from infra_fixtures.data_plane.cloudwatch import CloudWatch
+from infra_fixtures.data_plane.control_answers import Refused, as_json, plain_errors
 from infra_fixtures.data_plane.eventbridge import EventBridge
 from infra_fixtures.data_plane.follow import Backlog, follow
 from infra_fixtures.data_plane.lambda_runtime import LambdaService
 from infra_fixtures.data_plane.listening import control_address, listening
-from infra_fixtures.data_plane.network.conditions import read_request
-from infra_fixtures.data_plane.network.control import apply_to_link, link_state
+from infra_fixtures.data_plane.network.control import WRITER, LinksOrder, link_state, obey
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.data_plane.process_limits import prepare_process
@@ -40,11 +46,11 @@ log = logging.getLogger(__name__)
 def inner_links(region: RegionSite) -> dict[str, Link]:
     """The links inside the region's VPC, not yet listening; the writer's endpoint has no role until Aurora gives it one."""
     links = {
-        "writer": Link("writer", region.writer, region.node),
+        WRITER: Link(WRITER, region.writer, region.node),
         "reader": Link("reader", region.reader, region.node),
         "egress": Link("egress", region.egress, region.aws),
     }
-    links["writer"].set_active(False)
+    links[WRITER].set_active(False)
     return links
 
 
@@ -55,6 +61,9 @@ class RegionProcess:
         self._site = site
         self._region = region
         self._links = inner_links(site.region(region))
+        self._last_order = 0
+        self._told = asyncio.Event()
+        self._functions: LambdaService | None = None
         self._composed = False
         self._backlog = Backlog()
 
@@ -62,52 +71,83 @@ class RegionProcess:
         """Serve until `stop`."""
         site, region = self._site, self._region
         async with contextlib.AsyncExitStack() as parts:
+            await parts.enter_async_context(listening(self._application(), control_address(site.region(region))))
+            if not await _first(self._told.wait(), stop.wait()):
+                return
             for link in self._links.values():
                 link.start()
                 parts.callback(link.close)
-            await parts.enter_async_context(listening(self._application(), control_address(site.region(region))))
-            functions = await parts.enter_async_context(LambdaService(site, region))
+            functions = self._functions = await parts.enter_async_context(LambdaService(site, region))
             gateway = await parts.enter_async_context(ApiGateway(site, region, functions))
             # SNS and EventBridge invoke asynchronously, with Lambda's own retries.
             later = functools.partial(functions.invoke, asynchronous=True)
             watch = await parts.enter_async_context(CloudWatch(site, region, later))
             rules = await parts.enter_async_context(EventBridge(site, region, later))
             policy = NetworkPolicy(site, region, self._links)
-            following = asyncio.create_task(
-                follow(site, functions, gateway, watch, rules, policy, backlog=self._backlog)
+            self._composed = True
+            await _first(
+                follow(site, functions, gateway, watch, rules, policy, backlog=self._backlog),
+                stop.wait(),
             )
-            try:
-                self._composed = True
-                stopping = asyncio.create_task(stop.wait())
-                await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                stopping.cancel()
-            finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
 
     def _application(self) -> web.Application:
-        application = web.Application()
+        application = web.Application(middlewares=[plain_errors])
         application.router.add_get("/ready", self._get_ready)
         application.router.add_get("/state", self._get_state)
-        application.router.add_put("/links/{link}", self._put_link)
+        application.router.add_put("/links", self._put_links)
+        application.router.add_post("/links/{link}/reset", self._reset)
+        application.router.add_post("/functions/{action}", self._act_on_functions)
         return application
 
     async def _get_ready(self, request: web.Request) -> web.Response:
         awaited = self._backlog.behind if self._composed else ["its parts"]
-        return web.json_response({"awaited": awaited}, status=503 if awaited else 200)
+        return as_json({"awaited": awaited}, 503 if awaited else 200)
 
     async def _get_state(self, request: web.Request) -> web.Response:
-        return web.json_response({name: link_state(link) for name, link in self._links.items()})
+        functions = self._functions.processes.all() if self._functions is not None else []
+        return as_json(
+            {"links": {name: link_state(link) for name, link in self._links.items()}, "functions": functions}
+        )
 
-    async def _put_link(self, request: web.Request) -> web.Response:
-        link = self._links.get(request.match_info["link"])
-        if link is None:
-            return web.json_response({"error": f"a region's links are {', '.join(self._links)}"}, status=404)
-        try:
-            apply_to_link(link, read_request(await request.read()))
-        except UnusableInput as e:
-            return web.json_response({"error": str(e)}, status=400)
-        return web.json_response(link_state(link))
+    async def _put_links(self, request: web.Request) -> web.Response:
+        order = msgspec.json.decode(await request.read(), type=LinksOrder)
+        if order.number > self._last_order:
+            self._last_order = order.number
+            obey(order, self._links)
+            self._told.set()
+        return as_json({})
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        return as_json({"connections": self._links[request.match_info["link"]].reset()})
+
+    async def _act_on_functions(self, request: web.Request) -> web.Response:
+        if self._functions is None:
+            raise Refused(503, f"the functions of {self._region} are still starting")
+        processes, zone = self._functions.processes, request.query.get("az")
+        match request.match_info["action"]:
+            case "kill":
+                touched = await processes.kill(zone)
+            case "stop":
+                touched = await processes.stop(zone)
+            case "freeze":
+                touched = processes.freeze(zone)
+            case "thaw":
+                touched = processes.thaw(zone)
+            case other:
+                raise Refused(404, f"functions cannot {other}: they can kill, stop, freeze or thaw")
+        return as_json({"touched": touched})
+
+
+async def _first(work: Coroutine[Any, Any, Any], stopped: Coroutine[Any, Any, Any]) -> bool:
+    """Wait for the one or the other, and cancel what is left; whether the work came first."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(stopped)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].done()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,14 +1,14 @@
 """The regions as the backbone holds them: their processes, the links that lead to them, their loss and their return.
 
 The links that cross a region's border (`edge`: from its clients, `upstream`: replication to it) live here and not in its
-process, so that they can go dark with it: a lost region does not answer and does not reset anybody.
+process, so that they can be cut with it: a lost region does not answer and does not reset anybody. That cut is a rule among
+the others on the link, so what else is put on it or taken off meanwhile is as asked when the region comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import sys
 import time
@@ -18,22 +18,20 @@ from typing import Any, Protocol
 import aiohttp
 
 from drill.wait import await_until
+from infra_fixtures.data_plane.inner_links import PUSH_LIMIT_S, InnerLinks
 from infra_fixtures.data_plane.listening import control_address
-from infra_fixtures.data_plane.network.conditions import Conditions, ConditionsRequest, Way
+from infra_fixtures.data_plane.network.conditions import INTERNAL
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.prefork import Waiting
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
+from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.site import Site
 
 log = logging.getLogger(__name__)
 
 PROCESS = "region"
 """The region process's name at the supervisor."""
-DARK = Conditions(Way(black_hole=True), Way(black_hole=True))
 SERVE_LIMIT_S = 30.0
-PUSH_LIMIT_S = 0.5
-"""A region that does not take an order in this time is frozen or gone; the order is repeated until it is taken."""
-PUSH_AGAIN_S = 0.2
 
 
 class RegionApi(Protocol):
@@ -66,10 +64,9 @@ class Regions:
         self.upstreams = {
             here.name: Link("upstream", here.upstream, there.node) for here, there in (site.regions, site.regions[::-1])
         }
+        self.inner = InnerLinks(site, session, self.alive, self._aside)
         self.serving: set[str] = set()
         self.lost: set[str] = set()
-        self._asked: dict[Link, Conditions] = {}
-        self._writer_endpoints: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         supervisor.on_death(self._died)
 
@@ -87,80 +84,51 @@ class Regions:
         for link in (*self.edges.values(), *self.upstreams.values()):
             link.close()
 
+    def alive(self, region: str) -> bool:
+        """Whether a region's process runs (a frozen one does)."""
+        process = self._supervisor.process(region, PROCESS)
+        return process is not None and process.alive
+
     async def lose(self, region: str) -> Span:
-        """Everything of a region at once: links dark, processes dead, AWS API gone."""
+        """Everything of a region at once: links cut, processes dead, AWS API gone."""
         began = time.monotonic_ns()
         self.lost.add(region)
-        self._settle()
+        for link in (self.edges[region], *self.upstreams.values()):
+            link.put_rule(_loss_of(region), LinkRule(cut=True))
         api = asyncio.create_task(self._api.region_up(region, False))
         await self._supervisor.kill(region)
         await api
         return Span(began, time.monotonic_ns())
 
     async def bring_back(self, region: str) -> None:
-        """Its API, its process and the links inside; clients reach it again with `reopen`."""
+        """Its API, its process and its replication; clients reach it again with `reopen`."""
         await self._api.region_up(region, True)
         self._supervisor.thaw(region)
-        process = self._supervisor.process(region, PROCESS)
-        if process is None or not process.alive:
-            self._spawn(region)
         self.lost.discard(region)
-        self._settle(but=self.edges[region])
+        for link in self.upstreams.values():
+            link.remove_rule(_loss_of(region))
+        await self.revive(region)
+
+    def reopen(self, region: str) -> None:
+        """Let clients through to a region that was lost."""
+        self.edges[region].remove_rule(_loss_of(region))
+
+    async def revive(self, region: str) -> None:
+        """Start a region's process where it is dead, and wait until it serves."""
+        if not self.alive(region):
+            self._spawn(region)
         await await_until(
             lambda: self._serves(region), what=f"the process of {region} to serve", timeout_s=SERVE_LIMIT_S
         )
 
-    def reopen(self) -> None:
-        """Let clients through to every region that is not lost."""
-        self._settle()
-
     async def set_writer_endpoint(self, region: str, active: bool) -> None:
         """Make a region's writer endpoint lead to its node, or nowhere; a region that cannot be told is told later."""
-        self._writer_endpoints[region] = active
-        if not await self._push(region):
-            self._aside(self._push_until_taken(region))
+        await self.inner.set_writer_active(region, active)
 
-    def ask_replication(self, request: ConditionsRequest) -> None:
-        """Set conditions on the replication links of both regions."""
-        for link in self.upstreams.values():
-            self.ask(link, request)
-
-    def ask(self, link: Link, request: ConditionsRequest) -> None:
-        """Set conditions on a link; while its region is lost it stays dark, whatever is asked."""
-        self._asked[link] = request.applied_to(self._asked.get(link, Conditions()))
-        self._settle()
-        if request.reset:
-            link.reset()
-
-    async def ask_inner(self, region: str, link: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Set conditions on a link inside a region: the status and answer of its process."""
-        url = f"{control_address(self._site.region(region)).url}/links/{link}"
-        try:
-            async with asyncio.timeout(PUSH_LIMIT_S * 4), self._session.put(url, data=body) as response:
-                return response.status, await response.json()
-        except (aiohttp.ClientError, OSError, TimeoutError) as e:
-            return 503, {"error": f"the process of {region} does not answer: {type(e).__name__}"}
-
-    async def inner_state(self, region: str) -> Mapping[str, Any] | None:
-        """The links inside a region; None where its process does not answer."""
-        try:
-            async with asyncio.timeout(PUSH_LIMIT_S), self._session.get(self._control(region) + "/state") as response:
-                state: dict[str, Any] = await response.json()
-                return state
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return None
-
-    def _settle(self, but: Link | None = None) -> None:
-        """Every link as asked, or dark where it leads to, or from, a lost region; `but` stays as it is."""
-        for region, link in self.edges.items():
-            self._set(link, dark=region in self.lost, but=but)
-        for link in self.upstreams.values():
-            self._set(link, dark=bool(self.lost), but=but)
-
-    def _set(self, link: Link, *, dark: bool, but: Link | None) -> None:
-        wanted = DARK if dark else self._asked.get(link, Conditions())
-        if link is not but and link.conditions != wanted:
-            link.set_conditions(wanted)
+    async def awaited(self) -> list[str]:
+        """What is missing for both regions' processes to serve what the API says."""
+        answers = await asyncio.gather(*(self._awaited_of(region) for region in self.edges))
+        return [word for answer in answers for word in answer]
 
     def _spawn(self, region: str) -> None:
         """Let the waiting process go where there is one, else start another."""
@@ -173,22 +141,18 @@ class Regions:
         self._aside(self._greet(region))
 
     async def _greet(self, region: str) -> None:
-        """Wait for a new process to serve, and tell it what it has to know."""
+        """Tell a new process what it has to know, and wait for it to serve."""
+        await self.inner.greet(region)
         await await_until(
             lambda: self._answers(region), what=f"the process of {region} to serve", timeout_s=SERVE_LIMIT_S
         )
-        await self._push_until_taken(region)
         self.serving.add(region)
-
-    async def awaited(self) -> list[str]:
-        """What is missing for both regions' processes to serve what the API says."""
-        answers = await asyncio.gather(*(self._awaited_of(region) for region in self.edges))
-        return [word for answer in answers for word in answer]
 
     async def _awaited_of(self, region: str) -> list[str]:
         """What a region's process waits for; itself, where it does not answer."""
+        url = control_address(self._site.region(region)).url + "/ready"
         try:
-            async with asyncio.timeout(PUSH_LIMIT_S), self._session.get(self._control(region) + "/ready") as response:
+            async with asyncio.timeout(PUSH_LIMIT_S), self._session.get(url) as response:
                 return [f"{region}: {word}" for word in (await response.json())["awaited"]]
         except (aiohttp.ClientError, OSError, TimeoutError):
             return [f"the process of {region}"]
@@ -198,29 +162,6 @@ class Regions:
 
     async def _serves(self, region: str) -> bool:
         return region in self.serving
-
-    async def _push(self, region: str) -> bool:
-        active = self._writer_endpoints.get(region, False)
-        try:
-            async with (
-                asyncio.timeout(PUSH_LIMIT_S),
-                self._session.put(
-                    self._control(region) + "/links/writer", data=json.dumps({"active": active})
-                ) as answer,
-            ):
-                return answer.status == 200
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
-
-    async def _push_until_taken(self, region: str) -> None:
-        while not await self._push(region):
-            process = self._supervisor.process(region, PROCESS)
-            if process is None or not process.alive:
-                return  # a new one is told when it greets
-            await asyncio.sleep(PUSH_AGAIN_S)
-
-    def _control(self, region: str) -> str:
-        return control_address(self._site.region(region)).url
 
     def _died(self, process: Process) -> None:
         if process.name == PROCESS:
@@ -237,3 +178,8 @@ class Regions:
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _loss_of(region: str) -> str:
+    """The identity of the rule that cuts a link because that region is lost."""
+    return f"{INTERNAL}{region} is lost"

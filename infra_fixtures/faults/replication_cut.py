@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from infra_fixtures.faults.fault import Fault, Injection
-from infra_fixtures.powers import REPLICATION, LinkPower, LinkRule
+from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.powers import REPLICATION, LinkPower
 from infra_fixtures.safety.undo import RemoveLinkRule, power
 from infra_fixtures.targets.world import World
 

@@ -18,7 +18,8 @@ import msgspec
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
-from infra_fixtures.powers import Harm, Instant, LinkName, LinkRule, Role
+from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.powers import Harm, Instant, LinkName, Role
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Header, Journal

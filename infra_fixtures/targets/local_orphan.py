@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from infra_fixtures.powers import Harm, Instant, LinkName, LinkRule, Role
+from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.powers import Harm, Instant, LinkName, Role
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import sweep

@@ -120,6 +120,11 @@ class AuroraManager:
                 await self._rejoin_fenced(region)
                 await self._observe(region, "available")
 
+    def zone(self, region: str) -> str:
+        """The availability zone of a region's node: its cluster's writer instance's; empty where the API names none."""
+        cluster = self._view.clusters.get(region)
+        return "" if cluster is None else cluster.zone
+
     async def awaited(self) -> list[str]:
         """What is still missing for the pair to serve; empty when it streams."""
         missing = []

@@ -13,13 +13,14 @@ from infra_fixtures.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A DB cluster: `instances` are the ids of its DB instances."""
+    """A DB cluster: `instances` are the ids of its DB instances, `zone` is where its writer instance (else the first) is."""
 
     region: str
     id: str
     arn: str
     status: str
     instances: tuple[str, ...]
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,10 @@ async def look(site: Site) -> View:
 
 def _cluster(region: str, described: Mapping[str, Any], instances: list[Mapping[str, Any]]) -> Cluster:
     identity = described["DBClusterIdentifier"]
-    own = tuple(i["DBInstanceIdentifier"] for i in instances if i.get("DBClusterIdentifier") == identity)
-    return Cluster(region, identity, described["DBClusterArn"], described.get("Status", ""), own)
+    own = {i["DBInstanceIdentifier"]: i for i in instances if i.get("DBClusterIdentifier") == identity}
+    writers = [m["DBInstanceIdentifier"] for m in described.get("DBClusterMembers", []) if m.get("IsClusterWriter")]
+    zone = next((own[name].get("AvailabilityZone", "") for name in (*writers, *own) if name in own), "")
+    return Cluster(region, identity, described["DBClusterArn"], described.get("Status", ""), tuple(own), zone)
 
 
 def _global(described: list[Mapping[str, Any]]) -> tuple[GlobalCluster, set[str]] | None:

@@ -29,6 +29,8 @@ class FunctionDefinition:
     environment: Mapping[str, str]
     code_sha256: str
     log_group: str
+    subnets: tuple[str, ...] = ()
+    """Those of its VpcConfig; none: it is in no VPC."""
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> FunctionDefinition:
@@ -45,6 +47,7 @@ class FunctionDefinition:
             environment=dict(configuration.get("Environment", {}).get("Variables", {})),
             code_sha256=configuration["CodeSha256"],
             log_group=configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}",
+            subnets=tuple((configuration.get("VpcConfig") or {}).get("SubnetIds") or ()),
         )
 
 

@@ -22,6 +22,7 @@ from infra_fixtures.data_plane.lambda_runtime.invocation import (
     not_found,
     throttled,
 )
+from infra_fixtures.data_plane.lambda_runtime.placement import next_zone
 from infra_fixtures.data_plane.lambda_runtime.quota import Quota
 from infra_fixtures.data_plane.lambda_runtime.worker import Launch, State, Worker
 from infra_fixtures.data_plane.metric_batch import MetricBatch
@@ -41,10 +42,18 @@ QUEUE_LIMIT_S = 2.0
 
 
 class Pool:
-    """The workers of `definition`, whose code lies in `task_root`."""
+    """The workers of `definition`, whose code lies in `task_root`; they take the availability zones in turn."""
 
-    def __init__(self, launch: Launch, definition: FunctionDefinition, task_root: Path, metrics: MetricBatch) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        definition: FunctionDefinition,
+        task_root: Path,
+        metrics: MetricBatch,
+        zones: tuple[str, ...] = (),
+    ) -> None:
         self.definition = definition
+        self._zones = zones
         self.provisioned = 0
         self._launch = launch
         self._task_root = task_root
@@ -66,6 +75,17 @@ class Pool:
         return sum(1 for w in self._workers if w.was_ready and not w.retired)
 
     @property
+    def workers(self) -> list[Worker]:
+        """All of them, also those that start or end."""
+        return list(self._workers)
+
+    def withdraw(self, worker: Worker) -> None:
+        """Give a worker, which is about to be ended, no invocation any more."""
+        worker.retired = True
+        if worker in self._idle:
+            self._idle.remove(worker)
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the workers."""
         return [w.pid for w in self._workers if w.pid]
@@ -81,9 +101,9 @@ class Pool:
         work.timer = self._loop.call_later(QUEUE_LIMIT_S, self._expire, work)
         self._scale_soon()
 
-    def change(self, definition: FunctionDefinition, task_root: Path) -> None:
+    def change(self, definition: FunctionDefinition, task_root: Path, zones: tuple[str, ...] = ()) -> None:
         """Take another code or configuration: busy workers finish their invocation, idle ones go now."""
-        self.definition, self._task_root = definition, task_root
+        self.definition, self._task_root, self._zones = definition, task_root, zones
         for worker in list(self._workers):
             worker.retired = True
             if worker.state is not State.BUSY:
@@ -195,7 +215,8 @@ class Pool:
             live += 1
 
     def _start(self, *, provisioned: bool) -> None:
-        worker = Worker(self._launch, self.definition, self._task_root, self)
+        zone = next_zone(self._zones, (w.zone for w in self._workers if not w.retired))
+        worker = Worker(self._launch, self.definition, self._task_root, self, zone)
         self._workers.add(worker)
         self._starting.add(worker)
         task = self._loop.create_task(self._bring_up(worker, provisioned))

@@ -26,10 +26,12 @@ from infra_fixtures.data_plane.lambda_runtime.function import Function
 from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation, InvokeResult, not_found, throttled
 from infra_fixtures.data_plane.lambda_runtime.invoke_api import serve
 from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper
+from infra_fixtures.data_plane.lambda_runtime.placement import Zones
 from infra_fixtures.data_plane.lambda_runtime.pool import Pool
+from infra_fixtures.data_plane.lambda_runtime.processes import FunctionProcesses
 from infra_fixtures.data_plane.lambda_runtime.quota import Account
 from infra_fixtures.data_plane.lambda_runtime.template import Template
-from infra_fixtures.data_plane.lambda_runtime.worker import Launch
+from infra_fixtures.data_plane.lambda_runtime.worker import Freezing, Launch
 from infra_fixtures.data_plane.metric_batch import MetricBatch
 from infra_fixtures.site import Site
 
@@ -76,6 +78,10 @@ class LambdaService:
         self._metrics = MetricBatch(site, region, "AWS/Lambda")
         self._shipper = LogShipper(site, region, Path(site.work_dir) / f"lambda-{region}.functions.log")
         self._launch: Launch | None = None
+        self._zones = Zones(site, region)
+        self._freezing = Freezing()
+        self.processes = FunctionProcesses(self._pools, self._freezing)
+        """The workers as processes, for faults."""
         self._processes: EventLog | None = None
         self._api: web.ServerRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,7 +105,7 @@ class LambdaService:
             f"{self._region}/lambda",
         )
         template.start()
-        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template)
+        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template, self._freezing)
         self._api = await serve(self._site.region(self._region).lambda_api, self)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
@@ -197,12 +203,14 @@ class LambdaService:
         suffix = "" if qualifier == LATEST else f":{qualifier}"
         return f"arn:aws:lambda:{self._region}:{self._site.account_id}:function:{name}{suffix}"
 
+    def _pools(self) -> list[Pool]:
+        return [pool for function in self._functions.values() for pool in function.pools.values()]
+
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(REAP_EVERY_S)
-            for function in self._functions.values():
-                for pool in function.pools.values():
-                    pool.reap(IDLE_LIMIT_S / self._site.pace)
+            for pool in self._pools():
+                pool.reap(IDLE_LIMIT_S / self._site.pace)
 
     # following
 
@@ -300,6 +308,7 @@ class LambdaService:
             pool = function.pools.get(version)
             if pool is not None and pool.definition == definition:
                 continue
+            zones = await self._zones.of(definition.subnets)
             root = self._code.unpacked(definition.code_sha256)
             if root is None:
                 location = said["Code"].get("Location")
@@ -308,9 +317,9 @@ class LambdaService:
                 root = await self._code.fetch(definition.code_sha256, location)
             if pool is None:
                 assert self._launch is not None
-                function.pools[version] = Pool(self._launch, definition, root, self._metrics)
+                function.pools[version] = Pool(self._launch, definition, root, self._metrics, zones)
             else:
-                pool.change(definition, root)
+                pool.change(definition, root, zones)
         for version in function.pools.keys() - wanted:
             await function.pools.pop(version).close(function.arn)
 

@@ -37,21 +37,35 @@ class Forked:
         """Why it never ran."""
         self.alive = True
         self._ended = ended
+        self.frozen = False
+        """Whether it stands still, or will as soon as it runs."""
         self._handle = -1
         self._doomed = False
 
     def kill(self) -> None:
         """SIGKILL; at once where it runs, else as soon as it does."""
         self._doomed = True
-        if self._handle >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """SIGTERM, also where it is frozen; SIGKILL where it does not run yet."""
+        if self._handle < 0:
+            self.kill()
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)
+
+    def freeze(self, frozen: bool) -> None:
+        """Let it stand still, or go on; at once where it runs, else as soon as it does."""
+        self.frozen = frozen
+        self._signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def started(self, pid: int) -> None:
         """It runs."""
         self.pid = pid
         with contextlib.suppress(ProcessLookupError):  # ended already: that is told next
             self._handle = os.pidfd_open(pid)
+        if self.frozen:
+            self.freeze(True)
         if self._doomed:
             self.kill()
 
@@ -63,6 +77,11 @@ class Forked:
                 os.close(self._handle)
                 self._handle = -1
             self._ended(status)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._handle >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import datetime
 import enum
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,17 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Freezing:
+    """Whose workers stand still: `scopes` are availability zones, None among them is every worker."""
+
+    scopes: set[str | None] = field(default_factory=set)
+
+    def covers(self, zone: str) -> bool:
+        """Whether a worker in that zone stands still."""
+        return None in self.scopes or zone in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """What the workers of one region's Lambda service have in common."""
 
@@ -45,6 +56,7 @@ class Launch:
     scratch: Path
     shipper: LogShipper
     template: Template
+    freezing: Freezing = field(default_factory=Freezing)
 
 
 class Owner(Protocol):
@@ -61,10 +73,13 @@ class Owner(Protocol):
 
 
 class Worker:
-    """One worker; `init_failure` is the function error that its start ended in, if it did."""
+    """One worker in an availability zone; `init_failure` is the function error that its start ended in, if it did."""
 
-    def __init__(self, launch: Launch, definition: FunctionDefinition, task_root: Path, owner: Owner) -> None:
+    def __init__(
+        self, launch: Launch, definition: FunctionDefinition, task_root: Path, owner: Owner, zone: str = ""
+    ) -> None:
         self.definition = definition
+        self.zone = zone
         self.state = State.STARTING
         self.retired = False
         self.idle_since_s = 0.0
@@ -147,6 +162,21 @@ class Worker:
         else:
             self._process.kill()
 
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        if self._process is None:
+            self.state = State.DEAD
+        else:
+            self._process.terminate()
+
+    def settle_freezing(self) -> bool:
+        """Let the process stand still or go on, as is wanted in its zone; whether that was not so already."""
+        frozen = self._launch.freezing.covers(self.zone)
+        if self._process is None or not self._process.alive or self._process.frozen == frozen:
+            return False
+        self._process.freeze(frozen)
+        return True
+
     async def _spawn(self, env: dict[str, str]) -> None:
         self._output, write_end = os.pipe()
         os.set_blocking(self._output, False)
@@ -160,6 +190,7 @@ class Worker:
             raise
         finally:
             os.close(write_end)
+        self.settle_freezing()
         if self.state is State.DEAD:  # killed meanwhile
             self._process.kill()
         self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)

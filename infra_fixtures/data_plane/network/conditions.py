@@ -1,93 +1,103 @@
-"""What a link does to what passes: as faults set it (`Conditions`), and as the VPC's rules decide it (`Passage`)."""
+"""What a link does to what passes: the rules that faults put on it, what they come to together, and what the VPC decides.
+
+A link holds a set of rules, each under a name of its own: whoever put one there takes it away again, and the rest stay in
+force (`compose`). `Passage` is the verdict of security groups, network ACLs and routes.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from drill.unusable import UnusableInput
+from infra_fixtures.link_rule import LinkRule
+
+INTERNAL = "internal:"
+"""How the identity of a rule begins that the data plane itself sets; no caller can name it."""
+_IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-class Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One direction: delay (ms, one way), jitter (ms, added, evenly spread), bandwidth (bytes/s, 0 = no limit)."""
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Stalls as one rule wants them; two rules' are independent of each other."""
+
+    rule: str
+    every_s: float
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What all rules together do to one direction; see `LinkRule`."""
 
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
     bandwidth: float = 0.0
-    black_hole: bool = False
-    """Nothing passes and nobody is told; connections that were open then are reset when it ends."""
+    cut: bool = False
+    stalls: tuple[Stall, ...] = ()
 
     @property
     def plain(self) -> bool:
         """Whether bytes pass untouched."""
-        return not (self.latency_ms or self.jitter_ms or self.bandwidth or self.black_hole)
+        return not (self.latency_ms or self.jitter_ms or self.bandwidth or self.cut or self.stalls)
 
 
-PLAIN = Way()
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a link's rules come to."""
 
-
-class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A link's faults: `up` is from the side that dials, `refuse` turns new connections away (established ones stay)."""
-
-    up: Way = PLAIN
-    down: Way = PLAIN
+    up: Way = Way()
+    down: Way = Way()
     refuse: bool = False
 
     @property
-    def dark(self) -> bool:
+    def partitioned(self) -> bool:
         """Whether a connection over the link cannot work, for want of one direction or both."""
-        return self.up.black_hole or self.down.black_hole
+        return self.up.cut or self.down.cut
 
 
-class ConditionsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one may ask of a link: what is not named stays as it is; the short forms stand for both directions.
+def compose(rules: Mapping[str, LinkRule]) -> Conditions:
+    """What a set of rules comes to, whatever their order.
 
-    `cut` is a black hole both ways; `reset` resets every open connection once; `active` gives the endpoint a role or
-    takes it.
+    Latencies and jitters add, the least bandwidth wins, any cut cuts, any refusal refuses, stalls are independent.
     """
 
-    cut: bool | None = None
-    latency_ms: float | None = None
-    jitter_ms: float | None = None
-    bandwidth: float | None = None
-    up: Way | None = None
-    down: Way | None = None
-    refuse: bool | None = None
-    active: bool | None = None
-    reset: bool = False
-
-    def applied_to(self, present: Conditions) -> Conditions:
-        """The conditions that result."""
-
-        def way(named: Way | None, kept: Way) -> Way:
-            start = kept if named is None else named
-            return msgspec.structs.replace(
-                start,
-                latency_ms=start.latency_ms if self.latency_ms is None else self.latency_ms,
-                jitter_ms=start.jitter_ms if self.jitter_ms is None else self.jitter_ms,
-                bandwidth=start.bandwidth if self.bandwidth is None else self.bandwidth,
-                black_hole=start.black_hole if self.cut is None else self.cut,
-            )
-
-        return Conditions(
-            way(self.up, present.up),
-            way(self.down, present.down),
-            present.refuse if self.refuse is None else self.refuse,
+    def way(direction: str) -> Way:
+        held = {name: r for name, r in rules.items() if r.direction in (direction, "both")}
+        return Way(
+            latency_ms=math.fsum(r.latency_ms for r in held.values()),  # exact, so that no order differs from another
+            jitter_ms=math.fsum(r.jitter_ms for r in held.values()),
+            bandwidth=min((r.bandwidth for r in held.values() if r.bandwidth), default=0.0),
+            cut=any(r.cut for r in held.values()),
+            stalls=tuple(
+                Stall(name, r.stall_every_s, r.stall_for_ms / 1000)
+                for name, r in sorted(held.items())
+                if r.stall_every_s
+            ),
         )
 
+    return Conditions(way("up"), way("down"), any(r.refuse for r in rules.values()))
 
-def read_request(body: bytes) -> ConditionsRequest:
-    """A request's JSON body; UnusableInput where it says something a link does not know."""
+
+def read_rule(body: bytes) -> LinkRule:
+    """A request's JSON body; UnusableInput where it is no rule."""
     try:
-        request = msgspec.json.decode(body or b"{}", type=ConditionsRequest)
+        return msgspec.json.decode(body or b"{}", type=LinkRule)
     except msgspec.DecodeError as e:
-        raise UnusableInput(f"a link's conditions are not understood: {e}") from None
-    figures = [request.latency_ms, request.jitter_ms, request.bandwidth]
-    figures += [f for w in (request.up, request.down) if w for f in (w.latency_ms, w.jitter_ms, w.bandwidth)]
-    if any(f is not None and f < 0 for f in figures):
-        raise UnusableInput("a link's latency, jitter and bandwidth cannot be negative")
-    return request
+        raise UnusableInput(f"the rule is not understood: {e}") from None
+
+
+def read_identity(text: str) -> str:
+    """A rule's identity as a caller may choose it; UnusableInput."""
+    if not _IDENTITY.fullmatch(text):
+        raise UnusableInput(
+            f"{text!r} cannot name a rule: use 1 to 64 letters, digits, '.', '-' and '_', a letter or digit first"
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)

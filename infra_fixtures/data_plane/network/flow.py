@@ -1,4 +1,4 @@
-"""One connection over a link: two sockets, and between them two ways with their delay, width and darkness."""
+"""One connection over a link: two sockets, and between them two ways, each with its delay, bandwidth, stalls and cut."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import random
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from infra_fixtures.data_plane.network.conditions import Conditions, Way
+from infra_fixtures.data_plane.network.conditions import Way
+from infra_fixtures.data_plane.network.stalls import StallClock
 from infra_fixtures.site import Address
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ _TCP_CLOSE_WAIT, _TCP_CLOSE = 8, 7
 
 
 class Flow:
-    """A connection: `established` once it reaches the target, `dark` once packets no longer pass (for good)."""
+    """A connection: `established` once it reaches the target.
+
+    `cut_up` and `cut_down` say that packets no longer pass in that direction. That is for good: what was on its way is lost.
+    """
 
     def __init__(self, link: Link, client: socket.socket, source: int) -> None:
         self.link = link
@@ -32,7 +36,7 @@ class Flow:
         self.established = False
         self.beginning = False
         self.tracked = True
-        self.dark = False
+        self.cut_up = self.cut_down = False
         self._waiting: socket.socket | None = client
         self._client = _End(self, up=True)
         self._server = _End(self, up=False)
@@ -50,13 +54,24 @@ class Flow:
         self.established = True
         await loop.connect_accepted_socket(lambda: self._client, client)
 
-    def darken(self, conditions: Conditions) -> None:
-        """From now on nothing passes; in one direction only where `conditions` say so. What was on its way is lost."""
-        self.dark = True
-        one_way = conditions.dark and not (conditions.up.black_hole and conditions.down.black_hole)
-        for end, way in ((self._client, conditions.up), (self._server, conditions.down)):
-            if way.black_hole or not one_way:
-                end.darken()
+    @property
+    def partitioned(self) -> bool:
+        """Whether packets no longer pass in one direction or both."""
+        return self.cut_up or self.cut_down
+
+    def cut(self, *, up: bool, down: bool) -> None:
+        """From now on nothing passes in these directions."""
+        self.cut_up |= up
+        self.cut_down |= down
+        if self.cut_up:
+            self._client.cut()
+        if self.cut_down:
+            self._server.cut()
+
+    def retime(self, up: Way, down: Way) -> None:
+        """Conditions have changed: what is on its way arrives as they are now, and not as they were when it set out."""
+        self._client.retime(up)
+        self._server.retime(down)
 
     def reset(self) -> None:
         """End it with RST at both sides."""
@@ -69,10 +84,10 @@ class Flow:
         self.link.forget(self)
 
     def lost(self, end: _End, error: Exception | None) -> None:
-        """One side is gone: the other is told likewise, unless the link is dark."""
+        """One side is gone: the other is told likewise, unless packets do not pass."""
         if end.peer.gone:
             self.link.forget(self)
-        elif self.dark:
+        elif self.partitioned:
             return
         elif error is not None:
             self.reset()
@@ -101,6 +116,14 @@ def _closed_by_peer(sock: socket.socket) -> bool:
     return state in (_TCP_CLOSE_WAIT, _TCP_CLOSE)
 
 
+class _Piece(NamedTuple):
+    """Bytes on their way (None: the end of the stream): when they entered the link, and when they are due at its end."""
+
+    due_s: float
+    entered_s: float
+    data: bytes | None
+
+
 class _End(asyncio.Protocol):
     """One side of a flow; what it receives goes to its peer, by its own way."""
 
@@ -110,10 +133,11 @@ class _End(asyncio.Protocol):
         self._flow = flow
         self._up = up
         self._transport: asyncio.Transport | None = None
-        self._queue: deque[tuple[float, bytes | None]] = deque()
+        self._queue: deque[_Piece] = deque()
+        self._stalls = StallClock()
         self._queued = 0
-        self._wide_from = 0.0
-        self._last_due = 0.0
+        self._line_free_s = 0.0
+        self._last_due_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._holds: set[str] = set()
         self._early: list[bytes | None] = []
@@ -134,8 +158,8 @@ class _End(asyncio.Protocol):
         # asyncio sets this only where the socket was made with an explicit protocol number, which accepted ones are not;
         # without it Nagle and delayed acknowledgements add 40 ms to every exchange of several small messages.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._flow.dark:
-            self.darken()
+        if self._flow.cut_up if self._up else self._flow.cut_down:
+            self.cut()
         early, self._early = self._early, []
         for data in early:  # what the target said before the client's side was ready
             self._pass(data)
@@ -158,7 +182,7 @@ class _End(asyncio.Protocol):
             return True
         self._ended = True
         if self._queue:
-            self._queue.append((self._last_due, None))
+            self._queue.append(_Piece(self._last_due_s, self._last_due_s, None))
         else:
             self.peer._pass(None)
         return True
@@ -173,14 +197,24 @@ class _End(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.peer._release("peer is slow")
 
-    def darken(self) -> None:
+    def cut(self) -> None:
         """Take nothing more from this side, and lose what is on its way from it."""
         self._queue.clear()
         self._queued = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._hold("dark")
+        self._stop_timer()
+        self._hold("cut")
+
+    def retime(self, way: Way) -> None:
+        """Decide anew when what is on its way arrives."""
+        if not self._queue:
+            return
+        self._stop_timer()
+        pieces, self._queue = self._queue, deque()
+        self._line_free_s = asyncio.get_running_loop().time()
+        self._last_due_s = 0.0
+        for piece in pieces:
+            self._enqueue(piece.data, piece.entered_s, way)
+        self._deliver()
 
     def finish(self) -> None:
         """Close this side after what is still to be sent to it."""
@@ -192,8 +226,7 @@ class _End(asyncio.Protocol):
     def reset(self) -> None:
         """Close this side with RST."""
         self.gone = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -218,36 +251,46 @@ class _End(asyncio.Protocol):
 
     def _send_later(self, data: bytes, way: Way) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        now_s = loop.time()
         size = max(int(way.bandwidth * SLICE_S), 1460) if way.bandwidth else len(data)
         for start in range(0, len(data), size):
-            piece = data[start : start + size]
-            sent = now
-            if way.bandwidth:
-                self._wide_from = sent = max(now, self._wide_from) + len(piece) / way.bandwidth
-            delay = (way.latency_ms + random.uniform(0.0, way.jitter_ms)) / 1000.0
-            self._last_due = max(self._last_due, sent + delay)  # TCP delivers in order
-            self._queue.append((self._last_due, piece))
+            self._enqueue(data[start : start + size], now_s, way)
         self._queued += len(data)
         if self._queued > QUEUE_LIMIT:
             self._hold("queue is full")
         if self._timer is None:
-            self._timer = loop.call_at(self._queue[0][0], self._deliver)
+            self._timer = loop.call_at(self._queue[0].due_s, self._deliver)
+
+    def _enqueue(self, data: bytes | None, entered_s: float, way: Way) -> None:
+        """Put a piece behind the others, as TCP delivers in order."""
+        if data is not None:
+            start_s = max(entered_s, self._line_free_s) if way.bandwidth else entered_s
+            sent_s = self._stalls.passes_at(start_s, way.stalls)
+            if way.bandwidth:
+                self._line_free_s = sent_s = sent_s + len(data) / way.bandwidth
+            delay_s = (way.latency_ms + random.uniform(0.0, way.jitter_ms)) / 1000.0
+            self._last_due_s = max(self._last_due_s, sent_s + delay_s)
+        self._queue.append(_Piece(self._last_due_s, entered_s, data))
 
     def _deliver(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = None
-        now = loop.time()
-        while self._queue and self._queue[0][0] <= now:
-            data = self._queue.popleft()[1]
+        now_s = loop.time()
+        while self._queue and self._queue[0].due_s <= now_s:
+            data = self._queue.popleft().data
             self._queued -= len(data) if data is not None else 0
             self.peer._pass(data)
         if self._queued <= QUEUE_LIMIT // 2:
             self._release("queue is full")
         if self._queue:
-            self._timer = loop.call_at(self._queue[0][0], self._deliver)
+            self._timer = loop.call_at(self._queue[0].due_s, self._deliver)
         elif self.gone:
             self.peer.finish()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hold(self, why: str) -> None:
         if not self._holds and self._transport is not None and not self._transport.is_closing():

@@ -1,4 +1,4 @@
-"""A TCP link: one hop of the architecture, which faults and the VPC's rules slow, darken or cut.
+"""A TCP link: one hop of the architecture, which the rules of faults and of the VPC slow, stall, refuse or cut.
 
 AWS drops the packets that a rule denies, and a loopback listener cannot drop a SYN. So a link that denies accepts the
 connection and then neither forwards nor answers: a client with a connect time-out on AWS meets a read time-out here.
@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Passage
+from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Passage, compose
 from infra_fixtures.data_plane.network.flow import Flow
+from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.site import Address
 
 BACKLOG = 1024
 JANITOR_S = 0.25
-"""How soon a dark link notices that a client has given up."""
+"""How soon a link that does not carry notices that a client has given up."""
 CONNECT_LIMIT_S = 5.0
 
 
@@ -32,6 +33,7 @@ class Link:
         self.opened = 0
         self.bytes_up = 0
         self.bytes_down = 0
+        self._rules: dict[str, LinkRule] = {}
         self._conditions = Conditions()
         self._passages: tuple[Passage, ...] = (OPEN,)
         self._active = True
@@ -42,8 +44,13 @@ class Link:
         self._running = False
 
     @property
+    def rules(self) -> Mapping[str, LinkRule]:
+        """The rules now in force, by identity."""
+        return self._rules
+
+    @property
     def conditions(self) -> Conditions:
-        """The faults now set."""
+        """What the rules come to together."""
         return self._conditions
 
     @property
@@ -75,10 +82,26 @@ class Link:
         self._settle()
         self.reset()
 
-    def set_conditions(self, conditions: Conditions) -> None:
-        """Put faults on the link, or take them off; in force at once."""
-        self._conditions = conditions
+    def put_rule(self, identity: str, rule: LinkRule) -> None:
+        """Put a rule on the link, or another in its place; in force at once."""
+        self.set_rules({**self._rules, identity: rule})
+
+    def remove_rule(self, identity: str) -> bool:
+        """Take a rule off; the rest stay in force. Whether it was there."""
+        if identity not in self._rules:
+            return False
+        self.set_rules({name: rule for name, rule in self._rules.items() if name != identity})
+        return True
+
+    def set_rules(self, rules: Mapping[str, LinkRule]) -> None:
+        """Let these rules hold and no others; in force at once."""
+        if rules == self._rules:
+            return
+        self._rules = dict(rules)
+        self._conditions = compose(rules)
         self._settle()
+        for flow in list(self._flows):
+            flow.retime(self._conditions.up, self._conditions.down)
 
     def set_passages(self, passages: Sequence[Passage]) -> None:
         """Let the VPC's rules decide; in force at once."""
@@ -87,6 +110,8 @@ class Link:
 
     def set_active(self, active: bool) -> None:
         """Give the endpoint a role or take it: without one, it refuses and what is open is reset."""
+        if active == self._active:
+            return
         self._active = active
         self._settle()
         if not active:
@@ -113,9 +138,7 @@ class Link:
         for flow in list(self._flows):
             if not flow.established:
                 self._begin(flow)
-            elif self._conditions.dark or not self.passage(flow.source).keeps(tracked=flow.tracked):
-                flow.darken(self._conditions)
-            elif flow.dark:
+            elif not self._settle_one(flow) and flow.partitioned:
                 flow.reset()
 
     def _listen(self, wanted: bool) -> None:
@@ -152,7 +175,7 @@ class Link:
     def _begin(self, flow: Flow) -> None:
         """Carry a connection through once conditions and rules admit it; until then it hangs."""
         passage = self.passage(flow.source)
-        if self._conditions.dark or not (passage.opens and passage.stateless) or flow.beginning:
+        if self._conditions.partitioned or not (passage.opens and passage.stateless) or flow.beginning:
             return
         flow.beginning = True
         task = asyncio.get_running_loop().create_task(self._carry(flow, tracked=passage.tracked))
@@ -168,14 +191,18 @@ class Link:
             return
         self._settle_one(flow)
 
-    def _settle_one(self, flow: Flow) -> None:
-        if self._conditions.dark or not self.passage(flow.source).keeps(tracked=flow.tracked):
-            flow.darken(self._conditions)
+    def _settle_one(self, flow: Flow) -> bool:
+        """Cut an established connection where packets do not pass; whether they do not."""
+        denied = not self.passage(flow.source).keeps(tracked=flow.tracked)
+        up, down = denied or self._conditions.up.cut, denied or self._conditions.down.cut
+        if up or down:
+            flow.cut(up=up, down=down)
+        return up or down
 
     async def _tidy(self) -> None:
         """Drop connections that hang and whose client has closed: a paused socket does not tell."""
         while True:
             await asyncio.sleep(JANITOR_S)
-            for flow in [f for f in self._flows if f.dark or not f.established]:
+            for flow in [f for f in self._flows if f.partitioned or not f.established]:
                 with contextlib.suppress(OSError):
                     flow.tidy()

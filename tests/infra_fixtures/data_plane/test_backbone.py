@@ -36,7 +36,7 @@ class Running:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = 30) -> Any:
         """Call the control API: status and answer."""
-        data = json.dumps(body or {}).encode() if method == "POST" else None
+        data = json.dumps(body or {}).encode() if method in ("POST", "PUT") else None
         request = urllib.request.Request(self.site.backbone.url + path, data=data, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as response:
@@ -45,11 +45,19 @@ class Running:
             text = e.read().decode()
             return e.code, json.loads(text) if text.startswith("{") else text
 
-    def do(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """A POST that must succeed."""
-        status, answer = self.ask("POST", path, body)
+    def do(self, path: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
+        """A call that must succeed."""
+        status, answer = self.ask(method, path, body)
         assert status == 200, answer
         return answer
+
+    def put_rule(self, link: str, rule: str, **figures: Any) -> Any:
+        """Put a rule on a link (scope/link)."""
+        return self.do(f"/links/{link}/rules/{rule}", figures, "PUT")
+
+    def remove_rule(self, link: str, rule: str) -> Any:
+        """Take a rule off."""
+        return self.do(f"/links/{link}/rules/{rule}", method="DELETE")
 
     def await_ready(self) -> None:
         """Until everything serves."""
@@ -140,11 +148,11 @@ def test_region_is_lost_at_once_fails_over_and_comes_back(running: Running) -> N
         running.sql(west.writer.host, "SELECT 1")
     assert not _refused_or_silent(east)
 
-    running.do("/links/replication", {"cut": True})
+    running.put_rule("replication/both", "replication_cut", cut=True)
     running.sql(east.writer.host, "INSERT INTO ledger VALUES (2)")
     pids = [p["pid"] for name, p in running.ask("GET", "/state")[1]["processes"].items() if name.startswith(EAST)]
     before = time.monotonic_ns()
-    stamps = running.do(f"/regions/{EAST}/kill")
+    stamps = running.do(f"/regions/{EAST}/lose")
     assert before <= stamps["began_ns"] <= stamps["ended_ns"] <= time.monotonic_ns()
     assert (stamps["ended_ns"] - stamps["began_ns"]) / 1e6 < 250
     assert not any(psutil.pid_exists(pid) for pid in pids)
@@ -166,7 +174,7 @@ def test_region_is_lost_at_once_fails_over_and_comes_back(running: Running) -> N
     wait_until(writes, what="the standby to write", timeout_s=5)
     assert running.ask("GET", "/ready")[0] == 503
 
-    running.do("/links/replication", {"cut": False})
+    running.remove_rule("replication/both", "replication_cut")
     restored = running.do(f"/regions/{EAST}/restore")
     assert restored["database"] == "rewound"
     running.await_ready()
@@ -183,27 +191,25 @@ def test_region_is_lost_at_once_fails_over_and_comes_back(running: Running) -> N
     assert promotions == [WEST]
 
 
-def test_control_api_steers_databases_and_links_and_says_what_it_cannot(running: Running) -> None:
-    """Database kill and restore, a link inside a region, S3 steering; unknown regions, links and words are refused."""
-    east = running.site.primary
-    running.do(f"/regions/{EAST}/database/kill")
-    with pytest.raises(psycopg.OperationalError):
-        running.sql(east.writer.host, "SELECT 1")
-    assert running.do(f"/regions/{EAST}/database/restore")["database"] == "recovered as the writer"
-    running.sql(east.writer.host, "SELECT 1")
-
-    running.do(f"/links/{EAST}/writer", {"refuse": True})
-    with pytest.raises(psycopg.OperationalError):
-        running.sql(east.writer.host, "SELECT 1")
-    running.do(f"/links/{EAST}/writer", {"refuse": False})
-    running.sql(east.writer.host, "SELECT 1")
-    running.do(f"/links/{EAST}/edge", {"latency_ms": 1})
-    assert running.ask("GET", "/state")[1]["links"][EAST]["edge"]["conditions"]["up"]["latency_ms"] == 1
+def test_control_api_steers_s3_and_says_what_it_cannot(running: Running) -> None:
+    """S3 steering; unknown regions, roles, actions, zones, links, rules and words are refused in a sentence."""
     assert running.do("/replication/s3", {"paused": True})["paused"] is True
 
-    assert running.ask("POST", "/regions/mars-1/kill")[0] == 404
-    assert running.ask("POST", f"/regions/{EAST}/explode")[0] == 404
-    assert running.ask("POST", f"/links/{EAST}/nowhere")[0] == 404
-    status, answer = running.ask("POST", "/links/replication", {"cutt": True})
-    assert status == 400
-    assert "cutt" in answer["error"]
+    def refused(method: str, path: str, status: int, words: str, body: dict[str, Any] | None = None) -> None:
+        got, answer = running.ask(method, path, body)
+        assert got == status, answer
+        assert words in answer["error"]
+
+    refused("POST", "/regions/mars-1/lose", 404, "mars-1")
+    refused("POST", "/regions/mars-1/processes/database/kill", 404, "mars-1")
+    refused("POST", f"/regions/{EAST}/processes/cache/kill", 404, "cache")
+    refused("POST", f"/regions/{EAST}/processes/database/explode", 404, "explode")
+    refused("POST", f"/regions/{EAST}/processes/database/kill?az=mars-1a", 404, "mars-1a")
+    refused("POST", f"/regions/{EAST}/processes/region/kill?az={EAST}a", 409, "leave az out")
+    refused("POST", f"/regions/{EAST}/processes/functions/kill", 409, "no functions process runs")
+    refused("PUT", f"/links/{EAST}/nowhere/rules/a", 404, "nowhere", {"cut": True})
+    refused("PUT", "/links/replication/up/rules/a", 404, "replication/up", {"cut": True})
+    refused("PUT", "/links/replication/both/rules/a", 400, "cutt", {"cutt": True})
+    refused("PUT", "/links/replication/both/rules/a", 400, "latency_ms", {"latency_ms": -1})
+    refused("PUT", "/links/replication/both/rules/internal:a", 400, "internal:a", {"cut": True})
+    assert running.remove_rule("replication/both", "never-put")["ended_ns"]

@@ -24,13 +24,14 @@ from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.faults.replication_cut import ReplicationCut
 from infra_fixtures.faults.schedule import Schedule, Scheduled, injected_in_turn
-from infra_fixtures.powers import LinkName, LinkRule
+from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.powers import LinkName
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.undo import RemoveLinkRule, RestoreRegion
 from infra_fixtures.targets.world import World
 
 REGIONS = st.sampled_from(["primary", "standby", "us-east-1"])
-FIGURES = st.floats(0, 1e6, allow_nan=False)
+FIGURES = st.floats(1, 1e6, allow_nan=False)
 RULES = st.builds(
     LinkRule,
     direction=st.sampled_from(["up", "down", "both"]),

@@ -18,7 +18,8 @@ import pytest
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
-from infra_fixtures.powers import REPLICATION, LinkRule
+from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.powers import REPLICATION
 from infra_fixtures.safety.journal import JOURNAL, open_entries
 from infra_fixtures.safety.lease import FIRST_OCTETS
 from infra_fixtures.safety.sweep import processes_of

@@ -22,15 +22,15 @@ from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS
 from infra_fixtures.data_plane.events import read_events
 from infra_fixtures.data_plane.follow import call, client, follow
-from infra_fixtures.data_plane.network.conditions import Conditions, Way
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.supervisor import Supervisor
+from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.site import Address, Site
 from tests.infra_fixtures.conftest import run_control_plane
 
 EAST, WEST = "us-east-1", "us-west-2"
 GLOBAL, MASTER, PASSWORD, DATABASE = "orders-global", "orders_admin", "a pass'word 1", "orders"
-DARK = Conditions(Way(black_hole=True), Way(black_hole=True))
+CUT = LinkRule(cut=True)
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_failover_loses_what_was_not_sent_and_the_dead_writer_rejoins_rewound(aw
             await world.write(EAST, 1)
             await world.has(WEST, 1)
             for link in world.upstreams.values():
-                link.set_conditions(DARK)
+                link.put_rule("cut", CUT)
             await world.write(EAST, 2)
             assert await world.keys(WEST) == [1]
             await world.supervisor.kill(EAST, PROCESS)
@@ -229,7 +229,7 @@ def test_failover_loses_what_was_not_sent_and_the_dead_writer_rejoins_rewound(aw
             await world.write(WEST, 3)
             assert await world.keys(WEST) == [1, 3]
             for link in world.upstreams.values():
-                link.set_conditions(Conditions())
+                link.remove_rule("cut")
             assert await world.manager.rejoin(EAST) == "rewound"
             await world.has(EAST, 1, 3)
 
@@ -327,7 +327,7 @@ def test_cloudwatch_is_told_the_lag_where_it_is_known_and_nothing_where_it_is_no
             assert [(k.region, k.cluster_id) for k in known] == [(WEST, "orders-west")]
 
             for link in world.upstreams.values():
-                link.set_conditions(DARK)
+                link.put_rule("cut", CUT)
 
             async def unknown() -> bool:
                 return await world.manager.lags() == []
@@ -338,6 +338,6 @@ def test_cloudwatch_is_told_the_lag_where_it_is_known_and_nothing_where_it_is_no
             await asyncio.sleep(1.2)
             assert sum(p["SampleCount"] for p in await call(published, WEST)) == before
             for link in world.upstreams.values():
-                link.set_conditions(Conditions())
+                link.remove_rule("cut")
 
     asyncio.run(scene())
