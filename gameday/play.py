@@ -15,7 +15,7 @@ from drill.evidence import Judgement
 from drill.parts import Observer
 from drill.run import Drill
 from gameday.day import GameDay
-from gameday.scenario import Scenario
+from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.standing import standing
@@ -89,7 +89,7 @@ def _drill(day: GameDay, world: World, scenario: Scenario, name: str, repetition
     """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = Load(cohorts=scenario.settings.cohorts, seed=day.seed + repetition - 1)
+    load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)

@@ -102,9 +102,7 @@ def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> 
         showing = Showing(
             live,
             observers=(steps,),
-            describe=lambda load: allure_report.label_scenario(
-                request.function, name, options.target, options.pace, load
-            ),
+            describe=lambda load: allure_report.label_scenario(name, options.target, options.pace, load),
             publish=publish,
         )
 

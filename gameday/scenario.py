@@ -22,7 +22,7 @@ from infra_fixtures.targets.world import World
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
 """The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
 
-MOBILE: Mapping[str, float] = {"follower": 0.85, "fresh": 0.15}
+MOBILE: dict[str, float] = {"follower": 0.85, "fresh": 0.15}
 """Clients that follow DNS. Where the old endpoint stays alive, sticky clients never leave it: no failover can move them,
 so a scenario that keeps the endpoint alive is driven by these, and the report says that sticky clients were left out."""
 
@@ -47,7 +47,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     `moved_to`: the standby must have taken over. `stayed_at`: nothing must have moved. `impact`: clients must feel the
     fault, or the drill proves nothing. `expect` other than MET: the drill checks the harness itself, and each of its
-    doubts has `expect_because` in it. `figures` are measurements that must lie within a range, beside the objectives.
+    doubts has `expect_because` in it. `cohorts` is the mix of clients (empty: EVERYONE). `figures` are measurements that
+    must lie within a range, beside the objectives.
     """
 
     moved_to: str | None = None
@@ -57,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     expect_because: str = ""
     baseline_s: float = 5.0
     feel_s: float = 6.0
-    cohorts: dict[str, float] = msgspec.field(default_factory=lambda: dict(EVERYONE))
+    cohorts: dict[str, float] = {}
     figures: dict[str, Range] = {}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,6 @@ class Unfinished(Exception):
 
 
 def label_scenario(
-    test: Callable[..., Any],
     scenario: str,
     target: str,
     pace: float,
@@ -56,10 +55,9 @@ def label_scenario(
     *,
     severity: str = "critical",
 ) -> None:
-    """Label the running test, whose function `test` is; called outside of Allure it does nothing."""
+    """Label the running test, from its body (what a fixture says is overwritten); outside of Allure it does nothing."""
     ALLURE.dynamic.feature(title(scenario))
-    # Not dynamic.title: what a fixture says by it is overwritten when the set-up ends.
-    ALLURE.title(f"{title(scenario)} on {target} at pace {pace:g}")(test)
+    ALLURE.dynamic.title(f"{title(scenario)} on {target} at pace {pace:g}")
     ALLURE.dynamic.severity(severity)
     ALLURE.dynamic.tag(target, f"pace-{pace:g}", scenario)
     ALLURE.dynamic.parameter("target", target)

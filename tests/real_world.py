@@ -17,6 +17,7 @@ from drill.wait import wait_until
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.own_processes import backbone
 from infra_fixtures.targets.world import Entry, World
 from probes.steady_state import await_steady_state
 from probes.web import Client, ProbeRefused
@@ -71,6 +72,12 @@ class System:
         found = rds.describe_global_clusters(GlobalClusterIdentifier=self.world.deployed.global_cluster_id)
         members: list[dict[str, Any]] = found["GlobalClusters"][0]["GlobalClusterMembers"]
         return next(str(m["DBClusterArn"]).split(":")[3] for m in members if m["IsWriter"])
+
+    def link_state(self, link: str) -> dict[str, Any]:
+        """A link of the primary region, as the data plane tells it."""
+        state = backbone(self.world.site, "GET", "/state")
+        found: dict[str, Any] = state["links"][self.world.primary][link]
+        return found
 
     def elsewhere(self, dns: tuple[str, int]) -> World:
         """The same world with another name server at its entry."""

@@ -17,6 +17,7 @@ from infra_fixtures.control_plane.admin_api import AdminApi
 from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.front import Front
 from infra_fixtures.control_plane.moto_server import Moto
+from infra_fixtures.data_plane.parent_death import die_with_starter
 from infra_fixtures.site import Site
 
 SWITCH_INTERVAL_S = 0.001
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m infra_fixtures.control_plane SITE_JSON", file=sys.stderr)
         return 2
+    die_with_starter()
     path = Path(arguments[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora import files
+from infra_fixtures.data_plane.parent_death import die_with_starter
 from infra_fixtures.site import Site
 
 
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane SITE_JSON\n")
         return 2
+    die_with_starter()
     site = Site.load(Path(arguments[0]))
     making_files = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
     from infra_fixtures.data_plane import backbone, region, regions

@@ -84,7 +84,7 @@ class Schedule(msgspec.Struct, frozen=True):
         return cls(tuple(_scheduled(table, source) for table in tables))
 
 
-class _Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_s: float = 0.0
     for_s: float | None = None
     main: bool = False
@@ -185,7 +185,8 @@ class _Play:
 
 def _table(one: Scheduled) -> dict[str, Any]:
     """One fault's table: what is as by default is left out."""
-    return {**msgspec.to_builtins(one.fault), **msgspec.to_builtins(_Times(one.at_s, one.for_s, one.main))}
+    times = {"at_s": one.at_s, "for_s": one.for_s, "main": one.main}
+    return {**msgspec.to_builtins(one.fault), **{name: value for name, value in times.items() if value}}
 
 
 def _scheduled(table: dict[str, Any], source: str) -> Scheduled:

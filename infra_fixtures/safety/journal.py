@@ -141,14 +141,15 @@ def header(path: Path) -> Header | None:
 
 
 def has_ended(path: Path) -> bool:
-    """Whether all of the run is gone, its last system included, with no fault open."""
-    ended = True
+    """Whether no fault is open and all of the run is gone, the system that it stood up last included."""
+    stands = False
     for line in _lines(path):
-        if isinstance(line, Header | Begun):
-            ended = False
-        elif isinstance(line, Ended):
-            ended = True
-    return ended
+        match line:
+            case Header():
+                stands = True
+            case Ended():
+                stands = False
+    return not stands and not open_entries(path)
 
 
 def is_held(path: Path) -> bool:

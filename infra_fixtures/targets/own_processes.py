@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.data_plane.parent_death import PARENT_VARIABLE
 from infra_fixtures.endings import how_ended
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.site import Site, child_environment
@@ -38,7 +40,7 @@ def start(site: Site, name: str, module: str) -> Started:
     with path.open("ab") as log:
         popen = subprocess.Popen(
             [sys.executable, "-m", module, str(site.path)],
-            env=child_environment(site),
+            env=child_environment(site, **{PARENT_VARIABLE: str(os.getpid())}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

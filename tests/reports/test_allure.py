@@ -27,13 +27,13 @@ from reports.record import load_run
 RUN = Path({run!r})
 
 @pytest.fixture
-def steps(request):
+def steps():
     shown = PhaseSteps()
-    label_scenario(request.function, "primary_region_lost", "embedded", 10.0, {{"rate": 200, "seed": 7}})
     yield shown
     shown.close()
 
 def test_met(steps):
+    label_scenario("primary_region_lost", "embedded", 10.0, {{"rate": 200, "seed": 7}})
     for phase in ("baseline", "breaking", "publishing"):
         steps.phase(phase)
     run = load_run(RUN)

@@ -47,8 +47,11 @@ def test_an_unknown_function_is_not_journalled(system: System) -> None:
     """Nothing to throttle: the error is AWS's own, and the journal holds no fault that never was."""
     world = system.world
     before = world.journal.path.read_bytes()
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        injected(world, LambdaThrottled(world.primary, "no-such-function"))
+    with (
+        pytest.raises(ClientError, match="ResourceNotFoundException"),
+        injected(world, LambdaThrottled(world.primary, "no-such-function")),
+    ):
+        pytest.fail("it was injected")
     assert world.journal.path.read_bytes() == before
 
 
