@@ -23,7 +23,7 @@ from infra_fixtures.site import Site
 PUSH_LIMIT_S = 0.5
 """A region that does not take an order in this time is frozen or gone; the order is repeated until it is taken."""
 PUT_LIMIT_S = 2.0
-"""How long somebody waits who puts a rule: a busy region is no frozen one."""
+"""How long somebody waits who has something done: a busy region is no frozen one."""
 GREET_EVERY_S = 0.02
 PUSH_AGAIN_S = 0.2
 
@@ -72,6 +72,7 @@ class InnerLinks:
     async def reset(self, region: str, link: str) -> int:
         """Reset the open connections of a link; how many. Refused where the region's process does not answer."""
         url = f"{self._control(region)}/links/{link}/reset"
+        await self.require_answer(region)
         try:
             async with asyncio.timeout(PUT_LIMIT_S), self._session.post(url) as response:
                 return int((await response.json())["connections"])
@@ -88,10 +89,15 @@ class InnerLinks:
         """Tell a new process all there is, as soon as it can be told; return early where it dies."""
         await self._push_until_taken(region, GREET_EVERY_S)
 
-    async def state(self, region: str) -> Mapping[str, Any]:
+    async def require_answer(self, region: str) -> None:
+        """Refused where a region's process does not answer: asked to do something, it would do so when it goes on."""
+        if not await self.state(region, PUT_LIMIT_S):
+            raise Refused(503, f"nothing was done: {self._why_silent(region)}")
+
+    async def state(self, region: str, limit_s: float = PUSH_LIMIT_S) -> Mapping[str, Any]:
         """What a region's process says of its links and functions; empty where it does not answer."""
         try:
-            async with asyncio.timeout(PUSH_LIMIT_S), self._session.get(self._control(region) + "/state") as response:
+            async with asyncio.timeout(limit_s), self._session.get(self._control(region) + "/state") as response:
                 state: dict[str, Any] = await response.json()
                 return state
         except (aiohttp.ClientError, OSError, TimeoutError):

@@ -153,6 +153,7 @@ class ProcessApi:
     async def _functions(self, region: str, action: str, zone: str | None) -> tuple[Span, Touched]:
         """Have the region's process act on its workers."""
         url = f"{control_address(self._site.region(region)).url}/functions/{action}"
+        await self._regions.inner.require_answer(region)
         began = time.monotonic_ns()
         try:
             async with (
