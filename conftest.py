@@ -6,7 +6,7 @@ import pytest
 
 from infra_fixtures.targets import TARGETS, add_options
 
-pytest_plugins = ("scenarios.repeating", "scenarios.stage")
+pytest_plugins = ("scenarios.fresh_start", "scenarios.repeating", "scenarios.stage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from drill.stored import judge_together, write_repetitions
 from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.needs import require_needs
 from infra_fixtures.safety.journal import unfinished
 from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
 from infra_fixtures.safety.turn import turn
@@ -54,6 +56,7 @@ from reports.signature import signer, signing_key
 from reports.summary import write_summary
 from reports.table import print_verdicts
 from reports.terminal import real_console
+from scenarios.fresh_start import need_plugins
 from scenarios.names import refuse_unknown, refuse_unknown_parameters, repetition_of, scenario_names
 from scenarios.refusal import record_refusal
 from scenarios.repeating import repeat_of, scenario_of
@@ -113,9 +116,10 @@ def pytest_configure(config: pytest.Config) -> None:
         _refuse_unfinished(runs_dir)
         if config.option.help or config.option.collectonly or config.option.showfixtures:
             return
+        require_needs(runs_dir, partial(need_plugins, config), signing_key)
         run = RunDirectory.create(runs_dir)
     except UnusableInput as e:
-        raise pytest.UsageError(str(e)) from e
+        raise pytest.UsageError(*str(e).splitlines()) from e
     config.option.allure_report_dir = config.option.allure_report_dir or str(run.allure_results)
     config.option.xmlpath = config.option.xmlpath or str(run.junit)
     seed, options = random.randrange(2**31), read_options(target, config.getoption)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drill.host_environment import keep_to_this_machine
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
@@ -222,6 +224,7 @@ def embedded(
     Raises UnusableInput where the machine cannot carry it (no PostgreSQL, a port in use), in one sentence.
     """
     variant = variant or Variant()
+    keep_to_this_machine(os.environ)
     with lease(run_id) as held:
         pg_bin, pg_uid = locate(held.work_dir)
         site = Site.plan(

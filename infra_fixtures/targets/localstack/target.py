@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from drill.host_environment import keep_to_this_machine
 from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.site import Site
@@ -31,9 +33,10 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
     topology = embedded_topology(asked.pace)
     settings = Settings.read(asked.options, topology.region_names)
+    python = None if settings.urls else ready_python(settings.python)
+    keep_to_this_machine(os.environ)
     held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
     moto = moto_answers(held, named=not settings.shared and not settings.urls)
-    python = None if settings.urls else ready_python(settings.python)
 
     def arrange(site: Site) -> Site:
         own = msgspec.structs.replace(site, account_id=ACCOUNT, moto_answers=moto)
