@@ -77,7 +77,7 @@ def _verify(asked: argparse.Namespace) -> int:
         problems.append(" ".join(str(e).split()))
     else:
         problems += checked.differences
-        for told in (*checked.notes, *(r.sentence() for r in checked.run.resigned)):
+        for told in (*checked.judged_by, *checked.notes, *(r.sentence() for r in checked.run.resigned)):
             print(told)
     for problem in problems:
         print(problem)
