@@ -6,7 +6,7 @@ import pytest
 
 from gameday.options import add_options
 
-pytest_plugins = ("gameday.repeating", "gameday.plugin")
+pytest_plugins = ("gameday.fresh_start", "gameday.repeating", "gameday.plugin")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,7 +26,7 @@ from benchmarks.measuring.beside import READY, beside, hear
 from benchmarks.measuring.cpu import cpu_s
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_site
-from drill.history import NS
+from drill.history import NS, Op, Outcome
 from drill.wait import wait_until
 from infra_fixtures.site import Site, child_environment
 from tests.traffic.name_server import NameServer
@@ -155,9 +155,9 @@ def _record(parent: Connection, path: Path, batch: int) -> None:
         began_s = time.process_time()
         for key in range(RECORDED_OPS):
             at = time.monotonic_ns()
-            recorder.op(("write", key, "follower", at, at, at, "ok", "us-east-1", 201, None, None, None))
+            recorder.op(Op("write", key, "follower", at, at, at, Outcome.OK, "us-east-1", 201))
             if key % 10 == 0:
-                recorder.op(("put_object", key, "follower", at, at, at, "ok", "us-east-1", 201, None, None, None))
+                recorder.op(Op("put_object", key, "follower", at, at, at, Outcome.OK, "us-east-1", 201))
             if key % batch == 0:
                 recorder.flush()
         recorder.flush()

@@ -19,6 +19,10 @@ from drill.measurement import Measurement
 from drill.objective import Objective, Objectives, Verdict
 from drill.proof import Doubt, doubts, kind_of
 
+JUDGE_VERSION = 1
+"""Raised whenever a measure comes to mean something else, so that another figure for the same records is explained. A
+verdict.json that does not say it is of version 1."""
+
 NEVER = ("duplicates", "wrong_content", "early_acks")
 """Figures that must be 0 whatever the objectives say."""
 
@@ -96,6 +100,7 @@ class Judgement:
         """
         return {
             **context,
+            "judge_version": JUDGE_VERSION,
             "verdict": str(self.verdict),
             "reasons": list(self.reasons),
             "doubts": list(self.doubts),

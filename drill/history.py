@@ -1,126 +1,35 @@
 """What happened: ops as clients saw them, marks of what the system did, gauge samples, and what survived.
 
 Every time in a history is an int of nanoseconds since the run's t0, on one monotonic clock; UTC appears
-only in run.json.
+only in run.json. The fields of Op, Sample and Survivor are the columns of their files (drill.columns).
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import polars as pl
 
+from drill.columns import schema_of
 from drill.parquet_file import read_columns
 from drill.plain_file import read_bytes
+from drill.records import NS, Mark, Op, Outcome, Sample, Survivor, later
 from drill.unusable import UnusableInput
 
-NS = 1_000_000_000
+__all__ = ["NS", "History", "Mark", "Op", "Outcome", "Sample", "Survivor", "completed"]
 
-
-class Outcome(enum.StrEnum):
-    """What a client may say of an op; UNKNOWN means it may or may not have happened."""
-
-    OK = "ok"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
-class Op(msgspec.Struct, frozen=True):
-    """One effect a client asked for, as the client saw it.
-
-    `op` is read, write, put_object, ...; `key` identifies what was written or read; `intended_ns` is when the open-loop
-    schedule wanted it to start, `began_ns` when it did, `ended_ns` when the client had its answer; `region` is the
-    one that says it served it; `error` is a short class of failure, never a secret. `store` names where a write goes
-    (aurora, s3; None: as drill.measure.ledger.STORES says of its kind), `content` is the checksum (drill.content) of what
-    it carried.
-    A request with two effects (an order with a receipt) is two ops with the same times: write and put_object.
-    """
-
-    op: str
-    key: int
-    cohort: str
-    intended_ns: int
-    began_ns: int
-    ended_ns: int
-    outcome: Outcome
-    region: str | None = None
-    status: int | None = None
-    error: str | None = None
-    store: str | None = None
-    content: int | None = None
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """Something that happened to the system at `at_ns`: the event's name, its subject (who) and detail (what)."""
-
-    at_ns: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
-    event: str
-    subject: str = ""
-    detail: str = ""
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """A gauge read: `metric` carries its unit in its name (replication_lag_s), `subject` says of what (aurora, s3)."""
-
-    at_ns: int
-    metric: str
-    subject: str
-    value: float
-
-
-class Survivor(msgspec.Struct, frozen=True):
-    """One key found in a surviving store (aurora or s3), with how many copies of it stand there.
-
-    `region` is where it was read, `content` is the checksum (drill.content) of what was found; None where nobody looked.
-    """
-
-    store: str
-    key: int
-    copies: int
-    at_ns: int
-    region: str | None = None
-    content: int | None = None
-
-
-OPS_SCHEMA = pl.Schema(
-    {
-        "op": pl.String,
-        "key": pl.Int64,
-        "cohort": pl.String,
-        "intended_ns": pl.Int64,
-        "began_ns": pl.Int64,
-        "ended_ns": pl.Int64,
-        "outcome": pl.String,
-        "region": pl.String,
-        "status": pl.Int16,
-        "error": pl.String,
-        "store": pl.String,
-        "content": pl.Int64,
-    }
-)
-SAMPLES_SCHEMA = pl.Schema({"at_ns": pl.Int64, "metric": pl.String, "subject": pl.String, "value": pl.Float64})
-SURVIVORS_SCHEMA = pl.Schema(
-    {
-        "store": pl.String,
-        "key": pl.Int64,
-        "copies": pl.Int32,
-        "at_ns": pl.Int64,
-        "region": pl.String,
-        "content": pl.Int64,
-    }
-)
-OPTIONAL = frozenset({"store", "region", "content"})
-"""Columns that older records may lack: nobody looked, so they are null. (An op's region was there from the first.)"""
+OPS_SCHEMA = schema_of(Op)
+SAMPLES_SCHEMA = schema_of(Sample)
+SURVIVORS_SCHEMA = schema_of(Survivor)
+LATER_COLUMNS = later(Op) | later(Sample) | later(Survivor)
 
 
 def completed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """The frame in the order and types of `schema`, null in those OPTIONAL columns that it lacks."""
-    lacking = [pl.lit(None, schema[c]).alias(c) for c in schema if c in OPTIONAL and c not in frame.columns]
+    """The frame in the order and types of `schema`, null in those LATER_COLUMNS that it lacks."""
+    lacking = [pl.lit(None, schema[c]).alias(c) for c in schema if c in LATER_COLUMNS and c not in frame.columns]
     whole = frame.with_columns(lacking) if lacking else frame
     return whole if whole.schema == schema else whole.select(list(schema)).cast(schema)
 
@@ -166,10 +75,10 @@ class History:
     def load(cls, directory: Path) -> History:
         """Read what is there; an absent file is an absent proof, a damaged one raises UnusableInput naming it."""
         return cls(
-            ops=read_columns(directory / "ops.parquet", OPS_SCHEMA, OPTIONAL),
+            ops=read_columns(directory / "ops.parquet", OPS_SCHEMA, later(Op)),
             marks=_read_marks(directory / "marks.jsonl"),
-            samples=read_columns(directory / "samples.parquet", SAMPLES_SCHEMA, OPTIONAL),
-            survivors=read_columns(directory / "survivors.parquet", SURVIVORS_SCHEMA, OPTIONAL),
+            samples=read_columns(directory / "samples.parquet", SAMPLES_SCHEMA, later(Sample)),
+            survivors=read_columns(directory / "survivors.parquet", SURVIVORS_SCHEMA, later(Survivor)),
         )
 
     @classmethod

@@ -24,8 +24,8 @@ TIMES = "_ns"
 WORDS = (pl.String, pl.Categorical, pl.Enum)
 
 
-def read_columns(path: Path, schema: pl.Schema, optional: Collection[str]) -> pl.DataFrame | None:
-    """The columns of `schema`, null in those `optional` ones that the file lacks; None where there is no such file.
+def read_columns(path: Path, schema: pl.Schema, later: Collection[str]) -> pl.DataFrame | None:
+    """The columns of `schema` and no others, null in those `later` ones that the file lacks; None where there is no such file.
 
     Raises UnusableInput, naming file and column.
     """
@@ -43,7 +43,7 @@ def read_columns(path: Path, schema: pl.Schema, optional: Collection[str]) -> pl
             # From memory and not by its path: Polars takes brackets and stars in a path for a pattern.
             content = file.read(MOST_BYTES)
             there = pl.scan_parquet(content).collect_schema()
-            lacking = [name for name in schema if name not in there and name not in optional]
+            lacking = [name for name in schema if name not in there and name not in later]
             if lacking:
                 raise UnusableInput(f"{path}: the column {lacking[0]} is missing: restore the file or remove it")
             found = pl.scan_parquet(content).select(name for name in schema if name in there).collect()

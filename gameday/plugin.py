@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from drill.objective import objective_tables
 from drill.stored import judge_together
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, end_gracefully
+from gameday.fresh_start import SCENARIOS, need_plugins
 from gameday.names import refuse_unknown_parameters, repetition_of, scenario_names
 from gameday.options import Options
 from gameday.play import Showing
@@ -20,14 +22,15 @@ from gameday.play import play as play_once
 from gameday.repeating import scenario_of
 from gameday.scenario import Scenario
 from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.needs import require_needs
 from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
 from reports import allure as allure_report
 from reports.live import Live
 from reports.run_directory import scenario_directory
+from reports.signature import signing_key
 from reports.terminal import real_console
 
 GAME_DAY = pytest.StashKey[GameDay]()
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 Play = Callable[[Scenario], Judgement]
 """Plays a scenario on a fresh topology; AssertionError where it is MISSED, Unproven where it is UNPROVEN."""
@@ -43,9 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
         check_options(options, scenario_names(SCENARIOS))
         if config.option.help or config.option.collectonly or config.option.showfixtures:
             return
+        require_needs(options.runs_dir, partial(need_plugins, config), signing_key)
         day = GameDay.begin(options, keyword=str(config.option.keyword))
     except UnusableInput as e:
-        raise pytest.UsageError(str(e)) from e
+        raise pytest.UsageError(*str(e).splitlines()) from e
     config.option.allure_report_dir = config.option.allure_report_dir or str(day.run.allure_results)
     config.option.xmlpath = config.option.xmlpath or str(day.run.junit)
     config.stash[GAME_DAY] = day

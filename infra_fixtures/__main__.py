@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from drill.host_environment import settle
 from drill.unusable import UnusableInput
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.held import Held, bring_down, find_held
+from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.standing import standing
@@ -22,6 +25,7 @@ from infra_fixtures.targets import TARGETS, add_options, read_options
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 something is not as it should be, 2 unusable input."""
+    settle(os.environ)
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
@@ -42,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise UnusableInput(f"--target {given.target} is unknown: give one of {', '.join(TARGETS)}")
         match given.command:
             case "up":
-                options = read_options(given.target, lambda name: getattr(given, name))
-                return _up(given.target, parse_pace(given.pace), given.runs_dir, options)
+                options, pace = read_options(given.target, lambda name: getattr(given, name)), parse_pace(given.pace)
+                require_needs(given.runs_dir)
+                return _up(given.target, pace, given.runs_dir, options)
             case "status":
                 return _status(given.runs_dir)
             case "down":
@@ -51,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             case _:
                 return _heal(given.runs_dir)
     except UnusableInput as e:
-        print(f"error: {e}", file=sys.stderr)
+        print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
     except GateNotPassed as e:
         print(f"error: the system could not be stood up: {e}", file=sys.stderr)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from drill import host_environment
+
 
 class Address(msgspec.Struct, frozen=True):
     """A TCP (for DNS also UDP) endpoint on loopback."""
@@ -207,9 +209,11 @@ RUN_ID_VARIABLE = "DRILL_RUN_ID"
 
 
 def child_environment(site: Site, **more: str) -> dict[str, str]:
-    """The environment for the run's processes: what Python needs, the run id, and nothing of the host's credentials."""
-    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")
-    env = {k: os.environ[k] for k in keep if k in os.environ}
-    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(REPOSITORY), env.get("PYTHONPATH", "")) if p)
-    # Nothing of a run speaks TLS to the world, but aiohttp reads the machine's trust store whenever it is imported: 50 ms.
-    return {**env, "SSL_CERT_FILE": os.devnull, RUN_ID_VARIABLE: site.run_id, **more}
+    """The environment for the run's processes: what Python needs, the run id, and nothing else of the host's."""
+    own = {
+        "PYTHONPATH": str(REPOSITORY),
+        # Nothing of a run speaks TLS to the world, but aiohttp reads the machine's trust store whenever it is imported: 50 ms.
+        "SSL_CERT_FILE": os.devnull,
+        RUN_ID_VARIABLE: site.run_id,
+    }
+    return host_environment.child_environment(os.environ, **{**own, **more})

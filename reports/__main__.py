@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from drill.host_environment import settle
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.allure_html import Allure, Gate, NotMade
@@ -22,6 +24,7 @@ from reports.trend import series_of, trend_table
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 a difference or a regression was found, 2 unusable input (one sentence on stderr)."""
+    settle(os.environ)
     asked = _parser().parse_args(words)
     try:
         return int(asked.command(asked))
@@ -74,7 +77,7 @@ def _verify(asked: argparse.Namespace) -> int:
         problems.append(" ".join(str(e).split()))
     else:
         problems += checked.differences
-        for told in (*checked.notes, *(r.sentence() for r in checked.run.resigned)):
+        for told in (*checked.judged_by, *checked.notes, *(r.sentence() for r in checked.run.resigned)):
             print(told)
     for problem in problems:
         print(problem)

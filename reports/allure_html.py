@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
 from reports.allure import CATEGORIES
 from reports.allure_history import AllureHistory
@@ -106,10 +107,10 @@ class Allure:
 
     def _run(self, *words: str, of: str | None = None) -> subprocess.CompletedProcess[str]:
         command = [of, *words] if of else [self.node, str(self.script), *words]
-        environment = {**os.environ, "ALLURE_NO_ANALYTICS": "true", "NO_COLOR": "1"}
         try:
             # A scratch directory as its home: Allure would otherwise read a config that lies about.
             with tempfile.TemporaryDirectory() as empty:
+                environment = child_environment(os.environ, NO_COLOR="1", HOME=empty)
                 return subprocess.run(
                     command, env=environment, cwd=empty, capture_output=True, text=True, timeout=120, check=False
                 )

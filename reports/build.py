@@ -69,7 +69,7 @@ def build(directory: Path, key: Ed25519PrivateKey, *, signer: str = "", resign: 
     changed = manifest.in_brief(manifest.verify(directory)) if signed_before else []
     changed = [p for p in changed if not REBUILT.match(p)]
     if checked.differences:
-        raise Tampered([*changed, *checked.differences], VERDICTS_DIFFER)
+        raise Tampered([*checked.judged_by, *changed, *checked.differences], VERDICTS_DIFFER)
     if changed and not resign:
         raise Tampered(changed, FILES_DIFFER)
     before = _signed_by(directory)
@@ -87,7 +87,7 @@ def build(directory: Path, key: Ed25519PrivateKey, *, signer: str = "", resign: 
         write_properties(run, directory / "allure-results")
     told = build_html(run)
     manifest.write(directory, key)
-    return Built(run, (*checked.notes, *([told] if told else [])))
+    return Built(run, (*checked.judged_by, *checked.notes, *([told] if told else [])))
 
 
 def _signed_by(directory: Path) -> str:

@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import typst
 
 from drill import schedule
 from drill.history import NS, History
+from reports.charts.look import FONTS
 from reports.figure import Figure
 from reports.honesty import fidelity, not_proven
 from reports.record import Run, Scenario
@@ -38,7 +38,7 @@ def write_pdf(run: Run) -> Path:
             str(home / "report.typ"),
             output=str(path),
             root=str(home),
-            font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")],
+            font_paths=[str(FONTS)],
             ignore_system_fonts=True,
             timestamp=int(max(run.started_at, dt.datetime.fromtimestamp(0, dt.UTC)).timestamp()),
         )

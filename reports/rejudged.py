@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drill.evidence import Judgement
+from drill.evidence import JUDGE_VERSION, Judgement
 from drill.plain_file import read_json
 from drill.recorded_objectives import RECORDED, RecordedObjectives
 from drill.stored import RECORDS, REPETITIONS, Stored, repeated
 from reports.record import Run, read_scenario
 from reports.repeated import read_repeated
 
+VERSION = "judge_version"
 FIGURE = ("value", "lower", "upper", "unit", "objective", "verdict")
 LABELS = ("scenario", "repetition", "target", "pace", "expected", "verdict")
 REQUIRED = (
@@ -28,17 +29,22 @@ REQUIRED = (
 
 @dataclass(frozen=True, slots=True)
 class Rejudged:
-    """The run with all that its raw records show, the differences (each names file and figure), and what is lacking."""
+    """The run with all that its raw records show, the differences (each names file and figure), and what is lacking.
+
+    `judged_by`: a sentence for each verdict of another version of the judge.
+    """
 
     run: Run
     differences: tuple[str, ...]
     notes: tuple[str, ...]
+    judged_by: tuple[str, ...] = ()
 
 
 def rejudge(run: Run) -> Rejudged:
     """Judge every scenario of the run again; raises UnusableInput where a record cannot be read."""
     differences: list[str] = []
     notes: list[str] = []
+    judged_by: list[str] = []
     scenarios = []
     judgements: list[tuple[Stored, Judgement]] = []
     for scenario in run.scenarios:
@@ -60,10 +66,19 @@ def rejudge(run: Run) -> Rejudged:
         else:
             told = _compared(f"{where}/verdict.json", lambda found=found, said=said: _verdict(found, said))  # type: ignore[misc]
             differences += told
+            judged_by += [f"{where}/verdict.json: {told}" for told in _judged_by_another(found)]
     together = [whole.to_json(**context) for whole, context in repeated(judgements)]
     differences += _compared(REPETITIONS, lambda: _repetitions(read_json(run.directory / REPETITIONS), together))
     again = replace(run, scenarios=tuple(scenarios), repeated=read_repeated(together))
-    return Rejudged(again, tuple(differences), tuple(notes))
+    return Rejudged(again, tuple(differences), tuple(notes), tuple(judged_by))
+
+
+def _judged_by_another(found: Any) -> Iterator[str]:
+    """Why figures may differ without anybody's doing; it excuses none, for anybody can write a version into a file."""
+    version = found.get(VERSION, 1) if isinstance(found, dict) else JUDGE_VERSION
+    if isinstance(version, int) and version != JUDGE_VERSION:
+        judge = "an older judge" if version < JUDGE_VERSION else "a newer judge"
+        yield f"judged by {judge} ({version}), this one is {JUDGE_VERSION}: figures may differ"
 
 
 def _compared(file: str, differences: Callable[[], Iterator[str]]) -> list[str]:
@@ -87,6 +102,8 @@ def _objectives(stored: Stored) -> Iterator[str]:
 
 def _verdict(found: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[str]:
     yield from _differing("", found, said, LABELS)
+    if type(version := found.get(VERSION, 1)) is not int or version < 1:
+        yield f"{VERSION} is {_shown(version)}, which no judge has"
     figures = found["measurements"]
     yield from _figures("", figures, said["measurements"])
     yield from (f"{name} is missing" for name in REQUIRED if name not in figures)

@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from drill.host_environment import child_environment
 from drill.repetition import directory_name
 from drill.unusable import UnusableInput
 
@@ -171,9 +172,10 @@ def commit_of(repository: Path) -> tuple[str | None, bool | None]:
     """(commit, whether the tree differs from it), or (None, None) where there is no git or no repository."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True
-        )
+        # Git refuses a tree of another user's, which one that was checked out into a container is.
+        command = ["git", "-c", f"safe.directory={repository.resolve()}", "-C", str(repository), *words]
+        environment = child_environment(os.environ)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env=environment)
         return done.stdout.strip()
 
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import os
 import secrets
@@ -34,7 +35,8 @@ def signing_key(path: Path | None = None) -> Ed25519PrivateKey:
     """The key to sign with: `path`, else DRILL_SIGNING_KEY (PEM), else DRILL_SIGNING_KEY_FILE, else one kept for this user.
 
     The user's own is generated on first use in `$XDG_CONFIG_HOME/failover-drill/signing-key.pem`, readable by no one
-    else. It says only that the records were not changed since; that *this organisation* signed needs a key it keeps.
+    else; where nothing can be kept there, one is made for this process alone. Either says only that the records were not
+    changed since; that *this organisation* signed needs a key it keeps.
     """
     if path is not None:
         return _load(_read(path), str(path))
@@ -42,13 +44,24 @@ def signing_key(path: Path | None = None) -> Ed25519PrivateKey:
         return _load(pem.encode(), "DRILL_SIGNING_KEY")
     if given := os.environ.get("DRILL_SIGNING_KEY_FILE"):
         return _load(_read(Path(given)), given)
-    own = _config_home() / "failover-drill" / "signing-key.pem"
+    home = _config_home()
+    if home is None:
+        return _passing()
+    own = home / "failover-drill" / "signing-key.pem"
     try:
         if not own.exists():
             _generate(own)
-    except OSError as e:
-        raise UnusableInput(f"no signing key can be kept at {own} ({e.strerror}): set DRILL_SIGNING_KEY_FILE") from e
+        shared = own.stat().st_mode & 0o077
+    except OSError:
+        return _passing()
+    if shared:
+        raise UnusableInput(f"the signing key {own} is open to other users: chmod 600 it, or remove it and one is made")
     return _load(_read(own), str(own))
+
+
+@functools.cache
+def _passing() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
 
 
 def public_pem(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
@@ -81,7 +94,8 @@ def signer(key: Ed25519PrivateKey, path: Path | None = None) -> str:
     The name is the signer's own word; that it is theirs is proven only by a fingerprint got from them another way.
     """
     given = path or os.environ.get("DRILL_SIGNING_KEY") or os.environ.get("DRILL_SIGNING_KEY_FILE")
-    name = os.environ.get("DRILL_SIGNER") or ("a given key" if given else "a key the harness made for this user")
+    made = "for this process alone" if not given and key is _passing() else "for this user"
+    name = os.environ.get("DRILL_SIGNER") or ("a given key" if given else f"a key the harness made {made}")
     return f"{name} ({fingerprint(key)})"
 
 
@@ -94,14 +108,16 @@ def signed_by(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def _config_home() -> Path:
+def _config_home() -> Path | None:
+    """Where this user's settings are; None for one without a home. No home is made where there is none."""
     given = os.environ.get("XDG_CONFIG_HOME")
     if given:
         return Path(given)
     try:
-        return Path.home() / ".config"
-    except RuntimeError as e:
-        raise UnusableInput("this user has no home to keep a signing key in: set DRILL_SIGNING_KEY_FILE") from e
+        home = Path.home()
+        return home / ".config" if home.is_dir() else None
+    except (RuntimeError, OSError):
+        return None
 
 
 def _generate(path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from pathlib import Path
 
 import msgspec
 
+from drill.host_environment import settle
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, ending_gracefully
@@ -19,13 +21,16 @@ from gameday.scenario import Scenario
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
+from infra_fixtures.needs import require_needs
 from reports.live import Live
 from reports.run_directory import scenario_directory
+from reports.signature import signing_key
 from reports.terminal import real_console
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 everything as it was to come out, 1 something was not, 2 unusable input."""
+    settle(os.environ)
     parser = argparse.ArgumentParser(prog="python -m scenarios", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="play|faults")
     playing = commands.add_parser("play", help="play scenarios that stand in TOML files, and judge them")
@@ -49,6 +54,7 @@ def _play(files: list[Path], options: Options) -> int:
     if len(scenarios) < len(files):
         raise UnusableInput("two of the files have the same name, which is the scenario's: rename one")
     check_options(options, {*scenarios, *scenario_names(Path(__file__).parent)})
+    require_needs(options.runs_dir, signing_key)
     day = GameDay.begin(options)
     numbered = [(name, n) for name in scenarios for n in range(1, options.repeat + 1)]
     day.chosen = [scenario_directory(name, n) for name, n in numbered]

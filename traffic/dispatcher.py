@@ -19,13 +19,13 @@ import gevent
 import msgspec
 
 from drill import content
+from drill.records import NS, Op, Outcome
 from drill.schedule import EVENT, Schedule
 from traffic.cohorts import Cohort
 from traffic.load import Load, amount_of
 from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, Said, of_read, of_receipt, of_write, said
 from traffic.recorder import Recorder
 
-NS = 1_000_000_000
 NEVER_NS = 2**63
 MOST_IN_FLIGHT = 5_000
 SPARE_DESCRIPTORS = 200
@@ -234,7 +234,7 @@ class Dispatcher:
     def _record(
         self,
         request: _Request,
-        outcome: tuple[str, str | None],
+        outcome: tuple[Outcome, str | None],
         answer: Answer | None,
         words: Said | None,
         length: int,
@@ -245,9 +245,9 @@ class Dispatcher:
         status = answer.status if answer else None
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 
-        def row(op: str, outcome: tuple[str, str | None], store: str | None, carried: int | None) -> None:
+        def row(op: str, outcome: tuple[Outcome, str | None], store: str | None, carried: int | None) -> None:
             self._recorder.op(
-                (op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1], store, carried)
+                Op(op, key, cohort, intended, began, ended, outcome[0], region, status, outcome[1], store, carried)
             )
 
         if request.read:

@@ -1,16 +1,19 @@
 """What Locust and the harness say to each other over their socket, and what the spool file holds.
 
 A frame is its length (4 bytes, big-endian) and a msgpack array whose first element names its kind. Ops travel as
-columns, because that is how they are kept. Outcomes are the strings of drill.history.Outcome. Every `at_ns` is ns since
+columns, because that is how they are kept. Every `at_ns` is ns since
 the run's t0 by the harness's clock, except in Ping and Pong, which are how a worker finds out about that clock.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+
+from drill.records import Mark, Op, Sample, later
 
 LENGTH = struct.Struct(">I")
 LONGEST = 64 * 1024 * 1024
@@ -25,40 +28,49 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     at_ns: int
 
 
+if TYPE_CHECKING:
+    OpColumns: TypeAlias = Any
+else:
+    OpColumns = msgspec.defstruct(
+        "OpColumns",
+        [
+            (f.encode_name, list[f.type] | None, None) if f.encode_name in later(Op) else (f.encode_name, list[f.type])
+            for f in msgspec.structs.fields(Op)
+        ],
+        frozen=True,
+        kw_only=True,
+    )
+"""Ops as columns, one value an op: the fields of drill.history.Op by name. None: the sender's harness has no such column."""
+
+
 class Ops(msgspec.Struct, frozen=True, array_like=True, tag="ops"):
-    """Finished ops as columns, one value an op, in the order in which they ended; see drill.history.Op."""
+    """Finished ops, in the order in which they ended."""
 
     worker: int
-    op: list[str]
-    key: list[int]
-    cohort: list[str]
-    intended_ns: list[int]
-    began_ns: list[int]
-    ended_ns: list[int]
-    outcome: list[str]
-    region: list[str | None]
-    status: list[int | None]
-    error: list[str | None]
-    store: list[str | None]
-    content: list[int | None]
+    columns: OpColumns
+
+    @classmethod
+    def of(cls, worker: int, ops: Sequence[Op]) -> Ops:
+        """At least one op, as columns."""
+        columns = zip(*map(msgspec.structs.astuple, ops), strict=True)
+        return cls(worker, OpColumns(**dict(zip(Op.__struct_fields__, map(list, columns), strict=True))))
+
+    def column(self, name: str) -> list[Any]:
+        """The values of one field of Op."""
+        values: list[Any] | None = getattr(self.columns, name)
+        return [None] * len(self.columns.op) if values is None else values
 
 
 class Marked(msgspec.Struct, frozen=True, array_like=True, tag="mark"):
-    """Something the client noticed; see drill.history.Mark."""
+    """Something the client noticed."""
 
-    at_ns: int
-    event: str
-    subject: str
-    detail: str
+    mark: Mark
 
 
 class Sampled(msgspec.Struct, frozen=True, array_like=True, tag="sample"):
-    """A gauge read; see drill.history.Sample."""
+    """A gauge read."""
 
-    at_ns: int
-    metric: str
-    subject: str
-    value: float
+    sample: Sample
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished"):

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from drill.records import Outcome
 from traffic.load import amount_of
 
-OK = "ok"
-FAIL = "fail"
-UNKNOWN = "unknown"
+OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
 
 WRONG_CONTENT = "wrong_content"
 """The error class of an answer that shows another content than was sent."""
@@ -66,7 +65,7 @@ def said(answer: Answer) -> Said:
         return _SILENCE
 
 
-def of_write(answer: Answer, words: Said, key: int) -> tuple[str, str | None]:
+def of_write(answer: Answer, words: Said, key: int) -> tuple[Outcome, str | None]:
     """Outcome and error class of an order.
 
     An acknowledgement that shows another order is one all the same (what is stored may be lost), of wrong content.
@@ -81,14 +80,14 @@ def of_write(answer: Answer, words: Said, key: int) -> tuple[str, str | None]:
     return UNKNOWN, _error_class(answer, words)
 
 
-def of_receipt(write: tuple[str, str | None], words: Said) -> tuple[str, str | None]:
+def of_receipt(write: tuple[Outcome, str | None], words: Said) -> tuple[Outcome, str | None]:
     """Outcome and error class of the receipt that an order asked for; a stored order that is silent on it proves nothing."""
     if write[0] != OK:
         return write
     return (OK, None) if words.receipt is True else (UNKNOWN, "no_receipt")
 
 
-def of_read(answer: Answer, words: Said, key: int) -> tuple[str, str | None]:
+def of_read(answer: Answer, words: Said, key: int) -> tuple[Outcome, str | None]:
     """Outcome and error class of a read of an acknowledged order: a read changes nothing, so it is never in doubt."""
     if answer.status != 200:
         return FAIL, "not_found" if answer.status == 404 else _error_class(answer, words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -93,7 +92,7 @@ def _locust(
 
 
 def _importing(environment: Mapping[str, str]) -> dict[str, str]:
-    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))}
+    return {**environment, "PYTHONPATH": str(ROOT)}
 
 
 def _start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path) -> Process:

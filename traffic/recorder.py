@@ -14,13 +14,11 @@ import gevent
 import gevent.lock
 import gevent.socket
 
+from drill.records import Mark, Op, Sample
 from traffic import frames
 
 FLUSH_S = 0.05
 F = TypeVar("F", bound=frames.Frame)
-
-Row = tuple[str, int, str, int, int, int, str, str | None, int | None, str | None, str | None, int | None]
-"""op, key, cohort, intended_ns, began_ns, ended_ns, outcome, region, status, error, store, content: as drill.history.Op."""
 
 
 def connect(path: str) -> Any:
@@ -37,25 +35,25 @@ class Recorder:
         self.worker = worker
         self.now_ns = now_ns
         self.recorded = 0
-        self._rows: list[Row] = []
+        self._ops: list[Op] = []
         self._others: list[frames.Frame] = []
         self._heard: dict[type, Callable[[Any], None]] = {}
         self._sending = gevent.lock.RLock()
         self._closed = False
         self._socket = connection
 
-    def op(self, row: Row) -> None:
+    def op(self, op: Op) -> None:
         """An op that ended."""
-        self._rows.append(row)
+        self._ops.append(op)
         self.recorded += 1
 
     def mark(self, event: str, subject: str, detail: str) -> None:
         """Something the client noticed now."""
-        self._others.append(frames.Marked(self.now_ns(), event, subject, detail))
+        self._others.append(frames.Marked(Mark(self.now_ns(), event, subject, detail)))
 
     def sample(self, metric: str, subject: str, value: float) -> None:
         """A gauge read now."""
-        self._others.append(frames.Sampled(self.now_ns(), metric, subject, value))
+        self._others.append(frames.Sampled(Sample(self.now_ns(), metric, subject, value)))
 
     def started(self) -> None:
         """The first request is on its way."""
@@ -79,11 +77,11 @@ class Recorder:
     def flush(self) -> None:
         """Send everything gathered so far; raises OSError when the harness is gone."""
         with self._sending:
-            rows, self._rows = self._rows, []
+            ops, self._ops = self._ops, []
             others, self._others = self._others, []
             batch = [frames.encode(f) for f in others]
-            if rows:
-                batch.append(frames.encode(frames.Ops(self.worker, *map(list, zip(*rows, strict=True)))))
+            if ops:
+                batch.append(frames.encode(frames.Ops.of(self.worker, ops)))
             if batch and not self._closed:
                 self._socket.sendall(b"".join(batch))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from drill.history import OPS_SCHEMA, Mark, Op, Outcome, Sample
+from drill.history import OPS_SCHEMA, Mark, Op, Sample
 from drill.unusable import UnusableInput
 from traffic import frames
 
@@ -39,13 +39,13 @@ class Records:
         match frame:
             case frames.Ops():
                 for name, column in self._columns.items():
-                    column.extend(getattr(frame, name))
+                    column.extend(frame.column(name))
                 if len(self._columns["op"]) >= CHUNK:
                     self._pack()
             case frames.Marked():
-                self.marks.append(Mark(frame.at_ns, frame.event, frame.subject, frame.detail))
+                self.marks.append(frame.mark)
             case frames.Sampled():
-                self.samples.append(Sample(frame.at_ns, frame.metric, frame.subject, frame.value))
+                self.samples.append(frame.sample)
             case frames.Started():
                 self.started.append(frame)
             case frames.Finished():
@@ -61,14 +61,9 @@ class Records:
         self._columns = {name: [] for name in OPS_SCHEMA}
 
 
-_OUTCOMES = {str(o): o for o in Outcome}
-
-
 def as_ops(frame: frames.Ops) -> Sequence[Op]:
     """A frame's ops as words rather than columns."""
-    columns: list[list[Any]] = [getattr(frame, name) for name in OPS_SCHEMA]
-    columns[6] = [_OUTCOMES[o] for o in frame.outcome]
-    return [Op(*row) for row in zip(*columns, strict=True)]
+    return [Op(*row) for row in zip(*map(frame.column, Op.__struct_fields__), strict=True)]
 
 
 def read_spool(path: Path) -> Records:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from drill.host_environment import settle
 from traffic import frames
 
 TOKEN_VARIABLE = "DRILL_TOKEN"
@@ -96,9 +97,11 @@ def _become_locust(connection: socket.socket, enlisted: frames.Enlisted, host: s
     connection.set_inheritable(True)
     told = msgspec.json.decode(enlisted.settings)
     share = {"worker": enlisted.worker, "workers": enlisted.workers, "connection": connection.fileno()}
+    own = {k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE}
+    settle(own)  # this machine may not be the drill's
     environment = {
-        **{k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE},
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        **own,
+        "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",  # the working directory's modules must not pass for others
         SETTINGS_VARIABLE: msgspec.json.encode({"type": "worker", **told, **share}).decode(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from drill.host_environment import keep_to_this_machine
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
@@ -216,6 +218,7 @@ class Embedded:
 
 def stand(asked: Asked) -> AbstractContextManager[World]:
     """The embedded target of a run."""
+    keep_to_this_machine(os.environ)
     return embedded(asked, embedded_topology(asked.run.pace))
 
 

@@ -23,6 +23,7 @@ from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.site import Site, child_environment
 
 STAND_UP_TIMEOUT_S = 60.0
+PUBLIC = 0o022
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def start(site: Site, name: str, module: str) -> Started:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=PUBLIC,  # PostgreSQL's user passes through directories that these processes make
         )
     return Started(name, popen, path)
 

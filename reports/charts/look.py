@@ -6,14 +6,14 @@ also differ in lightness, so the pictures hold in grey.
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+os.environ["MPLBACKEND"] = "Agg"  # with a host's own that is not installed, matplotlib cannot even be imported
+
 import matplotlib
-
-matplotlib.use("Agg")
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -46,11 +46,16 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "failover-drill",
     "svg.fonttype": "path",
 }
+DEFAULTS: dict[str, Any] = {
+    k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(("backend", "interactive"))
+}
+"""A matplotlibrc of the host's changes no picture."""
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
 def style() -> AbstractContextManager[None]:
     """What is drawn within it looks so."""
-    return matplotlib.rc_context(RC)  # type: ignore[arg-type]
+    return matplotlib.rc_context(DEFAULTS | RC)  # type: ignore[arg-type]
 
 
 def heading(figure: Figure, title: str, subtitle: str, *, verdict: str | None = None) -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drill.recorded_objectives import RecordedObjectives
 from drill.stored import find_stored, write_repetitions
+from reports import rejudged
 from reports.__main__ import main
 from reports.manifest import write as sign
 from reports.record import load_run
@@ -172,11 +173,43 @@ def test_an_honest_bundle_is_built_and_verified(run: Path, capsys: pytest.Captur
     assert "every verdict is what the raw records show" in " ".join(capsys.readouterr().out.split())
 
 
+OLDER = f"{VERDICT}: judged by an older judge (1), this one is 2: figures may differ"
+
+
+def test_an_older_judges_figures_are_explained_and_not_excused(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To claim an old version wins a forger nothing: what differs fails as ever, beside the sentence that may explain it."""
+    monkeypatch.setattr(rejudged, "JUDGE_VERSION", 2)
+    assert main(["verify", str(run)]) == 0, "the same figures are the same whoever judged"
+    assert OLDER in capsys.readouterr().out.splitlines()
+    _figure("lost_writes", value=0.0, verdict="MET")(run)
+    _bare(run)
+    for words in (["verify", str(run)], ["build", str(run)], ["build", str(run), "--resign"]):
+        assert main(words) == 1, words
+        said = capsys.readouterr().out
+        assert OLDER in said.splitlines()
+        assert f"{VERDICT}: lost_writes value is 0, but the records give 3" in said.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"), [(9, "a newer judge (9)"), ("1", "which no judge has"), (0, "which no judge has")]
+)
+def test_a_version_that_is_none_is_a_difference(
+    run: Path, version: Any, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A later judge's verdict is told; what is no version at all is something that no harness wrote."""
+    _edit(VERDICT, lambda said: said.update(judge_version=version))(run)
+    sign(run, KEY)
+    assert main(["verify", str(run)]) == (0 if version == 9 else 1)
+    assert sentence in capsys.readouterr().out
+
+
 def test_an_older_bundle_is_not_refused_for_what_it_lacks(run: Path) -> None:
     """Without objectives of its own, without newer figures, labels and sentences, its verdicts are the same."""
 
     def older(said: dict[str, Any]) -> None:
-        for key in ("objectives", "expected", "repetition", "cohorts"):
+        for key in ("judge_version", "objectives", "expected", "repetition", "cohorts"):
             said.pop(key, None)
         for name in ("degraded_s", "error_budget", "lag_worst_s"):
             del said["measurements"][name]

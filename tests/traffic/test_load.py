@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drill.history import Outcome
+from drill.history import Mark, Outcome
 from drill.unusable import UnusableInput
 from traffic import frames, outcomes
 from traffic.load import Load, Service, amount_of
@@ -96,10 +96,10 @@ def test_an_acknowledgement_of_another_order_is_of_wrong_content() -> None:
 
 def test_a_receipt_is_as_sure_as_its_order_and_its_own_word() -> None:
     """A stored order silent on its receipt leaves the receipt in doubt; one surely not stored has none."""
-    assert of_receipt(("ok", None), Said(receipt=True)) == ("ok", None)
-    assert of_receipt(("ok", None), Said(receipt=False)) == ("unknown", "no_receipt")
-    assert of_receipt(("fail", "throttled"), Said(receipt=True)) == ("fail", "throttled")
-    assert of_receipt(("unknown", "timeout"), Said()) == ("unknown", "timeout")
+    assert of_receipt((Outcome.OK, None), Said(receipt=True)) == ("ok", None)
+    assert of_receipt((Outcome.OK, None), Said(receipt=False)) == ("unknown", "no_receipt")
+    assert of_receipt((Outcome.FAIL, "throttled"), Said(receipt=True)) == ("fail", "throttled")
+    assert of_receipt((Outcome.UNKNOWN, "timeout"), Said()) == ("unknown", "timeout")
 
 
 def test_a_read_must_show_what_was_written() -> None:
@@ -115,15 +115,10 @@ def test_a_body_that_is_no_json_says_nothing() -> None:
     assert outcomes.said(Answer(502, None, b"<html>")) == Said()
 
 
-def test_outcomes_are_those_of_the_history() -> None:
-    """The Locust side spells them itself, because it does without polars."""
-    assert {outcomes.OK, outcomes.FAIL, outcomes.UNKNOWN} == {str(o) for o in Outcome}
-
-
 def test_a_spool_cut_anywhere_gives_the_whole_frames(tmp_path: Path) -> None:
     """A record that was half written when all died is left out, those before it are read."""
     path = tmp_path / "traffic.spool"
-    one, two = (frames.encode(frames.Marked(at, "client.dns_answer", "name", "127.0.0.1")) for at in (1, 2))
+    one, two = (frames.encode(frames.Marked(Mark(at, "client.dns_answer", "name", "127.0.0.1"))) for at in (1, 2))
     for cut in range(len(two)):
         path.write_bytes(one + two[:cut])
         assert [m.at_ns for m in read_spool(path).marks] == [1]

@@ -102,6 +102,8 @@ def _trouble(pg_bin: Path, uid: int | None) -> str:
 
 def _copied(installation: Path, target: Path) -> Path:
     if not target.exists():
+        target.mkdir()
+        target.chmod(0o755)  # whatever this process's umask: another user is to read it
         try:
             for part in ("bin", "lib", "share"):
                 shutil.copytree(installation / part, target / part, symlinks=True)

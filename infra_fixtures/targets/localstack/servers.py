@@ -6,9 +6,9 @@ import json
 import os
 import socket
 import urllib.request
-from collections.abc import Iterable
 from pathlib import Path
 
+from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
 from infra_fixtures.site import GLOBAL, RUN_ID_VARIABLE, Emulator, Site
 from infra_fixtures.targets.localstack.installation import HOME
@@ -102,7 +102,7 @@ def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
         place.mkdir(parents=True, exist_ok=True)
     kept.symlink_to(CACHE / "localstack")
     return {
-        **_kept(("PATH", "LANG", "LC_ALL")),
+        **child_environment(os.environ),
         **{name: str(place) for name, place in places.items()},
         RUN_ID_VARIABLE: run_id,
         "OVERRIDE_IN_DOCKER": "0",
@@ -116,10 +116,6 @@ def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
         "API_ENDPOINT": NOWHERE,
         "ANALYTICS_API": NOWHERE,
     }
-
-
-def _kept(names: Iterable[str]) -> dict[str, str]:
-    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _free_port() -> int:

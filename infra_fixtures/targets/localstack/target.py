@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 
+from drill.host_environment import keep_to_this_machine
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
@@ -27,6 +29,7 @@ from infra_fixtures.topology import Topology, embedded_topology
 
 def stand(asked: Asked) -> AbstractContextManager[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
+    keep_to_this_machine(os.environ)
     topology = embedded_topology(asked.run.pace)
     settings = Settings.read(asked.run.options, topology.region_names)
     moto = _moto(settings)
@@ -54,6 +57,7 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
 
 def orphan(run: Header) -> Orphan:
     """What is left of a run: its processes, and what it made in a LocalStack that was given."""
+    keep_to_this_machine(os.environ)
     topology = embedded_topology(run.pace)
     settings = Settings.read(run.options, topology.region_names)
     return LocalStackOrphan(run, topology, settings.urls, _moto(settings)) if settings.urls else LocalOrphan(run)
