@@ -83,7 +83,7 @@ class System:
                 return dataclasses.replace(super().entry, dns=dns)
 
         world = self.world
-        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery)
+        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery, world.clients)
 
     def is_as_before(self) -> None:
         """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import msgspec
 
@@ -14,9 +13,10 @@ from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
+from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
 from infra_fixtures.targets.localstack.answers import moto_answers
-from infra_fixtures.targets.localstack.endpoints import client_for
+from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.servers import emulators, offered
@@ -53,7 +53,7 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
                 "lambda": "MODEL: run by the drill's own service",
             },
             not_proven=(f"how AWS itself would answer its API: {who}", *NOT_PROVEN),
-            client=client_for,
+            clients=of_own_sessions,
             arrange=arrange,
             around=_around,
         ),
@@ -71,7 +71,7 @@ def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
 
 
 @contextlib.contextmanager
-def _around(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
+def _around(clients: Clients, topology: Topology, run_id: str) -> Iterator[None]:
     """Make what LocalStack needs beyond the topology; from one that outlives the run take all of the run away again."""
     namesake = _namesake(clients, topology, run_id)
     try:
@@ -81,7 +81,7 @@ def _around(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
             _tear_down(clients, topology, run_id, namesake)
 
 
-def _namesake(clients: Any, topology: Topology, run_id: str) -> str | None:
+def _namesake(clients: Clients, topology: Topology, run_id: str) -> str | None:
     """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
 
     Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.
@@ -96,7 +96,7 @@ def _namesake(clients: Any, topology: Topology, run_id: str) -> str | None:
     return name
 
 
-def _tear_down(clients: Any, topology: Topology, run_id: str, namesake: str | None) -> None:
+def _tear_down(clients: Clients, topology: Topology, run_id: str, namesake: str | None) -> None:
     try:
         tear_down(clients, topology, run_id)
         if namesake is not None:
