@@ -26,6 +26,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.__main__ import parse_pace
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.safety.journal import unfinished
+from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.targets import TARGETS, read_options, standing
@@ -167,7 +168,7 @@ def scenario(request: pytest.FixtureRequest, repetition: int) -> str:
 def live(request: pytest.FixtureRequest, game_day: GameDay, scenario: str, repetition: int) -> Iterator[Live]:
     """What a person sees of this scenario while it plays."""
     said = scenario if game_day.repeat == 1 else f"{scenario}, run {repetition} of {game_day.repeat}"
-    with Live(real_console(request.config), said) as shown:
+    with real_console(request.config) as console, Live(console, said) as shown:
         yield shown
 
 
@@ -226,6 +227,7 @@ def drill(
         workers_elsewhere=game_day.sharing.elsewhere,
         meeting=game_day.sharing.meeting,
         announce=lambda command: live.say(f"start {game_day.sharing.elsewhere} on other machines:\n{command}"),
+        private_prefix=f"{work_prefix(game_day.run.run_id)}traffic-",
     )
     objectives = RecordedObjectives.of_file(game_day.objectives, game_day.target, scenario)
     objectives.write(directory)
@@ -307,7 +309,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         return
     key = signing_key()
     run = dataclasses.replace(load_run(game_day.run.path), signer=signer(key))
-    print_verdicts(run, real_console(config))
+    with real_console(config) as console:
+        print_verdicts(run, console)
     write_summary(run)
     write_pdf(run)
     write_manifest(game_day.run.path, key)

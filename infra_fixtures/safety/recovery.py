@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import glob
-import tempfile
 from pathlib import Path
 
 import psutil
 
 from infra_fixtures.safety.journal import JOURNAL, Journal, is_held, unfinished
-from infra_fixtures.safety.lease import WORK_PREFIX
+from infra_fixtures.safety.lease import work_dirs
 from infra_fixtures.safety.sweep import sweep
 from infra_fixtures.site import RUN_ID_VARIABLE
 
@@ -22,7 +20,7 @@ def heal_dead_runs(runs_dir: Path) -> list[str]:
     said: list[str] = []
     journals = {path.parent.name: path for path in unfinished(runs_dir)}
     for run_id in sorted(journals.keys() | _dead_runs(runs_dir)):
-        killed = sum(sweep(run_id, work_dir) for work_dir in _work_dirs(run_id)) or sweep(run_id)
+        killed = sum(sweep(run_id, work_dir) for work_dir in work_dirs(run_id)) or sweep(run_id)
         open_faults: list[str] = []
         if run_id in journals:
             journal = Journal(journals[run_id].parent)
@@ -46,7 +44,3 @@ def _dead_runs(runs_dir: Path) -> set[str]:
         if run_id and (journal := runs_dir / run_id / JOURNAL).exists() and not is_held(journal):
             found.add(run_id)
     return found
-
-
-def _work_dirs(run_id: str) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{glob.escape(run_id)}-*"))
