@@ -112,7 +112,9 @@ def real_world(runs_dir: Path) -> Iterator[System]:
     with standing("embedded", pace=10.0, runs_dir=runs_dir) as world:
         assert isinstance(world, Embedded)
         await_steady_state(world)
-        yield System(world, Region(world, world.primary), Region(world, world.standby))
+        primary, standby = Region(world, world.primary), Region(world, world.standby)
+        with primary.web, standby.web:
+            yield System(world, primary, standby)
 
 
 @pytest.fixture(scope="package")
