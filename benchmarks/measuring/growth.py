@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -18,9 +19,12 @@ WIDTH = 150
 
 
 def slope(values: Sequence[float]) -> float:
-    """The growth a time: the line of least squares through all after the first WARM_UP; 0 where fewer than two are left."""
-    left = values[WARM_UP:]
-    return statistics.linear_regression(range(len(left)), left).slope if len(left) > 1 else 0.0
+    """The growth a time, after the first WARM_UP: the median over all pairs (Theil-Sen), which one time alone does not move.
+
+    0 where fewer than two are left.
+    """
+    pairs = itertools.combinations(enumerate(values[WARM_UP:]), 2)
+    return statistics.median([(after - before) / (j - i) for (i, before), (j, after) in pairs] or [0.0])
 
 
 def slopes(held: Sequence[Holdings]) -> dict[str, float]:
