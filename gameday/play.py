@@ -17,6 +17,7 @@ from drill.run import Drill
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn
+from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.world import World
@@ -147,4 +148,5 @@ def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int
         workers_elsewhere=distribution.elsewhere,
         meeting=distribution.meeting,
         announce=lambda command: live.say(f"start {distribution.elsewhere} on other machines:\n{command}"),
+        private_prefix=f"{work_prefix(day.run.run_id)}traffic-",
     )

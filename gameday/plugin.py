@@ -102,7 +102,7 @@ def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> 
         if repetition == options.repeat > 1:
             allure_report.attach_repetitions(judge_together(game_day.run.path, name))
 
-    with Live(real_console(request.config), title) as live:
+    with real_console(request.config) as console, Live(console, title) as live:
         showing = Showing(
             live,
             observers=(steps,),
@@ -140,7 +140,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     """The verdict table, and where the records are; `latest` is a run that was not cancelled and judged something."""
     day = config.stash.get(GAME_DAY, None)
     if day is not None and day.has_records:
-        day.report(real_console(config), complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
+        with real_console(config) as console:
+            day.report(console, complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
         terminalreporter.write_line(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
 
 

@@ -35,6 +35,10 @@ class ReplicationLag:
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Write, read, compare, until told to stop."""
+        with self._writer, self._reader:
+            self._compare(recorder, stop)
+
+    def _compare(self, recorder: Recorder, stop: threading.Event) -> None:
         beats = Heartbeats()
         # above whatever an earlier drill left in the table: that must not pass for a heartbeat of this one
         seq = time.time_ns() // 1_000_000

@@ -22,14 +22,14 @@ def await_steady_state(world: World, timeout_s: float = TIMEOUT_S) -> None:
     come: it acts on changing.
     """
     for region in (world.primary, world.standby):
-        client = Client(world.regional(region))
-        _await(
-            region,
-            "/health/deep did not answer 200",
-            lambda client=client: client.status("/health/deep") or "no answer",  # type: ignore[misc]
-            200,
-            timeout_s=timeout_s,
-        )
+        with Client(world.regional(region)) as client:
+            _await(
+                region,
+                "/health/deep did not answer 200",
+                lambda client=client: client.status("/health/deep") or "no answer",  # type: ignore[misc]
+                200,
+                timeout_s=timeout_s,
+            )
     names = DnsAnswer(world)
     _await(
         world.primary,

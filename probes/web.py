@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import urllib3
@@ -17,11 +17,21 @@ class ProbeRefused(Exception):
 
 
 class Client:
-    """JSON over HTTP to one endpoint."""
+    """JSON over HTTP to one endpoint; leaving it as a context closes its connection."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._pool = urllib3.PoolManager(retries=False, timeout=TIMEOUT, maxsize=2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *of: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a later question opens another."""
+        self._pool.clear()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded JSON answer to a 2xx; ProbeRefused for any other status, urllib3's HTTPError for a dead line."""

@@ -66,7 +66,8 @@ def _play(files: list[Path], options: Options) -> int:
         finally:
             if day.has_records:
                 _, wanting = day.load_together()
-                day.report(real_console(), complete=complete)
+                with real_console() as console:
+                    day.report(console, complete=complete)
                 print(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
     return 0 if all(results) and not wanting else 1
 
@@ -74,7 +75,7 @@ def _play(files: list[Path], options: Options) -> int:
 def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -> bool:
     """Play one; whether it came out as it was to. A target that cannot play it says so, which proves nothing."""
     try:
-        with Live(real_console(), name) as live:
+        with real_console() as console, Live(console, name) as live:
             play(day, scenario, name, Showing(live), repetition)
     except (AssertionError, Unproven, NotSupported, GateNotPassed) as e:
         print(f"{name}: {e}", file=sys.stderr)

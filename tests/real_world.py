@@ -90,7 +90,7 @@ class System:
                 return dataclasses.replace(super().entry, dns=dns)
 
         world = self.world
-        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery)
+        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery, world.clients)
 
     def is_as_before(self) -> None:
         """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.
@@ -119,7 +119,9 @@ def real_world(runs_dir: Path) -> Iterator[System]:
     with standing("embedded", pace=10.0, runs_dir=runs_dir) as world:
         assert isinstance(world, Embedded)
         await_steady_state(world)
-        yield System(world, Region(world, world.primary), Region(world, world.standby))
+        primary, standby = Region(world, world.primary), Region(world, world.standby)
+        with primary.web, standby.web:
+            yield System(world, primary, standby)
 
 
 @pytest.fixture(scope="package")

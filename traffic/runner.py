@@ -33,8 +33,8 @@ START_S = 30.0
 EXIT_S = 1.0
 """How long Locust may take to end once it has said that it is done."""
 LAST_LINES = 15
-LONGEST_DIRECTORY = 80
-"""A unix socket's path has 107 bytes at most; under a longer directory the socket goes to the system's own for such."""
+LONGEST_SOCKET = 107
+"""So many bytes may the path of a Unix socket have (unix(7): 108 with the final zero)."""
 LOOPBACK = "127.0.0.1"
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,9 @@ class LoadGenerator:
     `workers`: how many processes of this machine share the load, 0: one process sends all, with no master.
     `workers_elsewhere`: how many more are started by hand on other machines, by the command line that `announce` is
     given (default: this module's log) once this generator listens as `meeting` says. Raises UnusableInput.
+
+    `private_prefix`: how the name begins of the directory in the system's temporary one that holds the socket; whoever
+    clears up after a killed harness finds it by that.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class LoadGenerator:
         workers_elsewhere: int = 0,
         meeting: Meeting | None = None,
         announce: Callable[[str], None] = log.warning,
+        private_prefix: str = "traffic-",
     ) -> None:
         for name, count in (("workers", workers), ("workers_elsewhere", workers_elsewhere)):
             if count < 0:
@@ -104,6 +108,7 @@ class LoadGenerator:
         self._workers_elsewhere = workers_elsewhere
         self._meeting = meeting or Meeting()
         self._announce = announce
+        self._private_prefix = private_prefix
         self._collector: Collector | None = None
         self._processes: list[Process] = []
         self._private: Path | None = None
@@ -153,13 +158,14 @@ class LoadGenerator:
         """Start Locust and return once its first request (of every worker) is on its way.
 
         Raises TrafficFailed with Locust's last log lines, UnusableInput where the directory holds another's records or
-        the meeting's address cannot be used.
+        the meeting's address or the system's temporary directory cannot be used.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
-        near = len(os.fsencode(self._directory.resolve())) <= LONGEST_DIRECTORY
-        self._private = Path(tempfile.mkdtemp(prefix="traffic-", dir=self._directory.resolve() if near else None))
+        self._private = Path(tempfile.mkdtemp(prefix=self._private_prefix))
         try:
             path = self._private / "records"
+            if len(os.fsencode(path)) > LONGEST_SOCKET:
+                raise UnusableInput(f"{path} is too long for a socket: set TMPDIR to a directory with a shorter path")
             size = self._workers + self._workers_elsewhere
             if size:
                 self._start_crew(path, size)

@@ -6,6 +6,7 @@ The network is held by an abstract Unix socket: the kernel frees it when the hol
 from __future__ import annotations
 
 import contextlib
+import glob
 import random
 import shutil
 import socket
@@ -30,11 +31,21 @@ class Lease:
     work_dir: Path
 
 
+def work_prefix(run_id: str) -> str:
+    """How the names of a run's directories begin in the system's temporary directory."""
+    return f"{WORK_PREFIX}{run_id}-"
+
+
+def work_dirs(run_id: str, temp_dir: str = "") -> list[Path]:
+    """Every directory of a run there (or in another `temp_dir`): what is to be removed when it is dead."""
+    return list(Path(temp_dir or tempfile.gettempdir()).glob(f"{glob.escape(work_prefix(run_id))}*"))
+
+
 @contextlib.contextmanager
 def lease(run_id: str) -> Iterator[Lease]:
     """Hold a network and a work directory; at the end both are gone."""
     network, holder = _network()
-    work_dir = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{run_id}-"))
+    work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
     work_dir.chmod(0o755)
     try:
         yield Lease(network, work_dir)

@@ -1,4 +1,4 @@
-"""Find and end every process of a run, however it was started, and remove the run's work directory.
+"""Find and end every process of a run, however it was started, and remove the run's directories.
 
 A process belongs to a run when its environment carries the run id, or it works in, or was started with, the run's work
 directory (PostgreSQL overwrites its environment for its process title, but keeps its working directory).
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from infra_fixtures.safety.lease import WORK_PREFIX
+from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
+from infra_fixtures.safety.lease import WORK_PREFIX, work_dirs
 from infra_fixtures.site import RUN_ID_VARIABLE
 
 
@@ -35,7 +36,7 @@ def processes_of(run_id: str, work_dir: Path | None = None) -> list[psutil.Proce
 
 
 def sweep(run_id: str, work_dir: Path | None = None, *, grace_s: float = 2.0) -> int:
-    """Kill what is left of a run and remove its work directory; returns how many processes were killed.
+    """Kill what is left of a run and remove its directories; returns how many processes were killed.
 
     They are stopped first, so that none starts another meanwhile, then killed; a second look finds what slipped through.
     """
@@ -52,9 +53,19 @@ def sweep(run_id: str, work_dir: Path | None = None, *, grace_s: float = 2.0) ->
                     continue
         _gone, alive = psutil.wait_procs(left, timeout=grace_s)
         killed += len(left) - len(alive)
+    left_over = set(work_dirs(run_id))
     if work_dir is not None and WORK_PREFIX in work_dir.name:
-        shutil.rmtree(work_dir, ignore_errors=True)
+        left_over.add(work_dir)
+    for directory in left_over:
+        _remove(directory)
     return killed
+
+
+def _remove(directory: Path) -> None:
+    """With it goes the shared memory of the killed PostgreSQL in it: only its lock file tells whose that is."""
+    for lock_file in directory.glob("*/*/postmaster.pid"):
+        release_shared_memory(lock_file.parent)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _belongs(process: psutil.Process, run_id: str, work_dir: Path | None) -> bool:

@@ -6,11 +6,14 @@ import contextlib
 import socket
 import threading
 from collections import Counter
+from typing import BinaryIO
 
 import msgspec
 
 from infra_fixtures.data_plane.follow import Change
 from infra_fixtures.site import Site
+
+CONNECT_LIMIT_S = 5.0
 
 
 class ChangeBoard:
@@ -29,13 +32,15 @@ class ChangeBoard:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and wake everyone."""
-        self._stopped = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+        """Stop listening and wake everyone; on return the thread and its connection are gone."""
         with self._news:
+            self._stopped = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
             self._news.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(CONNECT_LIMIT_S)
 
     def wait(self, services: frozenset[str], timeout_s: float) -> None:
         """Return once one of `services` changes after this call began, or after `timeout_s`."""
@@ -46,17 +51,26 @@ class ChangeBoard:
             )
 
     def _listen(self) -> None:
+        internal = self._site.internal
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((internal.host, internal.port), timeout=CONNECT_LIMIT_S) as connection,
+        ):
+            connection.settimeout(None)
+            with self._news:
+                if self._stopped:
+                    return
+                self._socket = connection
+            connection.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n\r\n".encode())
+            with connection.makefile("rb") as stream:
+                self._read(stream)
+
+    def _read(self, stream: BinaryIO) -> None:
         decoder = msgspec.json.Decoder(Change)
-        with contextlib.suppress(OSError):
-            internal = self._site.internal
-            self._socket = socket.create_connection((internal.host, internal.port), timeout=5)
-            self._socket.settimeout(None)
-            self._socket.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n\r\n".encode())
-            with self._socket.makefile("rb") as stream:
-                for line in stream:
-                    if not line.startswith(b"{"):
-                        continue  # the response's own head
-                    change = decoder.decode(line)
-                    with self._news:
-                        self._seen[change.service] += 1
-                        self._news.notify_all()
+        for line in stream:
+            if not line.startswith(b"{"):
+                continue  # the response's own head
+            change = decoder.decode(line)
+            with self._news:
+                self._seen[change.service] += 1
+                self._news.notify_all()

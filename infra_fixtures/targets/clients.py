@@ -1,16 +1,20 @@
-"""boto3 clients as users of a run have them: at the region's own endpoint, a lost region's does not answer."""
+"""boto3 clients as users of a run have them: at the region's own endpoint, a lost region's does not answer.
+
+They belong to the run and are closed with it: each keeps up to 20 connections open, and what describes its service takes
+a megabyte.
+"""
 
 from __future__ import annotations
 
-import functools
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from infra_fixtures import aws_models
-from infra_fixtures.site import Address, Site
+from infra_fixtures.site import Address, Site, child_environment
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 CONFIG = Config(
@@ -20,8 +24,9 @@ CONFIG = Config(
     max_pool_connections=20,
     s3={"addressing_style": "path"},
 )
-BUILDING = threading.Lock()
-"""Building clients is not thread-safe in boto3."""
+
+Make = Callable[[Address, str, str], Any]
+"""Makes a client: for an endpoint, a service and a region. Called by one thread at a time."""
 
 
 def whereabouts(site: Site, service: str, region: str | None) -> tuple[Address, str]:
@@ -31,23 +36,52 @@ def whereabouts(site: Site, service: str, region: str | None) -> tuple[Address, 
     return site.region(region).aws, region
 
 
-def client_for(site: Site, service: str, region: str | None) -> Any:
-    """The client for a service of a region; the same one for the same question."""
-    address, region = whereabouts(site, service, region)
-    return _client(address, service, region)
+class Clients:
+    """The clients of the run at `site`; threads may share it."""
+
+    def __init__(self, site: Site, make: Make | None = None) -> None:
+        self.site = site
+        self._make = make or of_one_session()
+        self._made: dict[tuple[Address, str, str], Any] = {}
+        self._closed = False
+        self._building = threading.Lock()  # making clients is not thread-safe in boto3
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The run id, and what Python needs."""
+        return child_environment(self.site)
+
+    def client(self, service: str, region: str | None) -> Any:
+        """The client for a service of a region (None: a global service); the same one for the same question.
+
+        Raises RuntimeError once all are closed: nobody would close another.
+        """
+        address, region = whereabouts(self.site, service, region)
+        asked = (address, service, region)
+        if asked not in self._made:
+            with self._building:
+                if self._closed:
+                    raise RuntimeError(f"a client for {service} is asked for after the run ended")
+                if asked not in self._made:
+                    self._made[asked] = self._make(address, service, region)
+        return self._made[asked]
+
+    def close(self) -> None:
+        """Close the connections of every client and forget them all; may be called twice."""
+        with self._building:
+            self._closed = True
+            made, self._made = self._made, {}
+        for client in made.values():
+            client.close()
 
 
-@functools.cache
-def _session() -> Any:
-    """One session for all clients."""
+def of_one_session() -> Make:
+    """Clients of one new boto3 session, whose descriptions of AWS's services go with it."""
     aws_models.read_fast()
-    return boto3.session.Session()
+    session = boto3.session.Session()
 
-
-@functools.lru_cache(maxsize=256)
-def _client(address: Address, service: str, region: str) -> Any:
-    with BUILDING:
-        return _session().client(
+    def make(address: Address, service: str, region: str) -> Any:
+        return session.client(
             service,
             region_name=region,
             endpoint_url=address.url,
@@ -55,3 +89,5 @@ def _client(address: Address, service: str, region: str) -> Any:
             aws_secret_access_key="embedded",
             config=CONFIG,
         )
+
+    return make

@@ -29,7 +29,7 @@ from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
-from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.clients import Clients, Make, of_one_session
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.machinery import LocalMachinery
 from infra_fixtures.targets.orphan import Orphan
@@ -68,15 +68,12 @@ NOT_PROVEN = (
 )
 
 
-ClientFor = Callable[[Site, str, str | None], Any]
-
-
 def _as_planned(site: Site) -> Site:
     return site
 
 
 @contextlib.contextmanager
-def _nothing(clients: _Clients, topology: Topology, run_id: str) -> Iterator[None]:
+def _nothing(clients: Clients, topology: Topology, run_id: str) -> Iterator[None]:
     """Nothing has to be ready before provisioning, and all that was made goes with the processes that hold it."""
     yield
 
@@ -92,9 +89,9 @@ class Variant:
     target: str = "embedded"
     fidelity: Mapping[str, str] = field(default_factory=lambda: FIDELITY)
     not_proven: tuple[str, ...] = NOT_PROVEN
-    client: ClientFor = client_for
+    clients: Callable[[], Make] = of_one_session
     arrange: Callable[[Site], Site] = _as_planned
-    around: Callable[[_Clients, Topology, str], AbstractContextManager[None]] = _nothing
+    around: Callable[[Clients, Topology, str], AbstractContextManager[None]] = _nothing
 
 
 @dataclass(slots=True)
@@ -106,6 +103,7 @@ class Embedded:
     deployed: Deployed
     changes: ChangeBoard
     machinery: LocalMachinery
+    clients: Clients
     variant: Variant = field(default_factory=Variant)
 
     @property
@@ -154,7 +152,7 @@ class Embedded:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""
-        return self.variant.client(self.site, service, region)
+        return self.clients.client(service, region)
 
     def deaths(self) -> Sequence[Death]:
         """Which of the run's own processes died unasked."""
@@ -251,11 +249,11 @@ def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -
         site.save()
         processes: list[Started] = []
         changes = ChangeBoard(site)
+        clients = Clients(site, variant.clients())
         try:
             processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
             processes.append(start(site, "backbone", "infra_fixtures.data_plane"))
             machinery = LocalMachinery(site, [*processes, Started("watchdog", asked.watchdog)])
-            clients = _Clients(site, variant.client)
             with _uncollected():
                 make_clients(clients, topology)
                 await_control_plane(site, processes)
@@ -276,13 +274,14 @@ def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -
                             is_final=lambda host: host.startswith(f"{held.network}."),
                             edges={r.name: str(r.edge) for r in site.regions},
                         )
-                    world = Embedded(site, journal, deployed, changes, machinery, variant)
+                    world = Embedded(site, journal, deployed, changes, machinery, clients, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
                     _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, alive))
                 yield world
         finally:
             changes.stop()
             stop(processes)
+            clients.close()
 
 
 @contextlib.contextmanager
@@ -316,20 +315,6 @@ def _refuse_dead(machinery: LocalMachinery, cause: Exception | None = None) -> N
         raise GateNotPassed(region if of_region else EVERYWHERE, f"{death.process} died: {death.how}") from cause
 
 
-@dataclass(frozen=True, slots=True)
-class _Clients:
-    site: Site
-    client_for: ClientFor
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The run id, and what Python needs."""
-        return child_environment(self.site)
-
-    def client(self, service: str, region: str | None) -> Any:
-        return self.client_for(self.site, service, region)
-
-
 def _healthy(at: Endpoint, path: str) -> Callable[[], bool]:
     """Whether a region answers its health check."""
     question = urllib.request.Request(at.url + path, headers=dict(at.headers))
@@ -337,7 +322,7 @@ def _healthy(at: Endpoint, path: str) -> Callable[[], bool]:
 
 
 def _take_first_steps(
-    clients: _Clients, deployed: Deployed, healthy: Callable[[], bool], await_data_plane: Callable[[], None]
+    clients: Clients, deployed: Deployed, healthy: Callable[[], bool], await_data_plane: Callable[[], None]
 ) -> None:
     """Arm the failover alarm, once the primary is `healthy`; meanwhile create the tables and warm the functions.
 

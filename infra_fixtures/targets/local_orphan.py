@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.powers import Harm, Instant, LinkName, Role
 from infra_fixtures.safety.journal import Header
-from infra_fixtures.safety.lease import WORK_PREFIX
+from infra_fixtures.safety.lease import work_dirs
 from infra_fixtures.safety.sweep import sweep
 
 
@@ -66,4 +65,4 @@ class LocalOrphan:
         """There are no regions left."""
 
     def _work_dirs(self) -> list[Path]:
-        return list(Path(self._run.temp_dir).glob(f"{WORK_PREFIX}{glob.escape(self._run.run_id)}-*"))
+        return work_dirs(self._run.run_id, self._run.temp_dir)

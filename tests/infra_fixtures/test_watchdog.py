@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 
 from drill.wait import wait_until
 from infra_fixtures.safety.journal import JOURNAL, Header, Journal, has_ended, open_entries
-from infra_fixtures.safety.lease import WORK_PREFIX, lease
+from infra_fixtures.safety.lease import WORK_PREFIX, lease, work_dirs, work_prefix
 from infra_fixtures.safety.sweep import processes_of, sweep
 from infra_fixtures.site import RUN_ID_VARIABLE
 from infra_fixtures.watchdog import LOG, Watchdog
+from tests.infra_fixtures.targets.segments import segments
 
 HARNESS = """
 import subprocess, sys, time
@@ -75,6 +78,42 @@ def test_a_dismissed_watchdog_touches_nothing(tmp_path: Path) -> None:
     assert sweep(run_id) == 1
     assert not psutil.pid_exists(bystander.pid)
     bystander.wait()
+
+
+def test_a_sweep_takes_every_directory_of_its_run() -> None:
+    """The work directory, and others that are named like it; those of a run whose id begins the same stay."""
+    run_id = f"sweep-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix=f"{work_prefix(run_id + '0')}traffic-") as other:
+        made = [Path(tempfile.mkdtemp(prefix=f"{work_prefix(run_id)}{part}")) for part in ("", "traffic-")]
+        (made[1] / "records").touch()
+        assert sorted(work_dirs(run_id)) == sorted(made)
+        assert sweep(run_id) == 0
+        assert work_dirs(run_id) == []
+        assert Path(other).exists()
+
+
+def test_a_sweep_takes_the_shared_memory_of_a_killed_postgresql() -> None:
+    """The segment that its lock file names is removed with the files; one in use is not, nor one of another key."""
+    run_id = f"segments-{os.getpid()}"
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    keys = [0x5D000000 | os.getpid() << 2 | n for n in range(3)]
+    dead, used, foreign = (libc.shmget(key, 56, 0o1600) for key in keys)  # IPC_CREAT, as PostgreSQL makes it
+    try:
+        address = libc.shmat(used, None, 0)
+        work = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
+        for region, key, identity in (("a", keys[0], dead), ("b", keys[1], used), ("c", keys[1], foreign)):
+            data = work / region / "aurora"
+            data.mkdir(parents=True)
+            (data / "postmaster.pid").write_text(f"1\n{data}\n0\n5432\n\nlocalhost\n{key:>9} {identity:>9}\nready\n")
+        sweep(run_id, work)
+        assert not work.exists()
+        there = segments()
+        assert (str(dead) in there, str(used) in there, str(foreign) in there) == (False, True, True)
+    finally:
+        libc.shmdt(ctypes.c_void_p(address))
+        for identity in (used, foreign):
+            libc.shmctl(identity, 0, None)  # IPC_RMID
 
 
 def test_two_leases_never_meet() -> None:

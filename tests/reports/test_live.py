@@ -96,7 +96,7 @@ def test_progress_is_seen_though_pytest_captures(tmp_path: Path) -> None:
         "from reports.terminal import real_console\n"
         "def test_lost(request):\n"
         "    print('swallowed')\n"
-        "    with Live(real_console(request.config), 'lost', every_s=60) as live:\n"
+        "    with real_console(request.config) as console, Live(console, 'lost', every_s=60) as live:\n"
         "        live.phase('breaking')\n"
     )
     command = [

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from polars.testing import assert_frame_equal
 from drill.history import OPS_SCHEMA, Op, Outcome
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.safety.lease import work_dirs, work_prefix
+from infra_fixtures.safety.sweep import sweep
 from infra_fixtures.site import child_environment
 from tests.traffic.conftest import Stage, await_ops
 from traffic.load import Load
@@ -155,14 +158,19 @@ def test_a_directory_with_records_is_not_written_to_again(stage: Stage) -> None:
 
 
 def test_a_killed_harness_takes_the_load_with_it_and_leaves_records(stage: Stage) -> None:
-    """Locust ends by itself when the harness that records it is gone; the spool up to then is readable."""
-    directory = Path(stage.site.work_dir) / "traffic"
+    """Locust ends by itself when the harness that records it is gone; the spool up to then is readable.
+
+    The directory of its socket is found and removed as one of the run's, however long the path of the records is.
+    """
+    run_id = f"killed-{os.getpid()}"
+    directory = Path(stage.site.work_dir) / ("traffic" * 20)
     program = (
         "import sys, pathlib, time, threading\n"
         "from traffic.load import Load, Service\n"
         "from traffic.runner import LoadGenerator\n"
         f"g = LoadGenerator(Load(), Service(dns_host={stage.site.dns.host!r}, dns_port={stage.site.dns.port}),"
-        f" t0_ns=time.monotonic_ns(), directory=pathlib.Path({str(directory)!r}), environment={{}})\n"
+        f" t0_ns=time.monotonic_ns(), directory=pathlib.Path({str(directory)!r}), environment={{}},"
+        f" private_prefix={work_prefix(run_id) + 'traffic-'!r})\n"
         "g.start()\n"
         "print(g.pid, flush=True)\n"
         "threading.Event().wait()\n"
@@ -174,3 +182,16 @@ def test_a_killed_harness_takes_the_load_with_it_and_leaves_records(stage: Stage
         harness.kill()
     wait_until(lambda: not locust.is_running(), what="Locust to end by itself", timeout_s=2)
     assert read_spool(directory / "traffic.spool").count >= 50
+    assert len(work_dirs(run_id)) == 1
+    sweep(run_id)
+    assert work_dirs(run_id) == []
+
+
+def test_a_place_too_long_for_a_socket_is_named(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence that says what to set; nothing is left there."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(UnusableInput, match="too long for a socket: set TMPDIR"):
+        stage.generator(Load()).start()
+    assert list(deep.iterdir()) == []

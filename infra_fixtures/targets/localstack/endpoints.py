@@ -5,36 +5,34 @@ A Session ignores the `region_name` of its `client` and gives its own, so each r
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
 from localstack_client.session import Session
 
 from drill.unusable import UnusableInput
-from infra_fixtures.site import Address, Site
-from infra_fixtures.targets.clients import BUILDING, CONFIG, whereabouts
+from infra_fixtures.site import Address
+from infra_fixtures.targets.clients import CONFIG, Make
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
 
 REDIRECTION = "AWS_ENDPOINT_URL"
 """localstack-client puts this variable above everything."""
 
 
-def client_for(site: Site, service: str, region: str | None) -> Any:
-    """A boto3 client at the region's own endpoint (None or a global service: at the global one)."""
-    address, region = whereabouts(site, service, region)
-    return _client(address, service, region)
+def of_own_sessions() -> Make:
+    """Clients of new Sessions, at the region's own endpoint (a global service: at the global one)."""
+    sessions: dict[tuple[Address, str], Session] = {}
+
+    def make(address: Address, service: str, region: str) -> Any:
+        if (address, region) not in sessions:
+            sessions[address, region] = _session(address, region)
+        client = sessions[address, region].client(service, config=CONFIG)
+        refuse_elsewhere(client.meta.endpoint_url)
+        return client
+
+    return make
 
 
-@functools.lru_cache(maxsize=256)
-def _client(address: Address, service: str, region: str) -> Any:
-    with BUILDING:
-        client = _session(address, region).client(service, config=CONFIG)
-    refuse_elsewhere(client.meta.endpoint_url)
-    return client
-
-
-@functools.lru_cache(maxsize=16)
 def _session(address: Address, region: str) -> Session:
     if os.environ.get(REDIRECTION):
         raise UnusableInput(f"{REDIRECTION} is set and would lead every client there: unset it and start again")

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import msgspec
 
@@ -14,10 +13,11 @@ from drill.host_environment import keep_to_this_machine
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
+from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.answers import moto_answers
-from infra_fixtures.targets.localstack.endpoints import client_for
+from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, namesake
@@ -48,7 +48,7 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
             "lambda": "MODEL: run by the drill's own service",
         },
         not_proven=(f"how AWS itself would answer its API: {who}", *NOT_PROVEN),
-        client=client_for,
+        clients=of_own_sessions,
         arrange=arrange,
         around=_namesake,
     )
@@ -80,7 +80,7 @@ def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
 
 
 @contextlib.contextmanager
-def _namesake(clients: Any, topology: Topology, run_id: str) -> Iterator[None]:
+def _namesake(clients: Clients, topology: Topology, run_id: str) -> Iterator[None]:
     """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
 
     Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from infra_fixtures.provision import Deployed, provision
 from infra_fixtures.site import Site
-from infra_fixtures.targets.clients import client_for
+from infra_fixtures.targets.clients import Clients
 from infra_fixtures.topology import Topology, embedded_topology
 from tests.infra_fixtures.conftest import planned_site, run_control_plane
-
-
-class RealClients:
-    """boto3 clients of a run, as its target gives them."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-
-    def client(self, service: str, region: str | None) -> Any:
-        """The region's own endpoint, or the global one."""
-        return client_for(self._site, service, region)
 
 
 @pytest.fixture(scope="package")
@@ -33,9 +22,10 @@ def control_plane() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def clients(control_plane: Site) -> RealClients:
-    """Clients of the control plane."""
-    return RealClients(control_plane)
+def clients(control_plane: Site) -> Iterator[Clients]:
+    """Clients of the control plane, as its target gives them."""
+    with contextlib.closing(Clients(control_plane)) as made:
+        yield made
 
 
 @pytest.fixture(scope="package")
@@ -45,6 +35,6 @@ def topology() -> Topology:
 
 
 @pytest.fixture(scope="package")
-def deployed(clients: RealClients, topology: Topology) -> Deployed:
+def deployed(clients: Clients, topology: Topology) -> Deployed:
     """The topology, provisioned once."""
     return provision(clients, topology, "run-a")

@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from infra_fixtures.safety.undo import RemoveLinkRule
 from infra_fixtures.site import Address, Site
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
+from tests.infra_fixtures.targets.segments import segments, segments_of
 
 RUN_ID = "20260101T000000Z-standing"
 
@@ -80,7 +81,7 @@ class Struck(Exception):
 @pytest.mark.slow
 def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
     """A scenario fails while a fault stands: everything that was there is gone, and the journal is closed."""
-    traces, segments = Traces(network), set[str]()
+    traces, made = Traces(network), set[str]()
 
     def fail_while_it_stands() -> None:
         with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID) as world:
@@ -90,8 +91,8 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
             there = traces.found()
             for kind in ("process", "file", "socket", "thread", "lease"):
                 assert [t for t in there if t.startswith(kind)], kind
-            segments.update(_shared_memory(traces.pids()))
-            assert len(segments) == 2, "one of each PostgreSQL"
+            made.update(segments_of(traces.pids()))
+            assert len(made) == 2, "one of each PostgreSQL"
             world.journal.begin("replication_cut", [RemoveLinkRule("replication", "both", "replication_cut")])
             world.add_link_rule(REPLICATION, "replication_cut", LinkRule(cut=True))
             raise Struck
@@ -99,7 +100,7 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
     with pytest.raises(Struck):
         fail_while_it_stands()
     assert traces.found() == []
-    assert not segments & _shared_memory(), "of PostgreSQL"
+    assert not made & segments(), "of PostgreSQL"
     assert open_entries(tmp_path / RUN_ID / JOURNAL) == []
     assert '"by":"teardown"' in (tmp_path / RUN_ID / JOURNAL).read_text()
 
@@ -140,9 +141,3 @@ def test_every_part_has_an_address_of_its_own(tmp_path: Path) -> None:
     addresses = [v for v in planned if isinstance(v, Address)]
     assert sorted(map(str, site.addresses.values())) == sorted(map(str, addresses))
     assert len({str(a) for a in addresses}) == len(addresses)
-
-
-def _shared_memory(made_by: Set[int] | None = None) -> set[str]:
-    """System V segments by number; those that these processes made, where they are given."""
-    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    return {row[1] for row in rows if made_by is None or int(row[4]) in made_by}

@@ -14,8 +14,9 @@ import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.site import Site
+from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.localstack.answers import moto_answers
-from infra_fixtures.targets.localstack.endpoints import client_for
+from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT
@@ -30,17 +31,26 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{HOME.name} has no
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """A control plane with one LocalStack for all; the machine's resolver configuration is compared around its life."""
+def clients() -> Iterator[Clients]:
+    """Clients of a control plane with one LocalStack for all; the machine's resolver file is compared around its life."""
     before = (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns)
     with planned_site() as plan:
         own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_answers=moto_answers(named=False))
         shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
         whole = msgspec.structs.replace(own, emulators=shared)
-        with contextlib.contextmanager(run_control_plane)(whole):
-            client_for(whole, "sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
-            yield whole
+        with (
+            contextlib.contextmanager(run_control_plane)(whole),
+            contextlib.closing(Clients(whole, of_own_sessions())) as made,
+        ):
+            made.client("sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
+            yield made
     assert (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns) == before
+
+
+@pytest.fixture
+def site(clients: Clients) -> Site:
+    """Where it stands."""
+    return clients.site
 
 
 def _process(site: Site) -> psutil.Process:
@@ -64,11 +74,11 @@ def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
     assert not any(b"LocalStack" in line for line in RESOLVER.read_bytes().splitlines())
 
 
-def test_moto_and_localstack_hold_one_account(site: Site) -> None:
+def test_moto_and_localstack_hold_one_account(clients: Clients) -> None:
     """A key of LocalStack's KMS is taken by moto's RDS, which asks for it, and an unknown one is refused."""
-    kms, rds = client_for(site, "kms", "us-east-1"), client_for(site, "rds", "us-east-1")
+    kms, rds = clients.client("kms", "us-east-1"), clients.client("rds", "us-east-1")
     key = kms.create_key()["KeyMetadata"]
-    assert key["Arn"].split(":")[4] == ACCOUNT == client_for(site, "sts", "us-east-1").get_caller_identity()["Account"]
+    assert key["Arn"].split(":")[4] == ACCOUNT == clients.client("sts", "us-east-1").get_caller_identity()["Account"]
     wanted = {
         "Engine": "aurora-postgresql",
         "MasterUsername": "drill",
@@ -81,9 +91,9 @@ def test_moto_and_localstack_hold_one_account(site: Site) -> None:
         rds.create_db_cluster(DBClusterIdentifier="other", KmsKeyId=key["Arn"][:-4] + "0000", **wanted)
 
 
-def test_objects_lie_in_the_run_s_own_directory(site: Site) -> None:
+def test_objects_lie_in_the_run_s_own_directory(site: Site, clients: Clients) -> None:
     """An object too large to be held in memory is in a file below the run's directory, and none is in a shared one."""
-    s3 = client_for(site, "s3", "us-east-1")
+    s3 = clients.client("s3", "us-east-1")
     s3.create_bucket(Bucket="own-directory")
     s3.put_object(Bucket="own-directory", Key="large", Body=b"x" * 2_000_000)
     held = [f.path for f in _process(site).open_files() if "own-directory" in f.path]

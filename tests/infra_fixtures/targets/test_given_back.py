@@ -1,0 +1,41 @@
+"""One process stands systems up one after the other and holds no more after the last than after the one before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measuring.holdings import Holdings
+from infra_fixtures.standing import standing
+from infra_fixtures.targets.embedded import Embedded
+from probes.steady_state import await_steady_state
+from tests.infra_fixtures.targets.segments import segments, segments_of
+
+
+@pytest.mark.slow
+def test_a_system_gives_everything_back(tmp_path: Path) -> None:
+    """Descriptors, threads, children, shared memory, cgroups, directories: the third leaves as many as the second.
+
+    Descriptors are as many before garbage is collected: each was closed by its owner.
+    """
+    name = f"given-back-{os.getpid()}"
+    after = [_stood(f"{name}-{number}", tmp_path) for number in range(3)]
+    second, third = (held.counts() for held in after[1:])
+    del second["segments"], third["segments"]  # other runs of this machine are killed meanwhile; see _stood
+    assert third == second
+    assert third["descriptors before collecting"] == third["descriptors"]
+    assert (third["cgroups"], third["directories"]) == (0, 0)
+
+
+def _stood(run_id: str, runs_dir: Path) -> Holdings:
+    """What is held once a system is gone; its PostgreSQL's shared memory must be."""
+    with standing("embedded", pace=10.0, runs_dir=runs_dir, run_id=run_id) as world:
+        assert isinstance(world, Embedded)
+        await_steady_state(world)
+        pids = {pid for part in world.processes().values() for pid in part}
+        made = segments_of(pids)
+        assert len(made) == 2, "one of each PostgreSQL"
+    assert not made & segments()
+    return Holdings.of(run_id)
