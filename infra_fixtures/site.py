@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from infra_fixtures.access.credentials import Credentials
+
 
 class Address(msgspec.Struct, frozen=True):
     """A TCP (for DNS also UDP) endpoint on loopback."""
@@ -84,12 +86,12 @@ class Site(msgspec.Struct, frozen=True):
     """AWS APIs that belong to no region: Route 53, IAM, CloudFront."""
     internal: Address
     """The whole AWS API for followers: never gated by a region's loss; also the admin API and the change stream."""
-    backend: Address
-    """moto itself; only the front speaks to it."""
     dns: Address
     """Route 53's name server, UDP and TCP; it also answers the names AWS gives its endpoints."""
     backbone: Address
     """Control API of the process that spans regions (supervisor, inter-region links, Aurora manager)."""
+    credentials: Credentials
+    """Who may use the run's doors: nothing of it goes into a record."""
     account_id: str = "123456789012"
     pg_bin: str = ""
     """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
@@ -119,7 +121,7 @@ class Site(msgspec.Struct, frozen=True):
     @property
     def addresses(self) -> dict[str, Address]:
         """Every fixed address that a process of the run listens on, by what listens there."""
-        own = ("global_aws", "internal", "backend", "dns", "backbone")
+        own = ("global_aws", "internal", "dns", "backbone")
         inside = ("aws", "edge", "gateway", "writer", "reader", "node", "upstream", "egress", "lambda_api")
         return {
             **{name: getattr(self, name) for name in own},
@@ -139,8 +141,11 @@ class Site(msgspec.Struct, frozen=True):
         return Path(self.work_dir) / "site.json"
 
     def save(self) -> None:
-        """Write the site where its processes look for it."""
-        self.path.write_bytes(msgspec.json.encode(self))
+        """Write the site where its processes look for it; nobody but their user can read it."""
+        self.path.unlink(missing_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(self))
 
     @classmethod
     def load(cls, path: Path) -> Site:
@@ -186,9 +191,9 @@ class Site(msgspec.Struct, frozen=True):
             regions=(region(regions[0], 20), region(regions[1], 40)),
             global_aws=Address(f"{network}.2", AWS_PORT),
             internal=Address(f"{network}.3", AWS_PORT),
-            backend=Address(f"{network}.4", AWS_PORT),
             dns=Address(f"{network}.5", DNS_PORT),
             backbone=Address(f"{network}.6", AWS_PORT),
+            credentials=Credentials.fresh(),
             pg_bin=pg_bin,
             pg_uid=pg_uid,
         )

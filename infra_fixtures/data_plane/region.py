@@ -65,7 +65,9 @@ class RegionProcess:
             for link in self._links.values():
                 link.start()
                 parts.callback(link.close)
-            await parts.enter_async_context(listening(self._application(), control_address(site.region(region))))
+            await parts.enter_async_context(
+                listening(self._application(), control_address(site.region(region)), site.credentials)
+            )
             functions = await parts.enter_async_context(LambdaService(site, region))
             gateway = await parts.enter_async_context(ApiGateway(site, region, functions))
             # SNS and EventBridge invoke asynchronously, with Lambda's own retries.

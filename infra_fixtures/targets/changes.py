@@ -49,9 +49,10 @@ class ChangeBoard:
         decoder = msgspec.json.Decoder(Change)
         with contextlib.suppress(OSError):
             internal = self._site.internal
+            (secret,) = (f"{k}: {v}" for k, v in self._site.credentials.bearer.items())
             self._socket = socket.create_connection((internal.host, internal.port), timeout=5)
             self._socket.settimeout(None)
-            self._socket.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n\r\n".encode())
+            self._socket.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n{secret}\r\n\r\n".encode())
             with self._socket.makefile("rb") as stream:
                 for line in stream:
                     if not line.startswith(b"{"):

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from infra_fixtures import aws_models
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.site import Address, Site
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
@@ -34,7 +35,7 @@ def whereabouts(site: Site, service: str, region: str | None) -> tuple[Address, 
 def client_for(site: Site, service: str, region: str | None) -> Any:
     """The client for a service of a region; the same one for the same question."""
     address, region = whereabouts(site, service, region)
-    return _client(address, service, region)
+    return _client(address, service, region, site.credentials.user)
 
 
 @functools.cache
@@ -45,13 +46,13 @@ def _session() -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _client(address: Address, service: str, region: str) -> Any:
+def _client(address: Address, service: str, region: str, key: AccessKey) -> Any:
     with BUILDING:
         return _session().client(
             service,
             region_name=region,
             endpoint_url=address.url,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
             config=CONFIG,
         )

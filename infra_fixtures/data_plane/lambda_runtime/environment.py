@@ -61,6 +61,7 @@ def environment(
     A function may override no reserved variable; AWS refuses such a configuration, here the service's value wins.
     """
     runtime = f"AWS_Lambda_{definition.runtime}"
+    key = site.credentials.of_role(definition.role)
     return {
         **definition.environment,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -72,9 +73,9 @@ def environment(
         "_HANDLER": definition.handler,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "ASIADRILLFUNCTION000",
-        "AWS_SECRET_ACCESS_KEY": "drill",
-        "AWS_SESSION_TOKEN": "drill",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": key.token,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": site.region(region).egress.url,
         "AWS_EXECUTION_ENV": runtime,

@@ -100,7 +100,7 @@ class LambdaService:
         )
         template.start()
         self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template)
-        self._api = await serve(self._site.region(self._region).lambda_api, self)
+        self._api = await serve(self._site.region(self._region).lambda_api, self, self._site.credentials.known)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
 

@@ -12,6 +12,7 @@ from typing import Any
 from localstack_client.session import Session
 
 from drill.unusable import UnusableInput
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.site import Address, Site
 from infra_fixtures.targets.clients import BUILDING, CONFIG, whereabouts
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
@@ -23,19 +24,19 @@ REDIRECTION = "AWS_ENDPOINT_URL"
 def client_for(site: Site, service: str, region: str | None) -> Any:
     """A boto3 client at the region's own endpoint (None or a global service: at the global one)."""
     address, region = whereabouts(site, service, region)
-    return _client(address, service, region)
+    return _client(address, service, region, site.credentials.user)
 
 
 @functools.lru_cache(maxsize=256)
-def _client(address: Address, service: str, region: str) -> Any:
+def _client(address: Address, service: str, region: str, key: AccessKey) -> Any:
     with BUILDING:
-        client = _session(address, region).client(service, config=CONFIG)
+        client = _session(address, region, key).client(service, config=CONFIG)
     refuse_elsewhere(client.meta.endpoint_url)
     return client
 
 
 @functools.lru_cache(maxsize=16)
-def _session(address: Address, region: str) -> Session:
+def _session(address: Address, region: str, key: AccessKey) -> Session:
     if os.environ.get(REDIRECTION):
         raise UnusableInput(f"{REDIRECTION} is set and would lead every client there: unset it and start again")
-    return Session("localstack", "localstack", region_name=region, localstack_host=str(address))
+    return Session(key.id, key.secret, region_name=region, localstack_host=str(address))
