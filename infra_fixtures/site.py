@@ -97,6 +97,9 @@ class Site(msgspec.Struct, frozen=True):
     """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
     pg_uid: int | None = None
     """The unprivileged user PostgreSQL runs as where the harness is root; None: as the harness itself."""
+    worker_uid: int | None = None
+    """The unprivileged user that functions run as where the harness is root; None: as the harness itself. Its group, of the
+    same number, may enter the work directory."""
     emulators: tuple[Emulator, ...] = ()
     """Who answers API calls instead of moto; none: moto answers everything."""
     moto_answers: frozenset[str] = frozenset()
@@ -163,6 +166,7 @@ class Site(msgspec.Struct, frozen=True):
         regions: tuple[str, str],
         pg_bin: str = "",
         pg_uid: int | None = None,
+        worker_uid: int | None = None,
     ) -> Site:
         """Lay a run out on `network`, the first three octets of its loopback /24 (such as "127.80.3")."""
 
@@ -196,6 +200,7 @@ class Site(msgspec.Struct, frozen=True):
             credentials=Credentials.fresh(),
             pg_bin=pg_bin,
             pg_uid=pg_uid,
+            worker_uid=worker_uid,
         )
 
 
@@ -203,6 +208,9 @@ AWS_PORT = 14566
 EDGE_PORT = 18080
 POSTGRES_PORT = 5432
 DNS_PORT = 10053
+
+PRIVATE = 0o077
+"""The umask of a run's processes: their files are for nobody else to read."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 """Where the packages of this project lie: the run's processes import them whatever their working directory."""

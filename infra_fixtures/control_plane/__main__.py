@@ -17,7 +17,7 @@ from infra_fixtures.control_plane.admin_api import AdminApi
 from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.front import Front
 from infra_fixtures.control_plane.moto_server import Moto
-from infra_fixtures.site import Site
+from infra_fixtures.site import PRIVATE, Site
 
 SWITCH_INTERVAL_S = 0.001
 """moto's threads hold the interpreter for this long at most while the front waits to pass a call on."""
@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m infra_fixtures.control_plane SITE_JSON", file=sys.stderr)
         return 2
+    os.umask(PRIVATE)
     path = Path(arguments[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)

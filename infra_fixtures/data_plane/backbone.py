@@ -78,7 +78,9 @@ class Backbone:
     async def serve(self) -> None:
         """Serve until told to stop; UnusableInput where PostgreSQL cannot be run."""
         site = self._site
-        pg_bin, pg_uid = (Path(site.pg_bin), site.pg_uid) if site.pg_bin else locate(Path(site.work_dir))
+        pg_bin, pg_uid = (
+            (Path(site.pg_bin), site.pg_uid) if site.pg_bin else locate(Path(site.work_dir), site.worker_uid)
+        )
         async with contextlib.AsyncExitStack() as parts:
             await parts.enter_async_context(listening(self._application(), site.backbone, site.credentials))
             self._supervisor = Supervisor(site)

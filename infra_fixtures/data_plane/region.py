@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ from infra_fixtures.data_plane.network.control import apply_to_link, link_state
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.data_plane.process_limits import prepare_process
-from infra_fixtures.site import RegionSite, Site
+from infra_fixtures.site import PRIVATE, RegionSite, Site
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane.region SITE_JSON REGION\n")
         return 2
+    os.umask(PRIVATE)
     prepare_process()
     run(Site.load(Path(arguments[0])), arguments[1])
     return 0

@@ -223,7 +223,7 @@ def embedded(
     """
     variant = variant or Variant()
     with lease(run_id) as held:
-        pg_bin, pg_uid = locate(held.work_dir)
+        pg_bin, pg_uid = locate(held.work_dir, held.worker_uid)
         site = Site.plan(
             run_id=run_id,
             work_dir=held.work_dir,
@@ -232,6 +232,7 @@ def embedded(
             regions=topology.region_names,
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
+            worker_uid=held.worker_uid,
         )
         require_free(site.addresses)
         site = variant.arrange(site)

@@ -35,6 +35,7 @@ class Started:
 def start(site: Site, name: str, module: str) -> Started:
     """Start one, by its module; what it says goes to a log in the run's directory."""
     path = Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+    path.touch(mode=0o600)
     with path.open("ab") as log:
         popen = subprocess.Popen(
             [sys.executable, "-m", module, str(site.path)],

@@ -30,6 +30,7 @@ def planned_site() -> Iterator[Site]:
             pace=10.0,
             network=held.network,
             regions=("us-east-1", "us-west-2"),
+            worker_uid=held.worker_uid,
         )
 
 

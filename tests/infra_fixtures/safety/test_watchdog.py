@@ -77,6 +77,6 @@ def test_two_leases_never_meet() -> None:
     with lease("a") as one, lease("b") as two:
         assert one.network != two.network
         assert one.work_dir != two.work_dir
-        assert one.work_dir.stat().st_mode & 0o777 == 0o755
+        assert one.work_dir.stat().st_mode & 0o007 == 0
     assert not one.work_dir.exists()
     assert not two.work_dir.exists()
