@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import tempfile
 from pathlib import Path
 
@@ -49,4 +50,6 @@ def _dead_runs(runs_dir: Path) -> set[str]:
 
 
 def _work_dirs(run_id: str) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{glob.escape(run_id)}-*"))
+    """The run's own, not what another user made under such a name."""
+    found = Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}{glob.escape(run_id)}-*")
+    return [path for path in found if path.stat().st_uid == os.geteuid()]

@@ -28,7 +28,7 @@ Watchdog(run_id, work, records)
 journal.begin("region_lost", [PowerCall("restore_region", ("us-east-1",))])
 child = "import os, time; os.setsid(); time.sleep(60)"
 subprocess.Popen([sys.executable, "-c", child], env={"DRILL_RUN_ID": run_id})
-subprocess.Popen([sys.executable, "-c", child], cwd=work)
+subprocess.Popen([sys.executable, "-c", child], env={"DRILL_RUN_ID": run_id}, cwd=work)
 print("up", flush=True)
 time.sleep(60)
 """
