@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
@@ -61,6 +62,9 @@ NOT_PROVEN = (
     "Aurora's storage layer and managed promotion: PostgreSQL streaming replication stands in for them",
     "capacity: the standby's limits are a model's, and the load is small",
 )
+
+UNCONFINED = "that a function reaches nothing of the harness: functions ran as the harness's own user"
+"""Of a harness that may not become another user."""
 
 
 ClientFor = Callable[[Site, str, str | None], Any]
@@ -131,7 +135,8 @@ class Embedded:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What a run on this target cannot prove."""
-        return tuple(sentence.format(pace=self.pace) for sentence in self.variant.not_proven)
+        said = self.variant.not_proven if self.site.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
+        return tuple(sentence.format(pace=self.pace) for sentence in said)
 
     @property
     def entry(self) -> Entry:
@@ -146,6 +151,11 @@ class Embedded:
     def environment(self) -> Mapping[str, str]:
         """The run id, and what Python needs."""
         return child_environment(self.site)
+
+    @property
+    def access_key(self) -> AccessKey:
+        """What the AWS API of this run knows the harness, and the person at it, by."""
+        return self.site.credentials.user
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""

@@ -21,7 +21,8 @@ SLEEP = "import time; time.sleep(60)"
 PARENT = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}], env={{}})
-grandchild = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}], stdout=-3, env={{}}).pid)"
+grandchild = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', " \
+             "{SLEEP!r}], stdout=-3, stderr=-3, env={{}}).pid)"
 orphan = subprocess.run([sys.executable, "-c", grandchild], env={{}}, capture_output=True, text=True)
 print(child.pid, orphan.stdout.strip(), flush=True)
 child.wait()
