@@ -6,12 +6,14 @@ import http.client
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_aws
+from infra_fixtures.access import sigv4
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.follow import Change
 from infra_fixtures.site import Address, Site
 
@@ -19,7 +21,6 @@ ROUNDS = 5
 CALLS = 200
 CLIENTS = 4
 BODY = b"x" * 300
-SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20261124/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
 def measure() -> Iterator[Figure]:
@@ -27,13 +28,13 @@ def measure() -> Iterator[Figure]:
     began = time.monotonic()
     with private_aws() as site:
         yield Figure("ready after", time.monotonic() - began, "s")
-        aws = _connected(site.primary.aws)
-        _call(aws, "PUT", "/receipts")
-        _puts(aws, "warm")
+        aws, key = _connected(site.primary.aws), site.credentials.user
+        _call(aws, key, "PUT", "/receipts")
+        _puts(aws, key, "warm")
         internal = _connected(site.internal)
-        alone = [_median_us(internal, "GET", "/_drill/ready") for _ in range(ROUNDS)]
+        alone = [_median_us(internal, site.credentials.bearer) for _ in range(ROUNDS)]
         yield Figure.of("round trip through the front alone", alone, "us")
-        yield Figure.of("S3 puts, 1 client", [_puts(aws, str(n)) for n in range(ROUNDS)], "/s")
+        yield Figure.of("S3 puts, 1 client", [_puts(aws, key, str(n)) for n in range(ROUNDS)], "/s")
         yield Figure.of(f"S3 puts, {CLIENTS} clients", [_puts_of_many(site, n) for n in range(ROUNDS)], "/s")
         delays = _delivery_ms(site, aws)
         yield Figure.of("a change after its call's answer", delays, "ms", "negative: told before")
@@ -41,7 +42,7 @@ def measure() -> Iterator[Figure]:
 
 def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
     listening = _connected(site.internal)
-    listening.request("GET", "/_drill/changes")
+    listening.request("GET", "/_drill/changes", headers=site.credentials.bearer)
     stream = listening.getresponse()
     stream.readline()
     delays, heard = [], []
@@ -55,7 +56,7 @@ def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
     thread.start()
     returned = []
     for n in range(CALLS):
-        _call(aws, "PUT", f"/receipts/told/{n}", BODY)
+        _call(aws, site.credentials.user, "PUT", f"/receipts/told/{n}", BODY)
         returned.append(time.monotonic_ns())
     thread.join()
     for answered, (action, at) in zip(returned, heard, strict=True):
@@ -67,7 +68,7 @@ def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
 
 def _puts_of_many(site: Site, round_: int) -> float:
     def work(client: int) -> None:
-        _puts(_connected(site.primary.aws), f"{round_}/{client}")
+        _puts(_connected(site.primary.aws), site.credentials.user, f"{round_}/{client}")
 
     threads = [threading.Thread(target=work, args=(c,)) for c in range(CLIENTS)]
     began = time.perf_counter()
@@ -78,24 +79,27 @@ def _puts_of_many(site: Site, round_: int) -> float:
     return CLIENTS * CALLS / (time.perf_counter() - began)
 
 
-def _puts(connection: http.client.HTTPConnection, prefix: str) -> float:
+def _puts(connection: http.client.HTTPConnection, key: AccessKey, prefix: str) -> float:
     began = time.perf_counter()
     for n in range(CALLS):
-        _call(connection, "PUT", f"/receipts/{prefix}/{n}", BODY)
+        _call(connection, key, "PUT", f"/receipts/{prefix}/{n}", BODY)
     return CALLS / (time.perf_counter() - began)
 
 
-def _median_us(connection: http.client.HTTPConnection, method: str, path: str) -> float:
+def _median_us(connection: http.client.HTTPConnection, bearer: Mapping[str, str]) -> float:
     times = []
     for _ in range(CALLS):
         began = time.perf_counter_ns()
-        _call(connection, method, path)
+        connection.request("GET", "/_drill/ready", headers=bearer)
+        connection.getresponse().read()
         times.append(time.perf_counter_ns() - began)
     return statistics.median(times) / 1000
 
 
-def _call(connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b"") -> None:
-    connection.request(method, path, body=body, headers={"Authorization": SIGNED})
+def _call(connection: http.client.HTTPConnection, key: AccessKey, method: str, path: str, body: bytes = b"") -> None:
+    host, payload = f"{connection.host}:{connection.port}", sigv4.digest(body)
+    signed = sigv4.sign(key, method, host, path, region="us-east-1", service="s3", payload=payload)
+    connection.request(method, path, body=body, headers=signed)
     response = connection.getresponse()
     response.read()
     if response.status != 200:

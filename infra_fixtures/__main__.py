@@ -14,6 +14,7 @@ from typing import Any
 
 from drill.host_environment import settle
 from drill.unusable import UnusableInput
+from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.held import Held, bring_down, find_held
 from infra_fixtures.needs import require_needs
@@ -77,7 +78,8 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
         held = Held.of(world)
         with held.announced(runs_dir):
             print(held.describe(), flush=True)
-            print("\nCtrl-C, or `python -m infra_fixtures down` elsewhere, brings it down.", flush=True)
+            print(f"\n{usage.describe(world)}", flush=True)
+            print("Ctrl-C, or `python -m infra_fixtures down` elsewhere, brings it down.", flush=True)
             while not stop.wait(1.0):
                 pass
             print("bringing it down ...", flush=True)

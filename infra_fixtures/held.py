@@ -53,6 +53,7 @@ class Held(msgspec.Struct, frozen=True):
         """Let `status` and `down` find it for as long as this lasts."""
         runs_dir.mkdir(parents=True, exist_ok=True)
         note = runs_dir / f"{self.run_id}.held.json"
+        note.touch(mode=0o600)
         note.write_bytes(msgspec.json.encode(self))
         try:
             yield

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from drill import host_environment
+from infra_fixtures.access.credentials import Credentials
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -86,17 +87,20 @@ class Site(msgspec.Struct, frozen=True):
     """AWS APIs that belong to no region: Route 53, IAM, CloudFront."""
     internal: Address
     """The whole AWS API for followers: never gated by a region's loss; also the admin API and the change stream."""
-    backend: Address
-    """moto itself; only the front speaks to it."""
     dns: Address
     """Route 53's name server, UDP and TCP; it also answers the names AWS gives its endpoints."""
     backbone: Address
     """Control API of the process that spans regions (supervisor, inter-region links, Aurora manager)."""
+    credentials: Credentials
+    """Who may use the run's doors: nothing of it goes into a record."""
     account_id: str = "123456789012"
     pg_bin: str = ""
     """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
     pg_uid: int | None = None
     """The unprivileged user PostgreSQL runs as where the harness is root; None: as the harness itself."""
+    worker_uid: int | None = None
+    """The unprivileged user that functions run as where the harness is root; None: as the harness itself. Its group, of the
+    same number, may enter the work directory."""
     emulators: tuple[Emulator, ...] = ()
     """Who answers API calls instead of moto; none: moto answers everything."""
     moto_answers: frozenset[str] = frozenset()
@@ -121,7 +125,7 @@ class Site(msgspec.Struct, frozen=True):
     @property
     def addresses(self) -> dict[str, Address]:
         """Every fixed address that a process of the run listens on, by what listens there."""
-        own = ("global_aws", "internal", "backend", "dns", "backbone")
+        own = ("global_aws", "internal", "dns", "backbone")
         inside = ("aws", "edge", "gateway", "writer", "reader", "node", "upstream", "egress", "lambda_api")
         return {
             **{name: getattr(self, name) for name in own},
@@ -141,8 +145,11 @@ class Site(msgspec.Struct, frozen=True):
         return Path(self.work_dir) / "site.json"
 
     def save(self) -> None:
-        """Write the site where its processes look for it."""
-        self.path.write_bytes(msgspec.json.encode(self))
+        """Write the site where its processes look for it; nobody but their user can read it."""
+        self.path.unlink(missing_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(self))
 
     @classmethod
     def load(cls, path: Path) -> Site:
@@ -160,6 +167,7 @@ class Site(msgspec.Struct, frozen=True):
         regions: tuple[str, str],
         pg_bin: str = "",
         pg_uid: int | None = None,
+        worker_uid: int | None = None,
     ) -> Site:
         """Lay a run out on `network`, the first three octets of its loopback /24 (such as "127.80.3")."""
 
@@ -188,11 +196,12 @@ class Site(msgspec.Struct, frozen=True):
             regions=(region(regions[0], 20), region(regions[1], 40)),
             global_aws=Address(f"{network}.2", AWS_PORT),
             internal=Address(f"{network}.3", AWS_PORT),
-            backend=Address(f"{network}.4", AWS_PORT),
             dns=Address(f"{network}.5", DNS_PORT),
             backbone=Address(f"{network}.6", AWS_PORT),
+            credentials=Credentials.fresh(),
             pg_bin=pg_bin,
             pg_uid=pg_uid,
+            worker_uid=worker_uid,
         )
 
 
@@ -200,6 +209,9 @@ AWS_PORT = 14566
 EDGE_PORT = 18080
 POSTGRES_PORT = 5432
 DNS_PORT = 10053
+
+PRIVATE = 0o077
+"""The umask of a run's processes: their files are for nobody else to read."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 """Where the packages of this project lie: the run's processes import them whatever their working directory."""

@@ -36,6 +36,7 @@ def site() -> Iterator[Site]:
             pace=10.0,
             network=held.network,
             regions=("us-east-1", "us-west-2"),
+            worker_uid=held.worker_uid,
         )
         planned.save()
         yield planned

@@ -18,7 +18,10 @@ def private_site(pace: float = 10.0) -> Iterator[Site]:
     """A planned site on a leased network; nothing runs on it yet, nothing of it is left afterwards."""
     run_id = f"bench-{uuid.uuid4().hex[:8]}"
     with lease(run_id) as held:
-        site = Site.plan(run_id=run_id, work_dir=held.work_dir, pace=pace, network=held.network, regions=REGIONS)
+        site = Site.plan(
+            run_id=run_id, work_dir=held.work_dir, pace=pace, network=held.network, regions=REGIONS,
+            worker_uid=held.worker_uid,
+        )  # fmt: skip
         site.save()
         yield site
 

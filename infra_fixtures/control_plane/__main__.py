@@ -18,7 +18,7 @@ from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.front import Front
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.data_plane.parent_death import die_with_starter
-from infra_fixtures.site import Site
+from infra_fixtures.site import PRIVATE, Site
 
 SWITCH_INTERVAL_S = 0.001
 """moto's threads hold the interpreter for this long at most while the front waits to pass a call on."""
@@ -60,6 +60,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m infra_fixtures.control_plane SITE_JSON", file=sys.stderr)
         return 2
     die_with_starter()
+    os.umask(PRIVATE)
     path = Path(arguments[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -25,10 +25,11 @@ class Admin:
 
     def __init__(self, site: Site) -> None:
         self._url = site.internal.url
+        self._bearer = site.credentials.bearer
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Admin:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=self._bearer)
         return self
 
     async def __aexit__(
@@ -85,7 +86,7 @@ def set_region(site: Site, region: str, up: bool) -> None:
     request = urllib.request.Request(
         f"{site.internal.url}/_drill/regions/{region}",
         data=json.dumps({"up": up}).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", **site.credentials.bearer},
         method="PUT",
     )
     try:

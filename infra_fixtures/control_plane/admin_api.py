@@ -1,4 +1,7 @@
-"""The harness's own door into the control plane: what AWS's internals would do, on the internal listener alone."""
+"""The harness's own door into the control plane: what AWS's internals would do, on the internal listener alone.
+
+It asks for the run's bearer secret; a function's code has a signed link instead, as its Code.Location on AWS.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from infra_fixtures.access import bearer
+from infra_fixtures.control_plane import code_link
 from infra_fixtures.control_plane.front import ADMIN_PREFIX, Front
 
 log = logging.getLogger(__name__)
@@ -47,6 +52,9 @@ class AdminApi:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = request.path
+        credentials = self._front.site.credentials
+        if not bearer.bears(request, credentials) and not code_link.opens(request, credentials):
+            return bearer.refusal()
         for method, pattern, action in self._routes:
             if method == request.method and (found := pattern.fullmatch(path)):
                 try:

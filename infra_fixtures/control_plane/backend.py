@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
-from multidict import CIMultiDict
+from multidict import CIMultiDict, MultiMapping
 from yarl import URL
 
 HOP_BY_HOP = frozenset(
@@ -22,7 +21,7 @@ class Call:
 
     method: str
     raw_path: str
-    headers: Mapping[str, str]
+    headers: MultiMapping[str]
     body: bytes
 
 

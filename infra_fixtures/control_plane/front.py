@@ -1,7 +1,8 @@
 """The front of the AWS API: a listener a region, a global one and an internal one, before the emulators and Lambda.
 
-It says which region a call belongs to, refuses what belongs to a region that is down, tells followers of every change
-before the caller has its answer, and passes the rest through untouched.
+It refuses calls that none of the run's access keys signed, says which region a call belongs to, refuses what belongs to a
+region that is down, tells followers of every change before the caller has its answer, and passes the rest through
+untouched. `internal`, which no region's loss takes away, takes the reconcilers' key alone.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from drill.unusable import UnusableInput
+from infra_fixtures.access.authentication import NotAuthenticated, authenticate
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.control_plane.attribution import Scope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.changes import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
+from infra_fixtures.control_plane.refused_signature import refusal
 from infra_fixtures.site import GLOBAL, Address, Site
 
 log = logging.getLogger(__name__)
@@ -95,6 +99,14 @@ class Front:
         emulator = self.site.answers(service_of(scope.signing_name, call.raw_path), region)
         return self.moto if emulator is None else self.emulators.backend(emulator)
 
+    def _users(self, key_id: str, token: str) -> AccessKey | None:
+        key = self.site.credentials.known(key_id, token)
+        return None if key is self.site.credentials.reconciler else key
+
+    def _reconciler(self, key_id: str, token: str) -> AccessKey | None:
+        key = self.site.credentials.known(key_id, token)
+        return key if key is self.site.credentials.reconciler else None
+
     def _unreachable(self, scope: Scope) -> bool:
         return scope.region in self._down and not scope.is_global
 
@@ -114,6 +126,13 @@ class Front:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.content.read()
         call = Call(request.method, request.raw_path, request.headers, body)
+        try:
+            authenticate(
+                self._users if gated else self._reconciler, call.method, call.raw_path, request.headers, call.body
+            )
+        except NotAuthenticated as e:
+            refused = refusal(e, scope.signing_name, call)
+            return web.Response(status=refused.status, headers=refused.headers, body=refused.body)
         try:
             answer = await self.backend(scope, call).answer(call)
         except BackendUnreachable as e:

@@ -7,13 +7,14 @@ first processes are forked from it before it serves.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora import files
 from infra_fixtures.data_plane.parent_death import die_with_starter
-from infra_fixtures.site import Site
+from infra_fixtures.site import PRIVATE, Site
 
 
 def main(arguments: list[str]) -> int:
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane SITE_JSON\n")
         return 2
     die_with_starter()
+    os.umask(PRIVATE)
     site = Site.load(Path(arguments[0]))
     making_files = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
     from infra_fixtures.data_plane import backbone, region, regions

@@ -1,8 +1,7 @@
 """A lean caller of AWS's JSON-protocol services, for what the data plane writes often and in bulk: logs and metrics.
 
 boto3 validates and signs every field of every log event, in a thread that takes the interpreter away from the event
-loop; at hundreds of invocations a second that is felt. This posts a ready document from the loop itself. It is only for
-the run's own loopback control plane, which reads a signature's scope (region, service) and not its proof.
+loop; at hundreds of invocations a second that is felt. This posts a ready document from the loop itself.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from infra_fixtures.access import sigv4
 from infra_fixtures.site import Site
 
 TIMEOUT_S = 10.0
@@ -34,23 +34,29 @@ class JsonService:
     def __init__(self, site: Site, region: str, *, scope: str, target: str, version: str) -> None:
         self._url = site.internal.url + "/"
         self._target = target
-        self._headers = {
-            "Content-Type": f"application/x-amz-json-{version}",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential=follower/20260101/{region}/{scope}/aws4_request, "
-            "SignedHeaders=host, Signature=0",
-        }
+        self._content_type = f"application/x-amz-json-{version}"
+        self._key, self._host = site.credentials.reconciler, str(site.internal)
+        self._region, self._scope = region, scope
         self._session: aiohttp.ClientSession | None = None
 
     async def call(self, operation: str, document: dict[str, Any]) -> None:
         """Do `operation`; raises AwsRefusal where AWS says no, aiohttp.ClientError or TimeoutError where it is silent."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-        headers = {**self._headers, "X-Amz-Target": f"{self._target}.{operation}"}
-        async with self._session.post(self._url, data=msgspec.json.encode(document), headers=headers) as response:
-            body = await response.read()
+        body = msgspec.json.encode(document)
+        headers = {
+            "Content-Type": self._content_type,
+            "X-Amz-Target": f"{self._target}.{operation}",
+            **sigv4.sign(
+                self._key, "POST", self._host, "/",
+                region=self._region, service=self._scope, payload=sigv4.digest(body),
+            ),
+        }  # fmt: skip
+        async with self._session.post(self._url, data=body, headers=headers) as response:
+            said = await response.read()
             if response.status < 300:
                 return
-        raise _refusal(response.status, body)
+        raise _refusal(response.status, said)
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -1,7 +1,8 @@
 """What belongs to no region: the process that spans them, and that breaks and restores them.
 
 It starts the regions' processes and PostgreSQL, answers as Route 53, manages Aurora, replicates S3 and carries the links
-between the regions and to them. Its control API (JSON) listens on `site.backbone`; times are time.monotonic_ns():
+between the regions and to them. Its control API (JSON) listens on `site.backbone`, for whoever bears
+the run's secret; times are time.monotonic_ns():
 
 GET  /ready                                 200 when everything serves; else 503 {"awaited": [...]}
 GET  /state                                 what is how
@@ -74,12 +75,14 @@ class Backbone:
     async def serve(self) -> None:
         """Serve until told to stop; UnusableInput where PostgreSQL cannot be run."""
         site = self._site
-        pg_bin, pg_uid = (Path(site.pg_bin), site.pg_uid) if site.pg_bin else locate(Path(site.work_dir))
+        pg_bin, pg_uid = (
+            (Path(site.pg_bin), site.pg_uid) if site.pg_bin else locate(Path(site.work_dir), site.worker_uid)
+        )
         async with contextlib.AsyncExitStack() as parts:
-            await parts.enter_async_context(listening(self._application(), site.backbone))
+            await parts.enter_async_context(listening(self._application(), site.backbone, site.credentials))
             self._supervisor = Supervisor(site)
             parts.push_async_callback(self._supervisor.close)
-            session = await parts.enter_async_context(aiohttp.ClientSession())
+            session = await parts.enter_async_context(aiohttp.ClientSession(headers=site.credentials.bearer))
             admin = await parts.enter_async_context(Admin(site))
             self._regions = Regions(site, self._supervisor, admin, session, self._waiting)
             parts.push_async_callback(self._regions.close)

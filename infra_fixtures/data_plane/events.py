@@ -22,7 +22,7 @@ class EventLog:
     """Appends events to a file; every line is written at once, so that a reader never sees half of one."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def record(self, event: str, subject: str = "", detail: str = "") -> Event:
         """Write one event, stamped now."""

@@ -83,8 +83,8 @@ def _client(site: Site, service: str, region: str) -> Any:
         service,
         region_name=region,
         endpoint_url=site.internal.url,
-        aws_access_key_id="follower",
-        aws_secret_access_key="follower",
+        aws_access_key_id=site.credentials.reconciler.id,
+        aws_secret_access_key=site.credentials.reconciler.secret,
         config=Config(
             retries={"max_attempts": 1},
             connect_timeout=2,
@@ -183,7 +183,7 @@ async def _listen(site: Site, desks: Sequence[_Desk]) -> None:
     """Read the front's change stream; after every (re)connection all followers look at everything once."""
     decoder = msgspec.json.Decoder(Change)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=None)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout, headers=site.credentials.bearer) as session:
         while True:
             try:
                 async with session.get(f"{site.internal.url}/_drill/changes") as response:

@@ -1,4 +1,7 @@
-"""Where control APIs listen, and their listener: up on entry, gone on exit without waiting for idle connections."""
+"""Where control APIs listen, and their listener: up on entry, gone on exit without waiting for idle connections.
+
+Nobody without the run's bearer secret is let in.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from infra_fixtures.access.bearer import demanding
+from infra_fixtures.access.credentials import Credentials
 from infra_fixtures.site import AWS_PORT, Address, RegionSite
 
 
@@ -16,8 +21,9 @@ def control_address(region: RegionSite) -> Address:
 
 
 @contextlib.asynccontextmanager
-async def listening(application: web.Application, address: Address) -> AsyncIterator[None]:
-    """Serve an application on an address; OSError where it is taken."""
+async def listening(application: web.Application, address: Address, credentials: Credentials) -> AsyncIterator[None]:
+    """Serve an application on an address to whoever bears the secret; OSError where it is taken."""
+    application.middlewares.insert(0, demanding(credentials))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -38,7 +39,7 @@ from infra_fixtures.data_plane.network.control import WRITER, LinksOrder, link_s
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.data_plane.process_limits import prepare_process
-from infra_fixtures.site import RegionSite, Site
+from infra_fixtures.site import PRIVATE, RegionSite, Site
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class RegionProcess:
         """Serve until `stop`."""
         site, region = self._site, self._region
         async with contextlib.AsyncExitStack() as parts:
-            await parts.enter_async_context(listening(self._application(), control_address(site.region(region))))
+            await parts.enter_async_context(
+                listening(self._application(), control_address(site.region(region)), site.credentials)
+            )
             if not await _first(self._told.wait(), stop.wait()):
                 return
             for link in self._links.values():
@@ -155,6 +158,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m infra_fixtures.data_plane.region SITE_JSON REGION\n")
         return 2
+    os.umask(PRIVATE)
     prepare_process()
     run(Site.load(Path(arguments[0])), arguments[1])
     return 0

@@ -22,7 +22,9 @@ from urllib.parse import quote
 
 import aiohttp
 from botocore.exceptions import ClientError
+from yarl import URL
 
+from infra_fixtures.access import sigv4
 from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.follow import Change, call, client
 from infra_fixtures.site import Site
@@ -232,15 +234,17 @@ class S3Replicator:
     async def _is_marked_deleted(self, pending: Pending) -> bool:
         """Whether the newest version is a delete marker: a permanent delete of some version is not replicated."""
         assert self._session is not None
-        url = f"{self._site.internal.url}/{pending.bucket}/{quote(pending.key, safe='/~')}"
-        async with self._session.head(url, headers=_signed(self._homes[pending.bucket])) as response:
+        path = _path(pending.bucket, pending.key)
+        signed = self._signed("HEAD", self._homes[pending.bucket], path)
+        async with self._session.head(self._url(path), headers=signed) as response:
             return response.status == 404
 
     async def _copy(self, pending: Pending) -> int:
         """Read the object in its region and write it in the other; a copy inside S3 would need both in one emulator."""
         assert self._session is not None
-        url = f"{self._site.internal.url}/{pending.bucket}/{quote(pending.key, safe='/~')}"
-        async with self._session.get(url, headers=_signed(self._homes[pending.bucket])) as response:
+        path = _path(pending.bucket, pending.key)
+        signed = self._signed("GET", self._homes[pending.bucket], path)
+        async with self._session.get(self._url(path), headers=signed) as response:
             body = await response.read()
         if response.status != 200:
             return response.status
@@ -257,11 +261,18 @@ class S3Replicator:
         body: bytes | None = None,
     ) -> int:
         assert self._session is not None
-        url = f"{self._site.internal.url}/{bucket}/{quote(key, safe='/~')}"
-        sent = {**_signed(region), **(headers or {})}
-        async with self._session.request(method, url, headers=sent, data=body) as response:
+        path = _path(bucket, key)
+        sent = {**self._signed(method, region, path), **(headers or {})}
+        async with self._session.request(method, self._url(path), headers=sent, data=body) as response:
             await response.read()
             return response.status
+
+    def _signed(self, method: str, region: str, path: str) -> dict[str, str]:
+        key, host = self._site.credentials.reconciler, str(self._site.internal)
+        return sigv4.sign(key, method, host, path, region=region, service="s3", payload=sigv4.UNSIGNED_PAYLOAD)
+
+    def _url(self, path: str) -> URL:
+        return URL(self._site.internal.url + path, encoded=True)
 
     async def _read_rules(self) -> None:
         """Read every bucket's rules; those met without a change that told of them hold from now on."""
@@ -316,7 +327,5 @@ def _rules(described: Iterable[Mapping[str, Any]], homes: Mapping[str, str]) -> 
         yield Rule(prefix, target, homes[target], markers, int(rule.get("Priority", 0)))
 
 
-def _signed(region: str) -> dict[str, str]:
-    """The credential scope that tells the front region and service; the emulator checks no signature."""
-    scope = f"replicator/20260101/{region}/s3/aws4_request"
-    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+def _path(bucket: str, key: str) -> str:
+    return f"/{bucket}/{quote(key, safe='/~')}"

@@ -72,6 +72,7 @@ class Supervisor:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._groups = [] if site.worker_uid is None else [site.worker_uid]
         self._events = EventLog(Path(site.work_dir) / "supervisor.events.jsonl")
         self._tree = plant(site.run_id)
         self._regions = {r.name: self._tree.child(r.name) for r in site.regions}
@@ -109,7 +110,8 @@ class Supervisor:
     ) -> Process:
         """Start a process in a region; its output goes to `<work_dir>/<name>.<region>.log`.
 
-        `uid` is the unprivileged user (and group) it runs as; `death_signal` is what it gets when the supervisor dies.
+        `uid` is the unprivileged user (and group) it runs as, which may enter the work directory;
+        `death_signal` is what it gets when the supervisor dies.
         Call it from the main thread: the kernel ties the death signal to the thread that started the process.
         """
         tree = self._place_for(region, name)
@@ -133,7 +135,7 @@ class Supervisor:
                     env=variables,
                     start_new_session=True,
                     preexec_fn=enter,
-                    **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}),  # type: ignore[call-overload]
+                    **({} if uid is None else {"user": uid, "group": uid, "extra_groups": self._groups}),  # type: ignore[call-overload]
                 )
         finally:
             if entrance is not None:

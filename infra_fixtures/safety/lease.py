@@ -1,12 +1,15 @@
-"""What a run owns on this machine: one loopback network and one work directory, so that two runs never meet.
+"""What a run owns on this machine: one loopback network, one work directory, one user, so that two runs never meet.
 
-The network is held by an abstract Unix socket: the kernel frees it when the holder dies, and it leaves no file.
+Network and user are held by abstract Unix sockets: the kernel frees them when the holder dies, and they leave no file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import grp
+import os
+import pwd
 import random
 import shutil
 import socket
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drill.unusable import UnusableInput
+from infra_fixtures.access.users import TRANSIENT_IDS, busy_uids
 from infra_fixtures.site import DNS_PORT, Address
 
 FIRST_OCTETS = range(64, 120)
@@ -25,10 +29,15 @@ WORK_PREFIX = "failover-drill-"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`network` is the first three octets of a loopback /24; `work_dir` is readable by PostgreSQL's user."""
+    """`network` is the first three octets of a loopback /24.
+
+    `worker_uid` is a user (and group) that nobody else on this machine is; None where this process may not become one.
+    `work_dir` is closed to everybody but this process's user and that group, whatever the umask.
+    """
 
     network: str
     work_dir: Path
+    worker_uid: int | None
 
 
 def work_prefix(run_id: str) -> str:
@@ -37,8 +46,12 @@ def work_prefix(run_id: str) -> str:
 
 
 def work_dirs(run_id: str, temp_dir: str = "") -> list[Path]:
-    """Every directory of a run there (or in another `temp_dir`): what is to be removed when it is dead."""
-    return list(Path(temp_dir or tempfile.gettempdir()).glob(f"{glob.escape(work_prefix(run_id))}*"))
+    """Every directory of a run there (or in another `temp_dir`): what is to be removed when it is dead.
+
+    Its own, not what another user made under such a name.
+    """
+    found = Path(temp_dir or tempfile.gettempdir()).glob(f"{glob.escape(work_prefix(run_id))}*")
+    return [path for path in found if path.stat().st_uid == os.geteuid()]
 
 
 @contextlib.contextmanager
@@ -46,12 +59,44 @@ def lease(run_id: str) -> Iterator[Lease]:
     """Hold a network and a work directory; at the end both are gone."""
     network, holder = _network()
     work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
-    work_dir.chmod(0o755)
+    guest = _unused_id() if os.geteuid() == 0 else None
+    uid = None if guest is None else guest[0]
     try:
-        yield Lease(network, work_dir)
+        if uid is not None and not _let_enter(work_dir, uid):
+            uid = None
+        yield Lease(network, work_dir, uid)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
         holder.close()
+        if guest is not None:
+            guest[1].close()
+
+
+def _let_enter(work_dir: Path, gid: int) -> bool:
+    """Let a group through the work directory; False where this user namespace has no such group."""
+    try:
+        os.chown(work_dir, -1, gid)
+    except OSError:
+        work_dir.chmod(0o711)  # PostgreSQL's user has to get through; each thing inside has its own mode
+        return False
+    work_dir.chmod(0o710)
+    return True
+
+
+def _unused_id() -> tuple[int, socket.socket] | None:
+    """A number that is no user, no group and no process's, and what holds it; None where there is none."""
+    taken = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()} | busy_uids()
+    for number in random.sample(TRANSIENT_IDS, len(TRANSIENT_IDS)):
+        if number in taken:
+            continue
+        holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            holder.bind(f"\0failover-drill/uid/{number}")
+        except OSError:
+            holder.close()
+            continue
+        return number, holder
+    return None
 
 
 def require_free(addresses: Mapping[str, Address]) -> None:

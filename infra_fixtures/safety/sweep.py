@@ -1,7 +1,8 @@
 """Find and end every process of a run, however it was started, and remove the run's directories.
 
-A process belongs to a run when its environment carries the run id, or it works in, or was started with, the run's work
-directory (PostgreSQL overwrites its environment for its process title, but keeps its working directory).
+A process belongs to a run when its environment carries the run's id, or its cgroup is the run's, or it is a PostgreSQL
+server on one of the run's data directories (PostgreSQL overwrites its environment for its process title); and so does what
+such a process started, and whoever is in its session. One that merely looks into the run's directory does not.
 """
 
 from __future__ import annotations
@@ -9,30 +10,32 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
 from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
+from infra_fixtures.data_plane.process_tree import CGROUP_PREFIX
 from infra_fixtures.safety.lease import WORK_PREFIX, work_dirs
 from infra_fixtures.site import RUN_ID_VARIABLE
+
+SERVER, DATA_DIRECTORY = "postgres", "aurora"
+"""PostgreSQL's server by its executable, and the name of its data directories, where it works in."""
 
 
 def processes_of(run_id: str, work_dir: Path | None = None) -> list[psutil.Process]:
     """Every live process of the run, this one and its parents excepted."""
     own = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    found = []
-    for process in psutil.process_iter():
-        if process.pid in own:
-            continue
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if _belongs(process, run_id, work_dir):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    live = {p.pid: p for p in psutil.process_iter() if p.pid not in own and not _is_gone(p)}
+    found = {pid for pid in live if _belongs(pid, run_id, work_dir)}
+    kin = {pid: _kin(pid) for pid in live.keys() - found}
+    grown = True
+    while grown:
+        more = {pid for pid, ancestors in kin.items() if pid not in found and ancestors & found}
+        found |= more
+        grown = bool(more)
+    return [live[pid] for pid in sorted(found)]
 
 
 def sweep(run_id: str, work_dir: Path | None = None, *, grace_s: float = 2.0) -> int:
@@ -45,12 +48,8 @@ def sweep(run_id: str, work_dir: Path | None = None, *, grace_s: float = 2.0) ->
         left = processes_of(run_id, work_dir)
         if not left:
             break
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for process in left:
-                try:
-                    process.send_signal(number)
-                except psutil.Error:
-                    continue
+        _signal(left, signal.SIGSTOP)
+        _signal(left, signal.SIGKILL)
         _gone, alive = psutil.wait_procs(left, timeout=grace_s)
         killed += len(left) - len(alive)
     left_over = set(work_dirs(run_id))
@@ -68,12 +67,51 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _belongs(process: psutil.Process, run_id: str, work_dir: Path | None) -> bool:
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.Error:
+            continue
+
+
+def _is_gone(process: psutil.Process) -> bool:
     try:
-        if process.environ().get(RUN_ID_VARIABLE) == run_id:
-            return True
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.Error:
+        return True
+
+
+def _belongs(pid: int, run_id: str, work_dir: Path | None) -> bool:
+    at = Path("/proc", str(pid))
+    try:
+        if f"{RUN_ID_VARIABLE}={run_id}".encode() in (at / "environ").read_bytes().split(b"\0"):
+            return True
+    except OSError:
         pass
-    if work_dir is None:
+    try:
+        groups = (at / "cgroup").read_text().splitlines()
+        if any(f"{CGROUP_PREFIX}{run_id}" in line.rpartition(":")[2].split("/") for line in groups):
+            return True
+        return work_dir is not None and _serves(at, work_dir)
+    except OSError:
         return False
-    return Path(process.cwd()).is_relative_to(work_dir) or any(str(work_dir) in word for word in process.cmdline())
+
+
+def _serves(at: Path, work_dir: Path) -> bool:
+    """Whether it is a PostgreSQL server that works in a data directory of the run."""
+    if (at / "exe").readlink().name.removesuffix(" (deleted)") != SERVER:
+        return False
+    place = (at / "cwd").readlink()
+    return place.is_relative_to(work_dir) and place.name.removesuffix(" (deleted)") == DATA_DIRECTORY
+
+
+def _kin(pid: int) -> set[int]:
+    """Its parent and the leader of its session."""
+    try:
+        parent, _group, session = map(
+            int, Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1:4]
+        )
+    except OSError:
+        return set()
+    return {parent, session}

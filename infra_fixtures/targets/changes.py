@@ -61,7 +61,8 @@ class ChangeBoard:
                 if self._stopped:
                     return
                 self._socket = connection
-            connection.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n\r\n".encode())
+            (secret,) = (f"{k}: {v}" for k, v in self._site.credentials.bearer.items())
+            connection.sendall(f"GET /_drill/changes HTTP/1.0\r\nHost: {internal}\r\n{secret}\r\n\r\n".encode())
             with connection.makefile("rb") as stream:
                 self._read(stream)
 

@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 
 from infra_fixtures import aws_models
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.site import Address, Site, child_environment
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
@@ -36,12 +37,30 @@ def whereabouts(site: Site, service: str, region: str | None) -> tuple[Address, 
     return site.region(region).aws, region
 
 
+def of_one_session(key: AccessKey) -> Make:
+    """Clients of one new boto3 session, whose descriptions of AWS's services go with it."""
+    aws_models.read_fast()
+    session = boto3.session.Session()
+
+    def make(address: Address, service: str, region: str) -> Any:
+        return session.client(
+            service,
+            region_name=region,
+            endpoint_url=address.url,
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            config=CONFIG,
+        )
+
+    return make
+
+
 class Clients:
     """The clients of the run at `site`; threads may share it."""
 
-    def __init__(self, site: Site, make: Make | None = None) -> None:
+    def __init__(self, site: Site, makes: Callable[[AccessKey], Make] = of_one_session) -> None:
         self.site = site
-        self._make = make or of_one_session()
+        self._make = makes(site.credentials.user)
         self._made: dict[tuple[Address, str, str], Any] = {}
         self._closed = False
         self._building = threading.Lock()  # making clients is not thread-safe in boto3
@@ -73,21 +92,3 @@ class Clients:
             made, self._made = self._made, {}
         for client in made.values():
             client.close()
-
-
-def of_one_session() -> Make:
-    """Clients of one new boto3 session, whose descriptions of AWS's services go with it."""
-    aws_models.read_fast()
-    session = boto3.session.Session()
-
-    def make(address: Address, service: str, region: str) -> Any:
-        return session.client(
-            service,
-            region_name=region,
-            endpoint_url=address.url,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",
-            config=CONFIG,
-        )
-
-    return make

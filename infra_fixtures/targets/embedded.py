@@ -18,6 +18,7 @@ import msgspec
 
 from drill.host_environment import keep_to_this_machine
 from drill.unusable import UnusableInput
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.link_rule import LinkRule
@@ -67,6 +68,9 @@ NOT_PROVEN = (
     "capacity: the standby's limits are a model's, and the load is small",
 )
 
+UNCONFINED = "that a function reaches nothing of the harness: functions ran as the harness's own user"
+"""Of a harness that may not become another user."""
+
 
 def _as_planned(site: Site) -> Site:
     return site
@@ -89,7 +93,7 @@ class Variant:
     target: str = "embedded"
     fidelity: Mapping[str, str] = field(default_factory=lambda: FIDELITY)
     not_proven: tuple[str, ...] = NOT_PROVEN
-    clients: Callable[[], Make] = of_one_session
+    clients: Callable[[AccessKey], Make] = of_one_session
     arrange: Callable[[Site], Site] = _as_planned
     around: Callable[[Clients, Topology, str], AbstractContextManager[None]] = _nothing
 
@@ -134,7 +138,8 @@ class Embedded:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What a run on this target cannot prove."""
-        return tuple(sentence.format(pace=self.pace) for sentence in self.variant.not_proven)
+        said = self.variant.not_proven if self.site.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
+        return tuple(sentence.format(pace=self.pace) for sentence in said)
 
     @property
     def entry(self) -> Entry:
@@ -149,6 +154,11 @@ class Embedded:
     def environment(self) -> Mapping[str, str]:
         """The run id, and what Python needs."""
         return child_environment(self.site)
+
+    @property
+    def access_key(self) -> AccessKey:
+        """What the AWS API of this run knows the harness, and the person at it, by."""
+        return self.site.credentials.user
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""
@@ -234,7 +244,7 @@ def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -
     variant = variant or Variant()
     run_id, pace, journal = asked.run.run_id, asked.run.pace, asked.journal
     with lease(run_id) as held:
-        pg_bin, pg_uid = locate(held.work_dir)
+        pg_bin, pg_uid = locate(held.work_dir, held.worker_uid)
         site = Site.plan(
             run_id=run_id,
             work_dir=held.work_dir,
@@ -243,13 +253,14 @@ def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -
             regions=topology.region_names,
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
+            worker_uid=held.worker_uid,
         )
         require_free(site.addresses)
         site = variant.arrange(site)
         site.save()
         processes: list[Started] = []
         changes = ChangeBoard(site)
-        clients = Clients(site, variant.clients())
+        clients = Clients(site, variant.clients)
         try:
             processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
             processes.append(start(site, "backbone", "infra_fixtures.data_plane"))

@@ -38,6 +38,7 @@ class Started:
 def start(site: Site, name: str, module: str) -> Started:
     """Start one, by its module; what it says goes to a log in the run's directory."""
     path = Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+    path.touch(mode=0o600)
     with path.open("ab") as log:
         popen = subprocess.Popen(
             [sys.executable, "-m", module, str(site.path)],
@@ -53,9 +54,9 @@ def start(site: Site, name: str, module: str) -> Started:
 
 def await_control_plane(site: Site, processes: Sequence[Started]) -> None:
     """Wait until the AWS API answers; UnusableInput where one of the processes has ended meanwhile."""
-    url = f"{site.internal.url}/_drill/ready"
+    ready = _asking(site, f"{site.internal.url}/_drill/ready")
     with gate(EVERYWHERE, "the AWS API"):
-        wait_until(lambda: require_alive(processes) and answers(url), what="the AWS API to answer", timeout_s=30)
+        wait_until(lambda: require_alive(processes) and answers(ready), what="the AWS API to answer", timeout_s=30)
 
 
 def await_data_plane(site: Site, check: Callable[[], object]) -> None:
@@ -68,7 +69,7 @@ def await_data_plane(site: Site, check: Callable[[], object]) -> None:
     while time.monotonic() < limit:
         check()
         try:
-            with urllib.request.urlopen(f"{site.backbone.url}/ready", timeout=2):
+            with urllib.request.urlopen(_asking(site, f"{site.backbone.url}/ready"), timeout=2):
                 return
         except urllib.error.HTTPError as e:
             awaited = e.read().decode(errors="replace")
@@ -94,7 +95,7 @@ def require_alive(processes: Sequence[Started]) -> bool:
 def failure(site: Site) -> str | None:
     """Which emulator behind the AWS API died unasked, as a sentence; None while all live, or where nobody can say."""
     try:
-        with urllib.request.urlopen(f"{site.internal.url}/_drill/failure", timeout=2) as answer:
+        with urllib.request.urlopen(_asking(site, f"{site.internal.url}/_drill/failure"), timeout=2) as answer:
             said: str | None = json.load(answer)["failure"]
             return said
     except OSError:
@@ -108,6 +109,10 @@ def answers(url: str | urllib.request.Request) -> bool:
             return True
     except OSError:
         return False
+
+
+def _asking(site: Site, url: str) -> urllib.request.Request:
+    return urllib.request.Request(url, headers=site.credentials.bearer)
 
 
 def stop(processes: Sequence[Started]) -> None:
@@ -133,7 +138,7 @@ def backbone(site: Site, method: str, path: str, body: Mapping[str, Any] | None 
     request = urllib.request.Request(
         site.backbone.url + path,
         data=json.dumps(body or {}).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", **site.credentials.bearer},
         method=method,
     )
     try:

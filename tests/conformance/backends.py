@@ -17,6 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra_fixtures.access.credentials import AccessKey
+
 PRIMARY, STANDBY = "us-east-1", "us-west-2"
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 LOCALSTACK_URLS = "LOCALSTACK_URLS"
@@ -30,6 +32,8 @@ class Backend:
 
     name: str
     urls: Mapping[str, str]
+    key: AccessKey = field(default=AccessKey("test", "test"))
+    """Whose calls it answers; an emulator that checks no signature takes any."""
     differs: Mapping[str, str] = field(default_factory=dict)
     """Checks that are known not to hold here, by their names, each with its reason."""
 
@@ -38,18 +42,18 @@ class Backend:
         url = self.urls[region]
         if service in GLOBAL_SERVICES:
             url = self.urls.get("global", url)
-        return _client(service, region, url)
+        return _client(service, region, url, self.key)
 
 
 @cache
-def _client(service: str, region: str, url: str) -> Any:
+def _client(service: str, region: str, url: str, key: AccessKey) -> Any:
     """Making a client takes up to half a second: each is made once."""
     return boto3.session.Session().client(
         service,
         region_name=region,
         endpoint_url=url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
         config=Config(retries={"max_attempts": 0}, connect_timeout=2, read_timeout=30, s3={"addressing_style": "path"}),
     )
 
@@ -63,7 +67,7 @@ def localstack() -> Backend | None:
     if not {PRIMARY, STANDBY} <= urls.keys():
         raise pytest.UsageError(f"{LOCALSTACK_URLS} names no {PRIMARY} or {STANDBY}: give {PRIMARY}=URL,{STANDBY}=URL")
     apart = known("localstack, one a region") if urls[PRIMARY] != urls[STANDBY] else {}
-    return Backend("localstack", {k: loopback(v) for k, v in urls.items()}, known("localstack") | apart)
+    return Backend("localstack", {k: loopback(v) for k, v in urls.items()}, differs=known("localstack") | apart)
 
 
 def endpoint(url: str) -> Backend:

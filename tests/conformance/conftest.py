@@ -43,18 +43,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def embedded_urls() -> Iterator[dict[str, str]]:
-    """The endpoints of an embedded control plane, started once for all checks."""
+def embedded() -> Iterator[Backend]:
+    """An embedded control plane, started once for all checks."""
     with planned_site() as site:
         for running in run_control_plane(site):
-            yield {r.name: r.aws.url for r in running.regions} | {"global": running.global_aws.url}
+            urls = {r.name: r.aws.url for r in running.regions} | {"global": running.global_aws.url}
+            yield Backend(EMBEDDED, urls, running.credentials.user, known(EMBEDDED))
 
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest) -> Backend:
     """The control plane under test."""
     if request.param == EMBEDDED:
-        return Backend(EMBEDDED, request.getfixturevalue("embedded_urls"), known(EMBEDDED))
+        embedded: Backend = request.getfixturevalue("embedded")
+        return embedded
     return next(b for b in _others(request.config) if b.name == request.param)
 
 

@@ -30,6 +30,7 @@ def planned_site() -> Iterator[Site]:
             pace=10.0,
             network=held.network,
             regions=("us-east-1", "us-west-2"),
+            worker_uid=held.worker_uid,
         )
 
 
@@ -69,7 +70,8 @@ def _ready(site: Site, process: subprocess.Popen[bytes], log_path: Path) -> bool
     if process.poll() is not None:
         raise RuntimeError(f"the control plane ended with {process.returncode}: {log_path.read_text()[-2000:]}")
     try:
-        with urllib.request.urlopen(f"{site.internal.url}/_drill/ready", timeout=1):
+        ready = urllib.request.Request(f"{site.internal.url}/_drill/ready", headers=site.credentials.bearer)
+        with urllib.request.urlopen(ready, timeout=1):
             return True
     except OSError:
         return False
@@ -83,14 +85,16 @@ def aws_client(control_plane: Site) -> AwsClient:
     """A maker of boto3 clients: `aws_client("rds", "us-west-2")` at the region's own endpoint, `endpoint=` elsewhere."""
 
     def make(service: str, region: str = "us-east-1", endpoint: str | None = None, **config: Any) -> Any:
+        credentials = control_plane.credentials
+        key = credentials.reconciler if endpoint == control_plane.internal.url else credentials.user
         is_global = service in {"route53", "iam", "cloudfront"}
         own = control_plane.global_aws.url if is_global else control_plane.region(region).aws.url
         return boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=endpoint or own,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
             config=Config(
                 retries={"max_attempts": 0},
                 connect_timeout=2,

@@ -15,6 +15,7 @@ import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.__main__ import main
+from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import processes_of
@@ -56,6 +57,8 @@ def test_a_topology_is_held_shown_and_brought_down(
     assert not re.search(r"\b[A-Za-z0-9]{30,}\b", shown), "an API key is a secret"
     run_id = shown.split()[0]
     assert processes_of(run_id)
+    _every_line_works(printed)
+    assert (tmp_path / f"{run_id}.held.json").stat().st_mode & 0o077 == 0
     assert main(["down", *runs]) == 0
     assert capsys.readouterr().out == f"{run_id} is down\n"
     assert held.wait(timeout=5) == 0
@@ -64,6 +67,31 @@ def test_a_topology_is_held_shown_and_brought_down(
     assert capsys.readouterr().out == "nothing is held up\n"
     assert main(["heal", *runs]) == 0
     assert capsys.readouterr().out.startswith("nothing to heal")
+
+
+def _every_line_works(printed: str) -> None:
+    """What `up` says to paste does what its title says."""
+    pg_bin, _ = locate(Path("/nowhere"))
+    path = f"{os.environ['PATH']}:{pg_bin}"
+    titles = []
+    for title, line in re.findall(r"^# (.*)\n(.*)$", printed, re.MULTILINE):
+        titles.append(title)
+        if " aws " in line and not _runs("aws"):
+            line = line.replace(" aws ", f" {sys.executable} {Path(__file__).with_name('aws_line.py')} ")
+        done = subprocess.run(
+            line, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, f"{title}: {done.stdout} {done.stderr}"
+        wanted = {"store": "stored", "read": "amount", "the AWS": "FunctionName", "the data": "count"}
+        assert next(word for start, word in wanted.items() if title.startswith(start)) in done.stdout
+    assert len(titles) == 6, titles
+
+
+def _runs(program: str) -> bool:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def test_down_and_heal_of_nothing_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ Watchdog(records)
 journal.begin("region_lost", [RestoreRegion("us-east-1")])
 child = "import os, time; os.setsid(); time.sleep(60)"
 subprocess.Popen([sys.executable, "-c", child], env={"DRILL_RUN_ID": run_id})
-subprocess.Popen([sys.executable, "-c", child], cwd=work)
+subprocess.Popen([sys.executable, "-c", child], env={"DRILL_RUN_ID": run_id}, cwd=work)
 print("up", flush=True)
 time.sleep(60)
 """
@@ -121,6 +121,6 @@ def test_two_leases_never_meet() -> None:
     with lease("a") as one, lease("b") as two:
         assert one.network != two.network
         assert one.work_dir != two.work_dir
-        assert one.work_dir.stat().st_mode & 0o777 == 0o755
+        assert one.work_dir.stat().st_mode & 0o007 == 0
     assert not one.work_dir.exists()
     assert not two.work_dir.exists()

@@ -13,13 +13,14 @@ from urllib.parse import quote, unquote
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 
+from infra_fixtures.control_plane import code_link
 from infra_fixtures.control_plane.overlays.mending import replaces
 from infra_fixtures.site import Site
 
 
 def apply(site: Site) -> None:
     """Mend moto's functions."""
-    replaces(LambdaFunction, "get_code")(_locating(LambdaFunction.get_code, site.internal.url))
+    replaces(LambdaFunction, "get_code")(_locating(LambdaFunction.get_code, site))
     replaces(LambdaResponse, "get_function_concurrency")(_concurrency)
 
 
@@ -36,13 +37,13 @@ def _hex(function: LambdaFunction) -> str:
     return base64.b64decode(function.code_sha_256).hex()
 
 
-def _locating(original: Any, internal_url: str) -> Any:
+def _locating(original: Any, site: Site) -> Any:
     def get_code(self: LambdaFunction) -> dict[str, Any]:
         """GetFunction; on AWS the location is a presigned URL, valid for ten minutes."""
         answer: dict[str, Any] = original(self)
         if "Location" in answer.get("Code", {}) and self.code_bytes:
-            path = f"_drill/lambda/{self.region}/functions/{quote(self.function_name)}/code/{_hex(self)}"
-            answer["Code"]["Location"] = f"{internal_url}/{path}"
+            path = f"/_drill/lambda/{self.region}/functions/{quote(self.function_name)}/code/{_hex(self)}"
+            answer["Code"]["Location"] = site.internal.url + code_link.signed(path, site.credentials)
         if self.reserved_concurrency is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
         return answer

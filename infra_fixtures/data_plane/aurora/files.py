@@ -46,7 +46,7 @@ class Home:
         """Make the directory and the password files."""
         if self.passfile.exists():
             return
-        self.path.mkdir(mode=0o755, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
         if not self.secret.exists():
             self.secret.touch(mode=0o600)
             self.secret.write_text(secrets.token_urlsafe(24))
@@ -85,7 +85,8 @@ def begin(site: Site, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
     for home in (writer, standby):
         home.furnish()
     copy = ["cp", "-R", "--preserve=mode", str(writer.data), str(standby.data)]
-    user = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+    group = [] if site.worker_uid is None else [site.worker_uid]
+    user = {} if uid is None else {"user": uid, "group": uid, "extra_groups": group}
     with log_of(site).open("ab") as output:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             ["/bin/sh", "-c", f"{shlex.join(writer.initdb(pg_bin))} && {shlex.join(copy)}"],

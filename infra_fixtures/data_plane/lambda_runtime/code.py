@@ -7,8 +7,8 @@ import base64
 import binascii
 import hashlib
 import io
+import os
 import shutil
-import stat
 import tempfile
 import zipfile
 from pathlib import Path
@@ -27,6 +27,7 @@ class CodeStore:
     """Unpacked function code by its SHA-256."""
 
     def __init__(self, site: Site, directory: Path) -> None:
+        self._worker_uid = site.worker_uid
         self._internal = urlsplit(site.internal.url)
         self._directory = directory
         self._locks: dict[str, asyncio.Lock] = {}
@@ -67,6 +68,7 @@ class CodeStore:
         if found != code_sha256:
             raise UnusableCode(f"the zip at {location} has SHA-256 {found}, the function says {code_sha256}")
         self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.chmod(0o755)
         fresh = Path(tempfile.mkdtemp(dir=self._directory, prefix=".unpacking-"))
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -74,8 +76,19 @@ class CodeStore:
         except zipfile.BadZipFile as e:
             shutil.rmtree(fresh)
             raise UnusableCode(f"what lies at {location} is not a zip file") from e
-        fresh.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+        self._open(fresh)
         return fresh.rename(self._path(code_sha256))
+
+    def _open(self, root: Path) -> None:
+        """Let the workers' user read all and write nothing but what Python compiles: /var/task is read-only on AWS."""
+        for directory, _, files in os.walk(root):
+            place = Path(directory)
+            place.chmod(0o755)
+            for name in files:
+                (place / name).chmod(0o755)
+            if self._worker_uid is not None and any(name.endswith(".py") for name in files):
+                (place / "__pycache__").mkdir(exist_ok=True)
+                os.chown(place / "__pycache__", self._worker_uid, self._worker_uid)
 
     def _path(self, code_sha256: str) -> Path:
         try:

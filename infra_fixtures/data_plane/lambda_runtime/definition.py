@@ -22,6 +22,7 @@ class FunctionDefinition:
     name: str
     version: str
     arn: str
+    role: str
     runtime: str
     handler: str
     timeout_s: float
@@ -40,6 +41,7 @@ class FunctionDefinition:
             name=name,
             version=configuration.get("Version") or LATEST,
             arn=configuration["FunctionArn"],
+            role=configuration["Role"],
             runtime=configuration.get("Runtime") or "python3.11",
             handler=configuration["Handler"],
             timeout_s=float(configuration.get("Timeout") or 3),

@@ -31,7 +31,8 @@ RUNTIME_PACKAGES = (
 
 def lay_out_runtime(directory: Path) -> None:
     """Make Lambda's /var/runtime: links to the packages that AWS's Python runtime brings, and to no other."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    directory.chmod(0o755)
     for name in RUNTIME_PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
@@ -41,6 +42,19 @@ def lay_out_runtime(directory: Path) -> None:
         link = directory / source.name
         if not link.is_symlink():
             link.symlink_to(source)
+
+
+def furnish(uid: int | None, *, within: Path, scratch: Path) -> None:
+    """Make the directories of a region's functions, where their user `uid` (None: this process's own) may enter.
+
+    Strangers stop at the run's work directory. What the workers may write to is `scratch` alone, as /tmp on AWS.
+    """
+    for directory in (within.parent, within, scratch):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
+    scratch.chmod(0o700)
+    if uid is not None:
+        os.chown(scratch, uid, uid)
 
 
 def environment(
@@ -61,6 +75,7 @@ def environment(
     A function may override no reserved variable; AWS refuses such a configuration, here the service's value wins.
     """
     runtime = f"AWS_Lambda_{definition.runtime}"
+    key = site.credentials.of_role(definition.role)
     return {
         **definition.environment,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -72,9 +87,9 @@ def environment(
         "_HANDLER": definition.handler,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "ASIADRILLFUNCTION000",
-        "AWS_SECRET_ACCESS_KEY": "drill",
-        "AWS_SESSION_TOKEN": "drill",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": key.token,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": site.region(region).egress.url,
         "AWS_EXECUTION_ENV": runtime,

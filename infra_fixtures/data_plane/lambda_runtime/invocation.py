@@ -104,6 +104,18 @@ def exited(request_id: str, returncode: int) -> bytes:
     return failure("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(returncode)}")
 
 
+def is_out_of_memory(payload: bytes) -> bool:
+    """Whether a function's error says that it got no more memory: Lambda kills such a one."""
+    try:
+        return msgspec.json.decode(payload, type=_Error).errorType == "MemoryError"
+    except msgspec.MsgspecError:
+        return False
+
+
+class _Error(msgspec.Struct):
+    errorType: str = ""  # noqa: N815  # as the runtime sends it
+
+
 def exit_reason(returncode: int) -> str:
     """AWS's words for how a runtime process ended; negative is the signal that ended it."""
     if returncode == 0:

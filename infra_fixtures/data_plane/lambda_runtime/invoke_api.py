@@ -1,4 +1,4 @@
-"""Lambda's Invoke API over HTTP, as the AWS SDKs call it.
+"""Lambda's Invoke API over HTTP, as the AWS SDKs call it: signed by an access key of the run.
 
 Source: AWS Lambda API reference, "Invoke": statuses, headers and error bodies.
 """
@@ -14,6 +14,8 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
+from infra_fixtures.access.authentication import KnownKey, NotAuthenticated, authenticate
+from infra_fixtures.access.refusals import JSON as REFUSED
 from infra_fixtures.data_plane.lambda_runtime.invocation import InvokeResult
 from infra_fixtures.site import Address
 
@@ -41,21 +43,25 @@ class Invoker(Protocol):
         """None where there is such a function, else the refusal."""
 
 
-async def serve(address: Address, invoker: Invoker) -> web.ServerRunner:
+async def serve(address: Address, invoker: Invoker, known: KnownKey) -> web.ServerRunner:
     """Serve the Invoke API on `address`; the runner's cleanup() ends it."""
-    runner = web.ServerRunner(web.Server(_handler(invoker), access_log=None), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(_handler(invoker, known), access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, address.host, address.port).start()
     return runner
 
 
-def _handler(invoker: Invoker) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+def _handler(invoker: Invoker, known: KnownKey) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
         if request.method != "POST" or not (path.startswith(PREFIX) and path.rstrip("/").endswith(SUFFIX)):
             return _error(404, "UnknownOperationException", "only Invoke is served here")
         function = unquote(path.rstrip("/")[len(PREFIX) : -len(SUFFIX)])
         payload = await request.read()
+        try:
+            authenticate(known, request.method, request.raw_path, request.headers, payload)
+        except NotAuthenticated as e:
+            return _error(403, REFUSED[e.doubt], str(e))
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         most = MOST_ASYNCHRONOUS_BYTES if kind == "Event" else MOST_SYNCHRONOUS_BYTES
         if len(payload) > most:

@@ -2,6 +2,7 @@
 
 Every invocation passes here twice, so this is a bare asyncio protocol and not an HTTP framework: it understands the
 requests that a runtime interface client sends (GET next, POST response, POST error, POST init/error) and no more.
+Only the user that the worker runs as is answered: on AWS nobody else is in the sandbox.
 Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes" (version 2018-06-01).
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import Protocol, cast
+
+from infra_fixtures.access.peer import user_of
 
 NEXT = b"GET /2018-06-01/runtime/invocation/next "
 INVOCATION = b"/2018-06-01/runtime/invocation/"
@@ -23,11 +26,16 @@ ACCEPTED = (
 TOO_LARGE = b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n"
 UNKNOWN = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Runtime(Protocol):
     """What the Runtime API tells of: a worker."""
+
+    @property
+    def user(self) -> int:
+        """The uid that may speak for it."""
 
     def next_wanted(self, channel: RuntimeChannel) -> None:
         """The runtime asks for an invocation; `channel.deliver` answers, now or later."""
@@ -42,18 +50,24 @@ class Runtime(Protocol):
 class RuntimeChannel(asyncio.Protocol):
     """One keep-alive connection from a worker's runtime interface client."""
 
-    __slots__ = ("_buffer", "_needed", "_runtime", "_told_to_continue", "_transport")
+    __slots__ = ("_buffer", "_needed", "_refused", "_runtime", "_told_to_continue", "_transport")
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._buffer = bytearray()
         self._needed = 0
+        self._refused = False
         self._told_to_continue = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, unless another user is at its other end."""
         self._transport = cast(asyncio.Transport, transport)
+        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if user_of(peer[:2], here[:2]) != self._runtime.user:
+            self._transport.write(FORBIDDEN)
+            self._transport.close()
+            self._refused = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The process's end is told by what it was forked from; here nothing is left to do."""
@@ -61,6 +75,8 @@ class RuntimeChannel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take whole requests out of the stream."""
+        if self._refused:
+            return
         buffer = self._buffer
         buffer += data
         while len(buffer) > self._needed:

@@ -20,7 +20,7 @@ from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.lambda_runtime import definition as read
 from infra_fixtures.data_plane.lambda_runtime.code import CodeStore, UnusableCode
 from infra_fixtures.data_plane.lambda_runtime.definition import LATEST, FunctionDefinition, split_name
-from infra_fixtures.data_plane.lambda_runtime.environment import lay_out_runtime
+from infra_fixtures.data_plane.lambda_runtime.environment import furnish, lay_out_runtime
 from infra_fixtures.data_plane.lambda_runtime.event_queue import EventQueue
 from infra_fixtures.data_plane.lambda_runtime.function import Function
 from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation, InvokeResult, not_found, throttled
@@ -91,9 +91,8 @@ class LambdaService:
 
     async def start(self) -> None:
         """Serve; functions come with the first reconcile()."""
-        scratch = self._directory / "tmp"
-        scratch.mkdir(parents=True, exist_ok=True)
-        runtime_dir = self._directory / "runtime"
+        scratch, runtime_dir = self._directory / "tmp", self._directory / "runtime"
+        furnish(self._site.worker_uid, within=self._directory, scratch=scratch)
         lay_out_runtime(runtime_dir)
         work_dir = Path(self._site.work_dir)
         self._processes = EventLog(work_dir / f"lambda-{self._region}.events.jsonl")
@@ -103,10 +102,11 @@ class LambdaService:
             work_dir / f"lambda-{self._region}.template.log",
             self._processes,
             f"{self._region}/lambda",
+            self._site.worker_uid,
         )
         template.start()
         self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template, self._freezing)
-        self._api = await serve(self._site.region(self._region).lambda_api, self)
+        self._api = await serve(self._site.region(self._region).lambda_api, self, self._site.credentials.known)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
 

@@ -90,6 +90,8 @@ class Request(msgspec.Struct, frozen=True):
     handler: str
     cwd: str
     env: Mapping[str, str]
+    data_bytes: int
+    """How much writable memory it may have (RLIMIT_DATA)."""
 
 
 class _Numbered(Request, frozen=True):
@@ -106,12 +108,16 @@ class _Answer(msgspec.Struct):
 class Template:
     """The process that is forked; started again where it died. It must live in an event loop.
 
-    Its start and its unasked death, which takes its workers with it, are written to `events` under the name `part`.
+    Its start and its unasked death, which takes its workers with it, are written to `events` under the name `part`. Workers
+    run as user `uid` (None: as this process).
     """
 
-    def __init__(self, run_id: str, runtime_dir: Path, log: Path, events: EventLog, part: str) -> None:
+    def __init__(
+        self, run_id: str, runtime_dir: Path, log: Path, events: EventLog, part: str, uid: int | None = None
+    ) -> None:
         self._events = events
         self._part = part
+        self._uid = uid
         self._run_id = run_id
         self._runtime_dir = runtime_dir
         self._log = log
@@ -134,7 +140,7 @@ class Template:
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", template_main.__file__, str(os.getpid()), str(self._runtime_dir),
-                 str(theirs.fileno())],
+                 str(theirs.fileno()), "-" if self._uid is None else str(self._uid)],
                 env={RUN_ID_VARIABLE: self._run_id, "LANG": "en_US.UTF-8", "PATH": "/usr/bin:/bin", **inherited},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -152,7 +158,7 @@ class Template:
         """
         child = Forked(ended)
         self._last = number = self._last + 1
-        message = msgspec.json.encode(_Numbered(request.handler, request.cwd, request.env, number))
+        message = msgspec.json.encode(_Numbered(request.handler, request.cwd, request.env, request.data_bytes, number))
         while True:
             self.start()
             assert self._channel is not None

@@ -1,9 +1,10 @@
 """What a region's workers are forked from: a Python that sees only what Lambda would offer, with AWS's SDK imported.
 
-Run by path as `python -I -S template_main.py PARENT_PID RUNTIME_DIR SOCKET`; it may import nothing of this project. The
-socket (SOCK_SEQPACKET) brings requests, each with the file that takes the worker's output, and takes what becomes of them:
+Run by path as `python -I -S template_main.py PARENT_PID RUNTIME_DIR SOCKET UID`; it may import nothing of this project.
+Workers run as user UID ("-": as this process). The socket (SOCK_SEQPACKET) brings requests, each with the file that takes
+the worker's output, and takes what becomes of them:
 
-request   {"id", "handler", "cwd", "env"}
+request   {"id", "handler", "cwd", "env", "data_bytes"}
 answers   {"id", "started": pid}, then {"id", "ended": exit status, negative for a signal}; or {"id", "failed": why}
 
 It dies with its parent and its workers with it, however that ends (prctl PR_SET_PDEATHSIG).
@@ -11,6 +12,7 @@ It dies with its parent and its workers with it, however that ends (prctl PR_SET
 
 import ctypes
 import gc
+import importlib.util
 import json
 import os
 import selectors
@@ -33,14 +35,21 @@ prctl = ctypes.CDLL(None).prctl
 
 def main() -> None:
     """Prepare once; then, in each worker forked, hand over to AWS's runtime interface client."""
-    parent, runtime_dir, descriptor = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    parent, runtime_dir, descriptor = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    uid = None if sys.argv[4] == "-" else int(sys.argv[4])
     die_with(parent)
-    sys.path.insert(0, runtime_dir)
+    template, confinement = os.getpid(), beside("confinement")
+    if uid is not None:
+        runtime_dir = confinement.bring_within_reach(uid, runtime_dir)
+    sys.path.insert(0, str(runtime_dir))
     prepare()
     gc.collect()
     gc.freeze()
     request = serve(socket.socket(fileno=descriptor))
     if request is not None:
+        confinement.confine(uid, request["data_bytes"])
+        die_with(template)
+        request["env"]["LAMBDA_RUNTIME_DIR"] = str(runtime_dir)
         run(request)
 
 
@@ -61,6 +70,16 @@ def prepare() -> None:
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model(service, kind)
     boto3.setup_default_session(botocore_session=session)
+
+
+def beside(name: str) -> Any:
+    """A module that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def die_with(parent: int) -> None:

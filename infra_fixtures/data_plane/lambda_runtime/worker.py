@@ -1,6 +1,7 @@
 """One execution environment: a process running AWS's runtime client, with a Runtime API port of its own.
 
-It serves one invocation at a time, is killed when one runs longer than it may, and dies with its region's process.
+It serves one invocation at a time, is killed when one runs longer than it may or wants more memory, and dies with its
+region's process. Its Runtime API answers its own user alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import datetime
 import enum
 import os
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,9 @@ from infra_fixtures.site import Site
 
 INIT_LIMIT_S = 10.0
 """How long a function may take to initialise (Lambda execution environment lifecycle)."""
+OVERHEAD_MB = 160
+"""Writable memory that a worker has beside its MemorySize: what Python and AWS's SDK hold when it is forked, and the stacks
+of its threads, which count whole (8 MB each) though little of them is used."""
 
 
 class State(enum.Enum):
@@ -107,6 +112,12 @@ class Worker:
         return self._process.pid if self._process is not None else 0
 
     @property
+    def user(self) -> int:
+        """The uid that its process runs as."""
+        uid = self._launch.site.worker_uid
+        return os.geteuid() if uid is None else uid
+
+    @property
     def spawned(self) -> bool:
         """Whether a process was asked for: then `gone` is set in the end."""
         return self._process is not None
@@ -182,7 +193,8 @@ class Worker:
         os.set_blocking(self._output, False)
         self._loop.add_reader(self._output, self._read_output)
         self._started_s = time.monotonic()
-        request = Request(self.definition.handler, str(self._task_root), env)
+        data_bytes = (self.definition.memory_mb + OVERHEAD_MB) << 20
+        request = Request(self.definition.handler, str(self._task_root), env, data_bytes)
         try:
             self._process = await self._launch.template.fork(request, write_end, self._exited)
         except OSError:
@@ -220,6 +232,10 @@ class Worker:
         if len(payload) > MOST_PAYLOAD_BYTES:
             limit = f"Response payload size exceeded maximum allowed payload size ({MOST_PAYLOAD_BYTES} bytes)."
             payload, failed = invocation.failure("Function.ResponseSizeTooLarge", limit), True
+        if failed and invocation.is_out_of_memory(payload):
+            self.kill()
+            self._end(work, "Runtime.OutOfMemory", invocation.exit_reason(-signal.SIGKILL))
+            return True
         self._finish(work, payload, failed=failed)
         return True
 
@@ -247,6 +263,13 @@ class Worker:
         )
         self._owner.finished(self, work, payload, failed=failed, took_s=took_s)
 
+    def _end(self, work: Invocation, error_type: str, reason: str) -> None:
+        """The process is gone, or goes, under its invocation."""
+        text = f"RequestId: {work.request_id} Error: {reason}"
+        self._note(work, text)
+        why = f"\tStatus: error\tError Type: {error_type}"
+        self._finish(work, invocation.failure(error_type, text), failed=True, why=why)
+
     def _timed_out(self, work: Invocation) -> None:
         if self._invocation is not work:
             return
@@ -268,14 +291,7 @@ class Worker:
         work = self._invocation
         self._read_output(work)
         if work is not None:
-            reason = invocation.exit_reason(returncode)
-            self._note(work, f"RequestId: {work.request_id} Error: {reason}")
-            self._finish(
-                work,
-                invocation.exited(work.request_id, returncode),
-                failed=True,
-                why="\tStatus: error\tError Type: Runtime.ExitError",
-            )
+            self._end(work, "Runtime.ExitError", invocation.exit_reason(returncode))
         elif not self.was_ready and self.init_failure is None:
             failure = self._process.failure if self._process is not None else ""
             self.init_failure = (

@@ -11,6 +11,7 @@ from typing import Any
 from localstack_client.session import Session
 
 from drill.unusable import UnusableInput
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.site import Address
 from infra_fixtures.targets.clients import CONFIG, Make
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
@@ -19,13 +20,13 @@ REDIRECTION = "AWS_ENDPOINT_URL"
 """localstack-client puts this variable above everything."""
 
 
-def of_own_sessions() -> Make:
+def of_own_sessions(key: AccessKey) -> Make:
     """Clients of new Sessions, at the region's own endpoint (a global service: at the global one)."""
     sessions: dict[tuple[Address, str], Session] = {}
 
     def make(address: Address, service: str, region: str) -> Any:
         if (address, region) not in sessions:
-            sessions[address, region] = _session(address, region)
+            sessions[address, region] = _session(address, region, key)
         client = sessions[address, region].client(service, config=CONFIG)
         refuse_elsewhere(client.meta.endpoint_url)
         return client
@@ -33,7 +34,7 @@ def of_own_sessions() -> Make:
     return make
 
 
-def _session(address: Address, region: str) -> Session:
+def _session(address: Address, region: str, key: AccessKey) -> Session:
     if os.environ.get(REDIRECTION):
         raise UnusableInput(f"{REDIRECTION} is set and would lead every client there: unset it and start again")
-    return Session("localstack", "localstack", region_name=region, localstack_host=str(address))
+    return Session(key.id, key.secret, region_name=region, localstack_host=str(address))

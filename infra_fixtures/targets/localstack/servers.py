@@ -98,6 +98,7 @@ def environment(home: Path, port: int, run_id: str) -> dict[str, str]:
         "XDG_CACHE_HOME": CACHE / "python",
     }
     kept = places["FILESYSTEM_ROOT"] / "var" / "lib" / "localstack" / "cache"
+    home.mkdir(mode=0o700, exist_ok=True)
     for place in (*places.values(), kept.parent, CACHE / "localstack"):
         place.mkdir(parents=True, exist_ok=True)
     kept.symlink_to(CACHE / "localstack")

@@ -94,7 +94,8 @@ def _process(site: Site, region: str) -> psutil.Process:
 
 
 def _failure(site: Site) -> Any:
-    with urllib.request.urlopen(f"{site.internal.url}/_drill/failure", timeout=2) as answer:
+    asked = urllib.request.Request(f"{site.internal.url}/_drill/failure", headers=site.credentials.bearer)
+    with urllib.request.urlopen(asked, timeout=2) as answer:
         return json.load(answer)["failure"]
 
 

@@ -29,7 +29,7 @@ class _Stream:
 
     def __init__(self, site: Site) -> None:
         self._connection = http.client.HTTPConnection(site.internal.host, site.internal.port, timeout=5)
-        self._connection.request("GET", "/_drill/changes")
+        self._connection.request("GET", "/_drill/changes", headers=site.credentials.bearer)
         self._response = self._connection.getresponse()
         assert self._response.readline() == b"\n"
 

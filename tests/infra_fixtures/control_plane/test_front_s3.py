@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra_fixtures.access import sigv4
 from infra_fixtures.site import Site
 from tests.infra_fixtures.conftest import AwsClient
 
@@ -57,15 +58,19 @@ def test_a_file_is_sent_after_100_continue(s3: Any) -> None:
 def test_a_chunked_body_with_a_trailer_is_decoded(s3: Any, control_plane: Site) -> None:
     """aws-chunked with a checksum trailer, as SDKs send over TLS, is stored decoded, though it came in HTTP chunks."""
     connection = http.client.HTTPConnection(control_plane.primary.aws.host, control_plane.primary.aws.port, timeout=5)
-    scope = "AKID/20261124/us-east-1/s3/aws4_request"
+    payload, key, host = (
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        control_plane.credentials.user,
+        str(control_plane.primary.aws),
+    )
+    signed = sigv4.sign(key, "PUT", host, "/orders/chunked", region="us-east-1", service="s3", payload=payload)
     chunked = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
     connection.request(
         "PUT",
         "/orders/chunked",
         body=iter([chunked[:7], chunked[7:]]),
         headers={
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-            "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            **signed,
             "x-amz-decoded-content-length": "5",
             "x-amz-trailer": "x-amz-checksum-crc32",
             "Content-Encoding": "aws-chunked",
@@ -92,7 +97,7 @@ def test_one_connection_serves_many_calls(control_plane: Site) -> None:
     connection.connect()
     socket = connection.sock
     for _ in range(3):
-        connection.request("GET", "/_drill/ready")
+        connection.request("GET", "/_drill/ready", headers=control_plane.credentials.bearer)
         assert json.loads(connection.getresponse().read())["ready"] is True
     assert connection.sock is socket
     connection.close()

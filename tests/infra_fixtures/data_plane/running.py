@@ -35,7 +35,9 @@ class Running:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = 30) -> Any:
         """Call the control API: status and answer."""
         data = json.dumps(body or {}).encode() if method in ("POST", "PUT") else None
-        request = urllib.request.Request(self.site.backbone.url + path, data=data, method=method)
+        request = urllib.request.Request(
+            self.site.backbone.url + path, data=data, method=method, headers=self.site.credentials.bearer
+        )
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as response:
                 return response.status, json.loads(response.read())

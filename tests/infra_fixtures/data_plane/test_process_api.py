@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from drill.wait import wait_until
+from infra_fixtures.access.sigv4 import digest, sign
 from infra_fixtures.data_plane.events import read_events
 from infra_fixtures.data_plane.follow import client
 from tests.infra_fixtures.conftest import planned_site
@@ -76,8 +77,15 @@ def running(shared: Running) -> Iterator[Running]:
 
 def _invoke(running: Running, **event: Any) -> tuple[int, Any]:
     """Invoke the function: status and payload."""
-    url = f"{running.site.primary.lambda_api.url}/2015-03-31/functions/{NAME}/invocations"
-    request = urllib.request.Request(url, data=json.dumps(event).encode(), method="POST")
+    at, path, body = (
+        running.site.primary.lambda_api,
+        f"/2015-03-31/functions/{NAME}/invocations",
+        json.dumps(event).encode(),
+    )
+    signed = sign(
+        running.site.credentials.user, "POST", str(at), path, region=EAST, service="lambda", payload=digest(body)
+    )
+    request = urllib.request.Request(at.url + path, data=body, method="POST", headers={"Host": str(at), **signed})
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
             return response.status, json.loads(response.read())

@@ -51,7 +51,7 @@ def test_connections_are_closed_with_the_run(clients: Clients) -> None:
 
 def test_clients_by_localstack_client_are_closed_too(control_plane: Site) -> None:
     """Its sessions know no end of their own."""
-    with contextlib.closing(Clients(control_plane, of_own_sessions())) as clients:
+    with contextlib.closing(Clients(control_plane, of_own_sessions)) as clients:
         clients.client("ec2", "us-east-1").describe_vpcs()
         assert _connections(control_plane)
     assert _connections(control_plane) == []

@@ -40,7 +40,7 @@ def clients() -> Iterator[Clients]:
         whole = msgspec.structs.replace(own, emulators=shared)
         with (
             contextlib.contextmanager(run_control_plane)(whole),
-            contextlib.closing(Clients(whole, of_own_sessions())) as made,
+            contextlib.closing(Clients(whole, of_own_sessions)) as made,
         ):
             made.client("sts", "us-east-1").get_caller_identity()  # answered once LocalStack serves
             yield made

@@ -131,7 +131,7 @@ async def forked(whole: Template, tmp_path: Path, ended: Callable[[int], None], 
         "AWS_LAMBDA_FUNCTION_NAME": "none",
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1",
     }
-    return await whole.fork(Request("none.handler", str(tmp_path), environment), output, ended)
+    return await whole.fork(Request("none.handler", str(tmp_path), environment, 1 << 30), output, ended)
 
 
 @pytest.mark.parametrize("killed", [True, False])
@@ -194,7 +194,7 @@ def test_a_request_is_plain_json(tmp_path: Path) -> None:
                 "LAMBDA_TASK_ROOT": str(tmp_path), "LAMBDA_RUNTIME_DIR": str(tmp_path / "runtime"),
                 "AWS_LAMBDA_FUNCTION_NAME": "probe", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "ODD": 'ü "quoted"',
             }  # fmt: skip
-            await whole.fork(Request("probe.handler", str(tmp_path), environment), writing, statuses.append)
+            await whole.fork(Request("probe.handler", str(tmp_path), environment, 1 << 30), writing, statuses.append)
             os.close(writing)
 
             async def gone() -> bool:
