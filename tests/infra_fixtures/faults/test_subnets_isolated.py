@@ -18,7 +18,7 @@ def test_isolated_subnets_reach_nothing_until_they_have_their_acls_back(system: 
     with injected(world, SubnetsIsolated()):
         assert isinstance(world.journal.lines()[-1], Learned), "the new ACL's id is known only after it was made"
         assert len(set(_acls(system).values()) - set(before.values())) == 1
-        wait_until(lambda: bool(system.primary.refusal()), what="orders to fail", timeout_s=5)
+        wait_until(lambda: bool(system.primary.refusal()), what="orders to fail", timeout_s=20)
         assert system.standby.web.status("/health") == 200
     assert world.journal.open_entries() == []
     assert _acls(system) == before
