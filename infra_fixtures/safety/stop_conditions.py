@@ -135,7 +135,7 @@ class FailedShare:
         """Count them, once there is as much to look back on."""
         since_ns = sight.now_ns() - round(self.for_s * NS)
         ops = sight.ops()
-        if ops.is_empty() or int(ops["intended_ns"].min() or 0) > since_ns:  # type: ignore[call-overload]
+        if ops.filter(pl.col("intended_ns") <= since_ns).is_empty():
             return ""
         ended = ops.filter(pl.col("ended_ns") >= since_ns)
         if ended.is_empty():
@@ -224,9 +224,9 @@ def to_toml(conditions: Sequence[Readable]) -> str:
 
 
 def _from_table(table: Mapping[str, Any]) -> Readable:
-    kind = table.get("kind")
+    kind = str(table.get("kind", ""))
     if kind not in KINDS:
-        raise UnusableInput(f"a stop condition of kind {kind} is unknown: write one of {', '.join(KINDS)}")
+        raise UnusableInput(f"a stop condition of kind {kind!r} is unknown: write one of {', '.join(KINDS)}")
     given = {name: value for name, value in table.items() if name != "kind"}
     fields = {field.name: field for field in dataclasses.fields(KINDS[kind])}
     if strange := given.keys() - fields.keys():

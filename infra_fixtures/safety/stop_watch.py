@@ -54,15 +54,15 @@ def stop_watches(conditions: Sequence[Condition], sight: Sight) -> Iterator[list
     """
     came: set[str] = set()
     seeing = dataclasses.replace(sight, signals=lambda: frozenset(came))
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
     try:
         for name in {c.name for c in conditions if isinstance(c, SignalCame)}:
             number = signal.Signals[name]
             before[number] = signal.signal(number, _noting(came, name))
         yield [StopWatch(condition, seeing) for condition in conditions]
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
 
 
 def _noting(came: set[str], name: str) -> Callable[[int, Any], None]:

@@ -23,6 +23,7 @@ REGION, OTHER = "us-east-1", "us-west-2"
 TAG = Tag("dr-drill", "may-break")
 TAGS = [{"Key": TAG.key, "Value": TAG.value}]
 NOW = dt.datetime(2026, 12, 1, 3, tzinfo=dt.UTC)
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 OPEN = Between(NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1))
 OVER = Between(NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=1))
 
@@ -365,9 +366,6 @@ def test_a_tag_that_cannot_be_read_is_none(bench: Bench, aws_client: AwsClient) 
     with pytest.raises(Refused, match="the tags of some-bucket cannot be read"):
         bench.client(guard, "s3").put_object(Bucket="some-bucket", Key="k")
     assert bench.sent == []
-
-
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
 def _zone(client: Any, tags: Any) -> str:

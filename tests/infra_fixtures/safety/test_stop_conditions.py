@@ -188,8 +188,8 @@ def test_conditions_print_as_sentences() -> None:
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ({"kind": "alram"}, "of kind alram is unknown: write one of alarm, sample,"),
-        ({}, "of kind None is unknown"),
+        ({"kind": "alram"}, "of kind 'alram' is unknown: write one of alarm, sample,"),
+        ({}, "of kind '' is unknown"),
         ({"kind": "alarm", "name": "a"}, "of kind alarm needs region"),
         ({"kind": "file", "path": "p", "paht": "p"}, "of kind file has no paht: it has path"),
         ({"kind": "sample", "metric": "m", "subject": "s"}, "needs either above or below"),
