@@ -58,7 +58,10 @@ class Guard:
         self._healers = 0
 
     def protect(self, holder: Any) -> None:
-        """Put every call of a boto3 client, or of all clients that a boto3 session makes from now on, under the scope."""
+        """Put every call of a boto3 client, or of all clients that a boto3 session makes from now on, under the scope.
+
+        The same one may be given again and again.
+        """
         events = holder.meta.events if hasattr(holder, "meta") else holder.events
         events.register_last("before-parameter-build", self._judge_call, unique_id=f"guard-{id(self)}-call")
         events.register_last("before-sign.s3", self._judge_signature, unique_id=f"guard-{id(self)}-sign")

@@ -21,6 +21,7 @@ from drill.run import Unproven
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.safety.stop_conditions import (
+    KINDS,
     Alarm,
     Beyond,
     Condition,
@@ -33,6 +34,7 @@ from infra_fixtures.safety.stop_conditions import (
     to_toml,
 )
 from infra_fixtures.safety.stop_watch import StopWatch, stop_watches
+from infra_fixtures.site import REPOSITORY
 from tests.drill.test_run import QUICK, Heartbeats, World
 
 NEVER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
@@ -170,6 +172,13 @@ def test_conditions_go_to_toml_and_back() -> None:
     """All kinds, with quotes in their words; they are values, so the same again is equal."""
     assert from_tables(tomllib.loads(to_toml(ALL))["stop"]) == ALL
     assert len(set(ALL)) == len(ALL)
+
+
+def test_the_documentation_shows_every_kind() -> None:
+    """The example in docs/safety.md is read as it stands, and leaves no kind out."""
+    text = (REPOSITORY / "docs" / "safety.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    assert {c.kind for c in from_tables(tomllib.loads(example)["stop"])} == set(KINDS)
 
 
 def test_conditions_print_as_sentences() -> None:
