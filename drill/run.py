@@ -38,6 +38,10 @@ MARGIN = 1.25
 """How much longer than the RTO limit recovery is awaited: beyond it the objective is missed whatever happens."""
 
 
+ENDING = frozenset({"process.died", "probe.died", "stop.condition"})
+"""Marks that end the drill as soon as they are made, and have the fault healed first: whatever comes now proves nothing."""
+
+
 class Unproven(Exception):
     """The drill could not prove its objectives; the message says why. (In Allure: broken.)"""
 
@@ -91,6 +95,8 @@ class Drill:
     _survivors: list[Survivor] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     """Tells the probes to end."""
+    _ended: threading.Event = field(default_factory=threading.Event)
+    """Set by the first of the ENDING marks."""
     _traffic_died: bool = False
     _current: str = "baseline"
     """The phase it is in."""
@@ -121,11 +127,13 @@ class Drill:
     def _play(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
         with self._marking("baseline.failed", "system"):
             steady = self._baseline(plan)
-        if steady:
+        if steady and not self._ended.is_set():
             self._break(fault, plan)
-        else:
-            self.mark("drill.refused", "system", "not steady under load, so nothing was broken")
-            self._settle_down()
+            return
+        why = "it was ended before its fault" if self._ended.is_set() else "not steady under load"
+        self.mark("drill.refused", "system", f"{why}, so nothing was broken")
+        self._end_observation()
+        self._collect()
 
     def _break(self, fault: AbstractContextManager[Effect], plan: Plan) -> None:
         self._phase("breaking")
@@ -133,8 +141,13 @@ class Drill:
             with self._marking("observation.failed", "system"):
                 self._note_effect(effect)
                 self._await_recovery(effect, plan)
-            self._settle_down()
+            self._end_observation()
+            ended_early = self._ended.is_set()
+            if not ended_early:
+                self._collect()
         self.mark("fault.healed", effect.subject, effect.fault)
+        if ended_early:  # survivors can wait, healing could not
+            self._collect()
         with self._marking("steady.failed", "system"):
             self.healthy_again()
         self.mark("steady.after", "system", "serves as before")
@@ -173,6 +186,8 @@ class Drill:
     def mark(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
         """Note an event, now or at `at_ns` (time.monotonic_ns()), and show it."""
         self._marks.append(Mark((at_ns or time.monotonic_ns()) - self.t0_ns, event, subject, detail))
+        if event in ENDING:
+            self._ended.set()
         self.observer.mark(event, f"{subject} {detail}".strip())
 
     def sample(self, metric: str, subject: str, value: float, at_ns: int | None = None) -> None:
@@ -180,6 +195,10 @@ class Drill:
         self._samples.append(Sample((at_ns or time.monotonic_ns()) - self.t0_ns, metric, subject, value))
         if metric == "replication_lag_s":
             self.observer.update(**{f"lag_{subject}_s": value})
+
+    def samples(self) -> Sequence[Sample]:
+        """What its probes sampled so far, in the order in which they told."""
+        return self._samples
 
     def history(self) -> History:
         """All that is known so far."""
@@ -244,7 +263,7 @@ class Drill:
         begin_ns, began_s = began_ns - self.t0_ns, time.monotonic()
         least_s, needed = max(for_s, self.objectives.window_s), needed_requests(self.objectives)
         while True:
-            time.sleep(LOOK_EVERY_S)
+            self._ended.wait(LOOK_EVERY_S)
             self._show(None)
             if self._check_failures():
                 return None
@@ -275,7 +294,7 @@ class Drill:
                 steady_since = now
             elif now - steady_since >= self.objectives.window_s:
                 return True
-            time.sleep(LOOK_EVERY_S)
+            self._ended.wait(LOOK_EVERY_S)
         return False
 
     def _note_effect(self, effect: Effect) -> None:
@@ -291,7 +310,7 @@ class Drill:
         fault_ns = effect.effective_ns - self.t0_ns
         limit_s = (self.objectives.rto_s or 0.0) * MARGIN + self.objectives.settle_s + self.objectives.window_s
         while True:
-            time.sleep(LOOK_EVERY_S)
+            self._ended.wait(LOOK_EVERY_S)
             since_s = (time.monotonic_ns() - effect.effective_ns) / NS
             state = self._show(fault_ns)
             if self._check_failures():
@@ -306,9 +325,12 @@ class Drill:
             if since_s >= limit_s:
                 return
 
-    def _settle_down(self) -> None:
-        """End the observation, then read what survived in the region that serves now."""
+    def _end_observation(self) -> None:
+        """What clients see from now on is not judged."""
         self.mark("drill.end", "traffic", "observation ends")
+
+    def _collect(self) -> None:
+        """End the load, then read what survived in the region that serves now."""
         with self._marking("observation.failed", "traffic"):
             self.traffic.stop()
             self._check_traffic()  # only at its end does a load tell that records of it are missing
@@ -338,8 +360,8 @@ class Drill:
         return schedules(self.traffic.marks())
 
     def _check_failures(self) -> bool:
-        """Whether the load generator or a process of the target died: what comes now proves nothing more."""
-        return self._check_traffic() or any(m.event == "process.died" for m in list(self._marks))
+        """Whether the load generator died, or anything else did that ends the drill."""
+        return self._check_traffic() or self._ended.is_set()
 
     def _check_traffic(self) -> bool:
         failure = self.traffic.failure

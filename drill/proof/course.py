@@ -13,6 +13,7 @@ ENDED_EARLY: Mapping[str, tuple[str, Figures]] = {
     "drill.refused": ("the drill was refused: {detail}", Figures.ALL),
     "fault.failed": ("the fault could not be injected: {detail}", Figures.ALL),
     "observation.failed": ("the observation ended in an error: {detail}", Figures.ALL),
+    "stop.condition": ("a stop condition ended the drill: {detail}", Figures.ALL),
     "drill.interrupted": ("the drill was interrupted ({subject})", Figures.ALL),
     "heal.failed": ("the fault in {subject} was not healed: {detail}", Figures.NONE),
     "steady.failed": ("the system did not serve as before once the fault was healed: {detail}", Figures.NONE),

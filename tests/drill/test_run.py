@@ -178,6 +178,12 @@ class World:
         """Subject and detail of each mark of that event in the records."""
         return [(m.subject, m.detail) for m in History.load(self.directory).marks or () if m.event == event]
 
+    def at_ns(self, event: str) -> int:
+        """When the first of those events was marked."""
+        mark = History.load(self.directory).first_mark(event)
+        assert mark is not None, f"{event} was never marked"
+        return mark.at_ns
+
     def _healthy_again(self) -> None:
         self.events.append("checked")
         if self.normal_error is not None:
@@ -313,12 +319,77 @@ def test_an_interrupt_in_the_middle_of_a_fault_heals_and_keeps_the_records(tmp_p
     assert history.samples is not None
 
 
-def test_a_probe_that_died_leaves_it_unproven(tmp_path: Path) -> None:
-    """All is well but one probe died: what it should have seen is not known, and the reason names it."""
-    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats(ConnectionError("gone"))])
+def test_a_probe_that_dies_before_the_fault_prevents_it(tmp_path: Path) -> None:
+    """What it should have seen will not be known: nothing is broken, and the reason names the probe."""
+    world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats(ConnectionError("gone"), lives_s=0.2)])
     with pytest.raises(Unproven, match=r"heartbeats.*ConnectionError: gone"):
         world.drill.run(world.fault(), QUICK)
+    assert world.events == ["published UNPROVEN"]
+    assert world.marked("drill.refused") == [("system", "it was ended before its fault, so nothing was broken")]
+
+
+class DiesBroken(Heartbeats):
+    """Heartbeats that die of `error` a while after something was broken."""
+
+    def __init__(self, events: list[str], error: Exception) -> None:
+        super().__init__()
+        self.events = events
+        self.dies_of = error
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """A sample every 20 ms until the fault stands, and for 0.2 s more."""
+        while "injected" not in self.events:
+            recorder.sample("replication_lag_s", "aurora", 0.001)
+            if stop.wait(0.02):
+                return
+        stop.wait(0.2)
+        raise self.dies_of
+
+
+def test_a_probe_that_dies_ends_the_drill_and_heals_at_once(tmp_path: Path) -> None:
+    """Nothing is proved by waiting on: the fault is healed before survivors are read, and the reason names the probe."""
+    world = World(tmp_path, outages=[], down_s=60.0)
+    world.drill.probes = [DiesBroken(world.events, ConnectionError("gone"))]
+    with pytest.raises(Unproven, match=r"heartbeats.*ConnectionError: gone"):
+        world.drill.run(world.fault(), QUICK)
+    died, end, healed, read = (
+        world.at_ns("probe.died"),
+        world.at_ns("drill.end"),
+        world.at_ns("fault.healed"),
+        world.at_ns("survivors.read"),
+    )
+    assert died <= end <= healed <= read
+    assert healed - died < 5_000_000_000
     assert world.events == ["injected", "healed", "checked", "published UNPROVEN"]
+    assert world.written == "UNPROVEN"
+
+
+class Stops:
+    """A probe that meets a stop condition once the fault stands."""
+
+    name = "stop:file"
+
+    def __init__(self, events: list[str]) -> None:
+        self.events = events
+
+    def watch(self, recorder: Recorder, stop: threading.Event) -> None:
+        """One mark."""
+        while "injected" not in self.events:
+            if stop.wait(0.005):
+                return
+        recorder.mark("stop.condition", "file", "somebody made the file STOP")
+
+
+def test_a_stop_condition_ends_the_drill_and_heals_at_once(tmp_path: Path) -> None:
+    """It is met while the fault stands: healed before anything else, records written, UNPROVEN naming the condition."""
+    world = World(tmp_path, outages=[], down_s=60.0, probes=[Heartbeats()])
+    world.drill.probes = [*world.drill.probes, Stops(world.events)]
+    with pytest.raises(Unproven, match="a stop condition ended the drill: somebody made the file STOP"):
+        world.drill.run(world.fault(), QUICK)
+    assert world.at_ns("stop.condition") <= world.at_ns("fault.healed") <= world.at_ns("survivors.read")
+    assert world.at_ns("fault.healed") - world.at_ns("stop.condition") < 5_000_000_000
+    assert world.events == ["injected", "healed", "checked", "published UNPROVEN"]
+    assert world.written == "UNPROVEN"
 
 
 def test_unread_survivors_leave_it_unproven(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from infra_fixtures.targets.localstack.orphan import ACCOUNT
 from infra_fixtures.targets.localstack.servers import emulators
 from infra_fixtures.targets.own_processes import failure
 from tests.infra_fixtures.conftest import planned_site, run_control_plane
+from tests.infra_fixtures.safety.lock_race import racing
 
 PYTHON = HOME / "bin" / "python"
 RESOLVER = Path("/etc/resolv.conf")
@@ -102,6 +103,12 @@ def test_objects_lie_in_the_run_s_own_directory(site: Site, clients: Clients) ->
     assert all(path.is_relative_to(site.work_dir) for path in kept)
     s3.delete_object(Bucket="own-directory", Key="large")
     s3.delete_bucket(Bucket="own-directory")
+
+
+def test_its_lock_is_held_by_one_of_several_that_race(site: Site) -> None:
+    """LocalStack writes on condition as S3 does: of processes that take a target's lock at once exactly one holds it."""
+    with racing(site.emulators[0].url, ACCOUNT, "localstack", racers=3, lease_s=60) as heard:
+        assert heard.count("held") == 1, heard
 
 
 def test_a_kill_nobody_planned_is_named(site: Site) -> None:

@@ -1,0 +1,100 @@
+"""What a run may touch: accounts, regions, a tag that every touched resource carries, the hours, and a person's consent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+GLOBAL = "global"
+"""Among the regions of a scope: services that have none (IAM, Route 53, CloudFront)."""
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """From one moment to another; both know their time zone."""
+
+    begins: dt.datetime
+    ends: dt.datetime
+
+    def __post_init__(self) -> None:
+        if self.begins.tzinfo is None or self.ends.tzinfo is None:
+            raise ValueError(f"the window {self} has no time zone: write 2026-12-01T02:00:00Z")
+
+    def closes(self, at: dt.datetime) -> dt.datetime | None:
+        """When it closes, if it is open at that time."""
+        return self.ends if self.begins <= at < self.ends else None
+
+    def __str__(self) -> str:
+        return f"{self.begins.astimezone(dt.UTC):%Y-%m-%d %H:%M} to {self.ends.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """The same hours of some days of every week, in UTC; one that ends at or before it begins ends on the day after."""
+
+    days: tuple[str, ...]
+    begins: dt.time
+    ends: dt.time
+
+    def __post_init__(self) -> None:
+        if strange := [day for day in self.days if day not in DAYS]:
+            raise ValueError(f"{', '.join(strange)} is no day of the week: write {', '.join(DAYS)}")
+
+    def closes(self, at: dt.datetime) -> dt.datetime | None:
+        """When it closes, if it is open at that time."""
+        now = at.astimezone(dt.UTC)
+        for date in (now.date(), now.date() - dt.timedelta(days=1)):
+            begins = dt.datetime.combine(date, self.begins, dt.UTC)
+            over_midnight = dt.timedelta(days=self.ends <= self.begins)
+            ends = dt.datetime.combine(date, self.ends, dt.UTC) + over_midnight
+            if DAYS[date.weekday()] in self.days and begins <= now < ends:
+                return ends
+        return None
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.days)} {self.begins:%H:%M} to {self.ends:%H:%M} UTC"
+
+
+Window = Between | Weekly
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A key and a value that a resource carries."""
+
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run may change. Whatever is not named is not allowed.
+
+    regions: names of regions, and GLOBAL for services that have none. tag: what every touched resource carries; None where
+    everything in those accounts may be touched. windows: open when any is; none at all is always. confirmed: a person
+    has seen the plan and agreed.
+    """
+
+    accounts: frozenset[str]
+    regions: frozenset[str]
+    tag: Tag | None = None
+    windows: tuple[Window, ...] = ()
+    confirmed: bool = False
+
+    def closes(self, at: dt.datetime) -> dt.datetime | None:
+        """When the last window that is open at that time closes; None where none is, or where there are none."""
+        return max(filter(None, (window.closes(at) for window in self.windows)), default=None)
+
+    def is_open(self, at: dt.datetime) -> bool:
+        """Whether something may be changed at that time."""
+        return not self.windows or self.closes(at) is not None
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words for a sentence, in order."""
+    return ", ".join(sorted(words)) or "none"

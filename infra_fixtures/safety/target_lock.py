@@ -1,0 +1,282 @@
+"""One game day at a time on a target whose AWS API outlives the run: a lock in the target itself.
+
+It is an object in a bucket of the target's own account, written only on condition: that it is not there yet
+(If-None-Match: *), or that it is still the one that was read (If-Match). S3 decides who of two is first
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), and so do moto and LocalStack; of SSM, which
+needs no bucket, nothing can be overwritten on condition, so that two could take over the same lapsed lease.
+
+The holder renews its lease all the time. A lease that was not renewed has lapsed, by the clock of S3 alone, and may be taken
+over. A holder that could not renew in time has lost the lock, which is a stop condition. The lock is given back by another
+conditional write: LocalStack has no conditional DeleteObject. The bucket stays; it is made where it is not there.
+
+Keep the lock in a region that the drill does not take away: the standby.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import email.utils
+import getpass
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drill.unusable import UnusableInput
+from drill.wait import WaitTimeout, wait_until
+from infra_fixtures.safety.stop_conditions import Sight
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 60.0
+RENEWALS_A_LEASE = 4
+COARSE_S = 2.0
+"""Times in S3's answers are whole seconds: a lease has lapsed only when it is over by more than that can be wrong."""
+LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+MADE_BY_ANOTHER = frozenset({"BucketAlreadyOwnedByYou", "OperationAborted"})
+ATTEMPTS = 10
+BUCKET_LIMIT_S = 15.0
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """What the object says: who holds the lock. `token` is drawn anew for every time that it is taken."""
+
+    token: str
+    run_id: str
+    who: str
+    since: str
+    lease_s: float
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The object as it was read; `age_s` is how long ago it was written, by S3's own clock."""
+
+    holder: Holder
+    etag: str
+    age_s: float
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may be taken."""
+        return self.holder.released or self.age_s > self.holder.lease_s + COARSE_S
+
+
+class Contended(Exception):
+    """Somebody else wrote first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlace:
+    """Where the lock of a target is: one object a target, in a bucket of the account and of the client's region."""
+
+    s3: Any
+    account: str
+    target: str
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name, which is nobody else's."""
+        return f"failover-drill-lock-{self.account}-{self.s3.meta.region_name}"
+
+    def read(self) -> Found | None:
+        """What is there; None where nothing is."""
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=self.target, ExpectedBucketOwner=self.account)
+        except ClientError as e:
+            if e.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
+                return None
+            raise
+        try:
+            holder = msgspec.json.decode(answer["Body"].read(), type=Holder)
+        except msgspec.DecodeError as e:
+            raise UnusableInput(
+                f"s3://{self.bucket}/{self.target} is no lock ({e}): delete it if nobody drills there"
+            ) from e
+        now = email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return Found(holder, answer["ETag"], (now - answer["LastModified"]).total_seconds())
+
+    def write(self, holder: Holder, over: str | None) -> str:
+        """Write over the object of that ETag, or where there is none; the new ETag. Raises Contended."""
+        condition = {"IfNoneMatch": "*"} if over is None else {"IfMatch": over}
+        # The ETag is the content's: two renewals must differ, or one that was meant for the other would pass.
+        body = msgspec.json.encode({**msgspec.to_builtins(holder), "written": secrets.token_hex(8)})
+        try:
+            answer = self.s3.put_object(
+                Bucket=self.bucket, Key=self.target, Body=body, ExpectedBucketOwner=self.account, **condition
+            )
+        except ClientError as e:
+            if e.response["Error"]["Code"] in LOST_THE_RACE:
+                raise Contended from e
+            raise
+        return str(answer["ETag"])
+
+    def make_bucket(self) -> None:
+        """Make the bucket where it is not there; returns when it is."""
+        region = self.s3.meta.region_name
+        elsewhere = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+
+        def is_there() -> bool:
+            with contextlib.suppress(ClientError):
+                return bool(self.s3.head_bucket(Bucket=self.bucket, ExpectedBucketOwner=self.account))
+            try:
+                self.s3.create_bucket(Bucket=self.bucket, **elsewhere)
+            except ClientError as e:
+                if e.response["Error"]["Code"] not in MADE_BY_ANOTHER:
+                    raise
+            return False
+
+        try:
+            wait_until(is_there, what=f"the bucket {self.bucket}", timeout_s=BUCKET_LIMIT_S, every_s=0.2)
+        except (ClientError, WaitTimeout) as e:
+            raise UnusableInput(
+                f"the bucket {self.bucket}, which holds the lock of a target, cannot be made: {e}"
+            ) from e
+
+
+class HeldLock:
+    """A lock that is held and renewed; as a stop condition it is met once it is lost."""
+
+    kind: ClassVar[str] = "lock"
+    every_s: ClassVar[float] = 0.5
+
+    def __init__(self, place: LockPlace, holder: Holder, etag: str, until_s: float) -> None:
+        self._place = place
+        self._holder = holder
+        self._etag = etag
+        self._until_s = until_s
+        """When the lease lapses, on time.monotonic()."""
+        self._lost = ""
+        self._release = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lock of the target", daemon=True)
+        self._thread.start()
+
+    def met(self, sight: Sight | None = None) -> str:
+        """Why the lock is lost; "" while it is held."""
+        if not self._lost and time.monotonic() >= self._until_s:
+            return f"the lock of {self._place.target} could not be renewed for {self._holder.lease_s:g} s"
+        return self._lost
+
+    def __str__(self) -> str:
+        return f"the lock of {self._place.target} is lost"
+
+    def release(self) -> None:
+        """Give it back; where that fails it lapses by itself."""
+        self._release.set()
+        self._thread.join()
+        if self._lost:
+            return
+        try:
+            self._place.write(msgspec.structs.replace(self._holder, released=True), self._etag)
+        except (BotoCoreError, ClientError, Contended):
+            log.exception("the lock of %s was not given back; it lapses by itself", self._place.target)
+
+    def _renew(self) -> None:
+        while not self._release.wait(self._holder.lease_s / RENEWALS_A_LEASE) and not self._lost:
+            began_s = time.monotonic()
+            try:
+                self._etag = self._renewed()
+            except Contended:
+                self._lost = f"the lock of {self._place.target} was taken from this run: {self._taker()}"
+            except (BotoCoreError, ClientError):
+                log.warning("the lock of %s could not be renewed", self._place.target, exc_info=True)
+            else:
+                self._until_s = began_s + self._holder.lease_s
+
+    def _renewed(self) -> str:
+        """The new ETag. A write that was answered too late is repeated by boto3, and then meets itself."""
+        try:
+            return self._place.write(self._holder, self._etag)
+        except Contended:
+            found = self._place.read()
+            if found is None or found.holder != self._holder:
+                raise
+            return found.etag
+
+    def _taker(self) -> str:
+        with contextlib.suppress(BotoCoreError, ClientError, UnusableInput):
+            found = self._place.read()
+            if found is None or found.holder.released:
+                return "somebody broke it"
+            return f"{found.holder.run_id} of {found.holder.who} has it"
+        return "who has it is not known"
+
+
+@contextlib.contextmanager
+def target_lock(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> Iterator[HeldLock]:
+    """Hold a target; what is yielded is to be given to the drill's stop conditions.
+
+    Raises UnusableInput, naming who holds it, where somebody does.
+    """
+    held = take(place, run_id, lease_s=lease_s)
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock:
+    """Take the lock, or raise UnusableInput."""
+    place.make_bucket()
+    holder = Holder(
+        token=secrets.token_hex(8),
+        run_id=run_id,
+        who=f"{_user()}@{socket.gethostname()}",
+        since=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC",
+        lease_s=lease_s,
+    )
+    until_s = time.monotonic() + lease_s
+    for _ in range(ATTEMPTS):
+        found = place.read()
+        if found is not None and found.holder == holder:
+            return HeldLock(place, holder, found.etag, until_s)
+        if found is not None and not found.is_free:
+            raise _held_by(place, found)
+        until_s = time.monotonic() + lease_s
+        with contextlib.suppress(Contended):
+            return HeldLock(place, holder, place.write(holder, found.etag if found else None), until_s)
+    raise UnusableInput(f"the lock of {place.target} is taken and given back all the time: try again")
+
+
+def break_lock(place: LockPlace) -> str:
+    """Give back a lock for whoever holds it, dead or alive; the sentence that says so, "" where nobody does.
+
+    A live holder sees it at its next renewal, and its drill ends.
+    """
+    found = place.read()
+    if found is None or found.holder.released:
+        return ""
+    try:
+        place.write(msgspec.structs.replace(found.holder, released=True), found.etag)
+    except Contended:
+        raise UnusableInput(
+            f"the lock of {place.target} is renewed at this moment, so its holder {found.holder.run_id} of "
+            f"{found.holder.who} lives: end that run, or try again"
+        ) from None
+    return f"broke the lock of {place.target}, which {found.holder.run_id} of {found.holder.who} held since {found.holder.since}"
+
+
+def _held_by(place: LockPlace, found: Found) -> UnusableInput:
+    left_s = max(0.0, found.holder.lease_s + COARSE_S - found.age_s)
+    return UnusableInput(
+        f"the target {place.target} is held by {found.holder.run_id} of {found.holder.who} since {found.holder.since}: "
+        f"wait until that run ends (a dead one's lock lapses within {left_s:.0f} s), or break it with "
+        "`python -m infra_fixtures heal`"
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in a container
+        return str(os.getuid())

@@ -1,0 +1,66 @@
+"""Other processes that take the lock of a target, as game days on other machines do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra_fixtures.site import REPOSITORY
+
+TAKE = """
+import sys
+import boto3
+from botocore.config import Config
+from drill.unusable import UnusableInput
+from infra_fixtures.safety.target_lock import LockPlace, target_lock
+url, account, target, run_id, lease_s = sys.argv[1:]
+s3 = boto3.client(
+    "s3", region_name="us-west-2", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test",
+    config=Config(s3={"addressing_style": "path"}),
+)
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with target_lock(LockPlace(s3, account, target), run_id, lease_s=float(lease_s)):
+        print("held", flush=True)
+        sys.stdin.read()
+except UnusableInput as e:
+    print(e, flush=True)
+"""
+
+
+def start(url: str, account: str, target: str, run_id: str, lease_s: float) -> subprocess.Popen[str]:
+    """A process that takes the lock when it is sent a line, says what came of it, and holds it until its input ends."""
+    command = [sys.executable, "-c", TAKE, url, account, target, run_id, str(lease_s)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """Its next line."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(*processes: subprocess.Popen[str]) -> None:
+    """Let all of them, once they are ready, take it at the same time."""
+    for process in processes:
+        assert said(process) == "ready"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+@contextmanager
+def racing(url: str, account: str, target: str, *, racers: int, lease_s: float) -> Iterator[list[str]]:
+    """What each of several said that took the lock at once; those that hold it do so for as long as this lasts."""
+    processes = [start(url, account, target, f"run-{n}", lease_s) for n in range(racers)]
+    try:
+        go(*processes)
+        yield [said(process) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()

@@ -1,0 +1,416 @@
+"""What a scope does not allow never leaves this machine, and what it allows does, against a running AWS API."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from infra_fixtures.safety.guard import Guard, Refused
+from infra_fixtures.safety.scope import GLOBAL, Between, Scope, Tag
+from infra_fixtures.site import Site
+
+AwsClient = Callable[..., Any]
+REGION, OTHER = "us-east-1", "us-west-2"
+TAG = Tag("dr-drill", "may-break")
+TAGS = [{"Key": TAG.key, "Value": TAG.value}]
+NOW = dt.datetime(2026, 12, 1, 3, tzinfo=dt.UTC)
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+OPEN = Between(NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1))
+OVER = Between(NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=1))
+
+
+class Bench:
+    """An AWS API, clients that nobody guards, and others under a scope; what the guarded ones send is counted."""
+
+    def __init__(self, aws_client: AwsClient, site: Site) -> None:
+        self.free = aws_client
+        self.account = str(aws_client("sts").get_caller_identity()["Account"])
+        self.scope = Scope(
+            frozenset({self.account}), frozenset({REGION, OTHER, GLOBAL}), windows=(OPEN,), confirmed=True
+        )
+        self.site = site
+        self.sent: list[str] = []
+        self.asked: list[str] = []
+
+    def guard(self, **changes: Any) -> Guard:
+        """A guard of the scope with `changes`."""
+        owned = changes.pop("owned", frozenset())
+        return Guard(dataclasses.replace(self.scope, **changes), self._ask, owned=owned, now=lambda: NOW)
+
+    def client(self, guard: Guard, service: str, region: str = REGION) -> Any:
+        """A guarded client."""
+        client = self.free(service, region)
+        guard.protect(client)
+        client.meta.events.register("before-send", lambda event_name, **_: self.sent.append(event_name.split(".")[-1]))
+        return client
+
+    def _ask(self, service: str, region: str | None) -> Any:
+        self.asked.append(service)
+        return self.free(service, region or REGION)
+
+
+@pytest.fixture
+def bench(aws_client: AwsClient, control_plane: Site) -> Bench:
+    """A bench at the module's control plane."""
+    return Bench(aws_client, control_plane)
+
+
+def function(bench: Bench, *, tagged: bool) -> str:
+    """A new function."""
+    name, code = f"f-{uuid.uuid4().hex[:8]}", io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): return 1")
+    iam = bench.free("iam")
+    role = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        ),
+    )["Role"]["Arn"]
+    bench.free("lambda").create_function(
+        FunctionName=name,
+        Role=role,
+        Runtime="python3.11",
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+        Tags={TAG.key: TAG.value} if tagged else {},
+    )
+    return name
+
+
+def test_what_the_scope_allows_is_sent(bench: Bench) -> None:
+    """An allowed account, region and hour, confirmed: the bucket is there afterwards."""
+    name = f"b-{uuid.uuid4().hex}"
+    bench.client(bench.guard(), "s3").create_bucket(Bucket=name)
+    assert bench.free("s3").head_bucket(Bucket=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"accounts": frozenset({"999999999999"})},
+            r"sqs CreateQueue in us-east-1 was not done: the account \d{12} is none of those allowed \(999999999999\); use",
+        ),
+        (
+            {"regions": frozenset({OTHER})},
+            r"us-east-1 is none of the regions allowed \(us-west-2\); add it to the scope's regions",
+        ),
+        ({"confirmed": False}, r"nobody has confirmed this run; confirm it once you have seen its plan"),
+        ({"windows": (OVER,)}, r"no window is open \(2026-12-01 01:00 to 2026-12-01 02:00 UTC\); wait for one"),
+        (
+            {"tag": TAG},
+            r"it cannot be told which resource it touches, and whether that is tagged dr-drill=may-break; tag",
+        ),
+    ],
+    ids=["account", "region", "confirmation", "window", "tag"],
+)
+def test_each_rule_refuses_in_one_sentence(bench: Bench, changes: dict[str, Any], sentence: str) -> None:
+    """It says what, by which rule and how to allow it; nothing was sent, and reading is never refused."""
+    sqs = bench.client(bench.guard(**changes), "sqs")
+    with pytest.raises(Refused, match=sentence) as said:
+        sqs.create_queue(QueueName="q")
+    assert "\n" not in str(said.value)
+    assert bench.sent == []
+    sqs.list_queues()
+    assert bench.sent == ["ListQueues"]
+
+
+def test_the_account_is_asked_for_once(bench: Bench) -> None:
+    """Many calls, one GetCallerIdentity; none at all where the account is known already."""
+    sqs = bench.client(bench.guard(), "sqs")
+    for n in range(3):
+        sqs.create_queue(QueueName=f"q{n}")
+    assert bench.asked == ["sts"]
+    bench.asked.clear()
+    known = Guard(bench.scope, bench._ask, account=bench.account, now=lambda: NOW)
+    bench.client(known, "sqs").create_queue(QueueName="q3")
+    assert bench.asked == []
+
+
+def test_an_account_that_cannot_be_learnt_is_refused(bench: Bench, aws_client: AwsClient) -> None:
+    """Nobody answers for STS: no call that changes something is sent."""
+    guard = Guard(bench.scope, lambda s, r: aws_client(s, REGION, endpoint="http://127.0.0.1:9"), now=lambda: NOW)
+    with pytest.raises(Refused, match=r"the account is not known .*allow sts:GetCallerIdentity"):
+        bench.client(guard, "sqs").create_queue(QueueName="q")
+    assert bench.sent == []
+
+
+def test_a_session_is_protected_with_all_its_clients(bench: Bench) -> None:
+    """Clients that are made from it afterwards are under the scope."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    bench.guard(confirmed=False).protect(session)
+    url = bench.site.region(REGION).aws.url
+    with pytest.raises(Refused, match="nobody has confirmed"):
+        session.client("sqs", endpoint_url=url).create_queue(QueueName="q")
+    signed = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    bench.guard().protect(signed)
+    with pytest.raises(Refused, match="an unknown region"):
+        signed.client("s3", endpoint_url=url).generate_presigned_url("put_object", {"Bucket": "b", "Key": "k"})
+    assert session.client("sqs", endpoint_url=url).list_queues()
+
+
+def test_a_global_service_is_a_region_of_its_own(bench: Bench) -> None:
+    """IAM is refused where only regions are allowed, whichever region its client was made for."""
+    with pytest.raises(Refused, match="iam DeleteRole in global was not done: global is none of the regions"):
+        bench.client(bench.guard(regions=frozenset({REGION, OTHER})), "iam").delete_role(RoleName="r")
+
+
+def test_what_is_made_in_another_region_needs_that_region(bench: Bench) -> None:
+    """A bucket placed elsewhere by its parameters, and a call that S3 would answer from elsewhere."""
+    s3 = bench.client(bench.guard(regions=frozenset({REGION})), "s3")
+    with pytest.raises(Refused, match="eu-west-1 is none of the regions allowed"):
+        s3.create_bucket(Bucket="b", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    arn = f"arn:aws:s3:{OTHER}:{bench.account}:accesspoint/ap"
+    elsewhere = boto3.client("s3", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    elsewhere.meta.events.register("before-send", lambda **_: pytest.fail("it left this machine"))
+    bench.guard(regions=frozenset({REGION})).protect(elsewhere)
+    with pytest.raises(Refused, match="s3 PutObject in us-west-2 was not done"):
+        elsewhere.put_object(Bucket=arn, Key="k")
+    assert bench.sent == []
+
+
+def test_a_tagged_resource_is_touched_and_another_is_not(bench: Bench) -> None:
+    """The same call for two functions, by name, alias and ARN: only the tagged one is throttled."""
+    ours, theirs = function(bench, tagged=True), function(bench, tagged=False)
+    client = bench.client(bench.guard(tag=TAG), "lambda")
+    client.put_function_concurrency(FunctionName=ours, ReservedConcurrentExecutions=0)
+    for name in (theirs, f"{theirs}:live", f"arn:aws:lambda:{REGION}:{bench.account}:function:{theirs}"):
+        with pytest.raises(Refused, match=f"{theirs}.* is not tagged dr-drill=may-break; tag it"):
+            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    free = bench.free("lambda")
+    assert free.get_function_concurrency(FunctionName=ours)["ReservedConcurrentExecutions"] == 0
+    assert "ReservedConcurrentExecutions" not in free.get_function_concurrency(FunctionName=theirs)
+    with pytest.raises(Refused, match="is not tagged"):
+        client.put_function_concurrency(FunctionName="nowhere", ReservedConcurrentExecutions=0)
+
+
+def test_a_resource_of_another_account_is_not_touched(bench: Bench) -> None:
+    """Its ARN says whose it is, whatever it is tagged with."""
+    client = bench.client(bench.guard(tag=TAG), "lambda")
+    with pytest.raises(Refused, match="belongs to an account that is none of those allowed"):
+        client.delete_function(FunctionName=f"arn:aws:lambda:{REGION}:999999999999:function:f")
+    with pytest.raises(Refused, match="999999999999:function:f is not tagged"):
+        client.delete_function(FunctionName="999999999999:function:f")
+
+
+def test_what_the_run_made_counts_as_tagged(bench: Bench) -> None:
+    """Names that it owns, or will, are touched without a look; and what is tagged as it is made needs no name."""
+    theirs = function(bench, tagged=False)
+    owner = bench.client(bench.guard(tag=TAG, owned={theirs, "our-queue"}), "lambda")
+    owner.put_function_concurrency(FunctionName=theirs, ReservedConcurrentExecutions=0)
+    sqs = bench.client(bench.guard(tag=TAG, owned={"our-queue"}), "sqs")
+    sqs.create_queue(QueueName="our-queue")
+    sqs.create_queue(QueueName="another", tags={TAG.key: TAG.value})
+    with pytest.raises(Refused, match="cannot be told"):
+        sqs.create_queue(QueueName="another", tags={TAG.key: "something else"})
+
+
+def test_a_foreign_resource_cannot_be_tagged_into_the_scope(bench: Bench) -> None:
+    """A call that would give it the tag is itself refused."""
+    group = bench.free("ec2").create_security_group(GroupName=uuid.uuid4().hex, Description="theirs")["GroupId"]
+    ec2 = bench.client(bench.guard(tag=TAG), "ec2")
+    with pytest.raises(Refused, match=f"{group} is not tagged"):
+        ec2.create_tags(Resources=[group], Tags=TAGS)
+
+
+def test_network_parts_are_judged_by_what_they_bind(bench: Bench) -> None:
+    """Swapping a subnet's ACL names an association, which has no tags: the subnet has."""
+    free = bench.free("ec2")
+    vpc = free.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    ours, theirs = (free.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24")["Subnet"]["SubnetId"] for n in range(2))
+    acl = free.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    free.create_tags(Resources=[ours, acl], Tags=TAGS)
+    held = free.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [ours, theirs]}])
+    bound = {a["SubnetId"]: a["NetworkAclAssociationId"] for n in held["NetworkAcls"] for a in n["Associations"]}
+    ec2 = bench.client(bench.guard(tag=TAG), "ec2")
+    ec2.replace_network_acl_association(AssociationId=bound[ours], NetworkAclId=acl)
+    with pytest.raises(Refused, match=f"{bound[theirs]} is not tagged"):
+        ec2.replace_network_acl_association(AssociationId=bound[theirs], NetworkAclId=acl)
+
+
+@pytest.mark.parametrize(
+    ("service", "make", "touch"),
+    [
+        (
+            "kms",
+            lambda c, tags: c.create_key(Tags=[{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tags])[
+                "KeyMetadata"
+            ]["KeyId"],
+            lambda c, name: c.disable_key(KeyId=name),
+        ),
+        (
+            "route53",
+            lambda c, tags: _zone(c, tags),
+            lambda c, name: c.change_resource_record_sets(HostedZoneId=name, ChangeBatch=_record()),
+        ),
+        (
+            "sns",
+            lambda c, tags: c.create_topic(Name=uuid.uuid4().hex, Tags=tags)["TopicArn"],
+            lambda c, name: c.publish(TopicArn=name, Message="m"),
+        ),
+        (
+            "secretsmanager",
+            lambda c, tags: c.create_secret(Name=uuid.uuid4().hex, SecretString="s", Tags=tags)["ARN"],
+            lambda c, name: c.put_secret_value(SecretId=name, SecretString="t"),
+        ),
+        (
+            "cloudwatch",
+            lambda c, tags: _alarm(c, tags),
+            lambda c, name: c.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="drill"),
+        ),
+        (
+            "apigateway",
+            lambda c, tags: c.create_rest_api(name="a", tags={t["Key"]: t["Value"] for t in tags})["id"],
+            lambda c, name: c.delete_rest_api(restApiId=name),
+        ),
+        (
+            "iam",
+            lambda c, tags: c.create_role(
+                RoleName=f"r-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=TRUST, Tags=tags
+            )["Role"]["RoleName"],
+            lambda c, name: c.delete_role(RoleName=name),
+        ),
+        (
+            "events",
+            lambda c, tags: _rule(c, tags),
+            lambda c, name: c.disable_rule(Name=name),
+        ),
+        (
+            "logs",
+            lambda c, tags: _log_group(c, tags),
+            lambda c, name: c.delete_log_group(logGroupName=name),
+        ),
+        (
+            "s3",
+            lambda c, tags: _bucket(c, tags),
+            lambda c, name: c.put_object(Bucket=name, Key="k", Body=b""),
+        ),
+        (
+            "rds",
+            lambda c, tags: c.create_db_cluster(
+                DBClusterIdentifier=f"c-{uuid.uuid4().hex[:8]}",
+                Engine="aurora-postgresql",
+                MasterUsername="postgres",
+                MasterUserPassword="not-a-secret",
+                Tags=tags,
+            )["DBCluster"]["DBClusterIdentifier"],
+            lambda c, name: c.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True),
+        ),
+    ],
+)
+def test_tags_are_found_in_every_service(
+    bench: Bench, service: str, make: Callable[[Any, Any], str], touch: Callable[[Any, str], Any]
+) -> None:
+    """What carries the tag is touched, what does not is refused and not touched, by the service's own way of naming."""
+    free = bench.free(service)
+    ours, theirs = make(free, TAGS), make(free, [])
+    client = bench.client(bench.guard(tag=TAG), service)
+    with pytest.raises(Refused, match="is not tagged dr-drill=may-break"):
+        touch(client, theirs)
+    assert bench.sent == []
+    touch(client, ours)
+    assert len(bench.sent) == 1
+
+
+def test_healing_passes_when_the_window_is_over(bench: Bench) -> None:
+    """What was broken in time is healed after it, though nothing else; accounts and regions hold for healing too."""
+    guard = bench.guard(windows=(OVER,), confirmed=False, regions=frozenset({REGION}))
+    sqs, far = bench.client(guard, "sqs"), bench.client(guard, "sqs", OTHER)
+    with guard.healing():
+        sqs.create_queue(QueueName="undo")
+        guard.allow_power("restore_region", REGION)
+        with pytest.raises(Refused, match="none of the regions"):
+            far.create_queue(QueueName="undo")
+    with pytest.raises(Refused, match="nobody has confirmed"):
+        sqs.create_queue(QueueName="undo")
+
+
+def test_a_power_asks_for_its_region_and_consent(bench: Bench) -> None:
+    """Acts that are no AWS call are under the same scope."""
+    bench.guard().allow_power("lose_region", REGION)
+    with pytest.raises(Refused, match="lose_region in eu-west-1 was not done: eu-west-1 is none of the regions"):
+        bench.guard().allow_power("lose_region", "eu-west-1")
+    with pytest.raises(Refused, match="nobody has confirmed"):
+        bench.guard(confirmed=False).allow_power("lose_region", REGION)
+    with pytest.raises(Refused, match="no window is open"):
+        bench.guard(windows=(OVER,)).allow_power("lose_region", REGION)
+
+
+def test_a_tag_that_cannot_be_read_is_none(bench: Bench, aws_client: AwsClient) -> None:
+    """The service that would say does not answer: refused, naming the resource."""
+    guard = Guard(
+        dataclasses.replace(bench.scope, tag=TAG),
+        lambda s, r: aws_client(s, REGION, endpoint="http://127.0.0.1:9"),
+        account=bench.account,
+        now=lambda: NOW,
+    )
+    with pytest.raises(Refused, match="the tags of some-bucket cannot be read"):
+        bench.client(guard, "s3").put_object(Bucket="some-bucket", Key="k")
+    assert bench.sent == []
+
+
+def _zone(client: Any, tags: Any) -> str:
+    zone = client.create_hosted_zone(Name="guarded.example", CallerReference=uuid.uuid4().hex)["HostedZone"]["Id"]
+    if tags:
+        client.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.split("/")[-1], AddTags=tags)
+    return str(zone)
+
+
+def _record() -> dict[str, Any]:
+    record = {"Name": "a.guarded.example", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    return {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+
+
+def _alarm(client: Any, tags: Any) -> str:
+    name = f"a-{uuid.uuid4().hex}"
+    client.put_metric_alarm(
+        AlarmName=name,
+        Namespace="drill",
+        MetricName="m",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Tags=tags,
+    )
+    return name
+
+
+def _rule(client: Any, tags: Any) -> str:
+    name = f"r-{uuid.uuid4().hex}"
+    client.put_rule(Name=name, ScheduleExpression="rate(1 day)", Tags=tags)
+    return name
+
+
+def _log_group(client: Any, tags: Any) -> str:
+    name = f"/guarded/{uuid.uuid4().hex}"
+    client.create_log_group(logGroupName=name, tags={t["Key"]: t["Value"] for t in tags})
+    return name
+
+
+def _bucket(client: Any, tags: Any) -> str:
+    name = f"b-{uuid.uuid4().hex}"
+    client.create_bucket(Bucket=name)
+    if tags:
+        client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    return name

@@ -1,0 +1,183 @@
+"""One run at a time holds a target, on whichever machine it is, and a dead one does not hold it for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from drill.run import Unproven
+from drill.unusable import UnusableInput
+from drill.wait import wait_until
+from infra_fixtures.safety.stop_conditions import Sight
+from infra_fixtures.safety.stop_watch import stop_watches
+from infra_fixtures.safety.target_lock import LockPlace, break_lock, take, target_lock
+from infra_fixtures.site import Site
+from tests.drill.test_run import QUICK, Heartbeats, World
+from tests.infra_fixtures.safety.lock_race import go, racing, said, start
+
+AwsClient = Callable[..., Any]
+REGION, ACCOUNT = "us-west-2", "123456789012"
+SHORT_S = 1.0
+
+
+@pytest.fixture
+def place(aws_client: AwsClient) -> LockPlace:
+    """The lock of a target of this test alone."""
+    return LockPlace(aws_client("s3", REGION), ACCOUNT, f"target-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def url(control_plane: Site) -> str:
+    """Where other processes find the same S3."""
+    return control_plane.region(REGION).aws.url
+
+
+def test_a_second_run_is_refused_and_told_who_holds_it(place: LockPlace) -> None:
+    """One sentence: whose it is, since when, and how to break it; afterwards it is free at once."""
+    with target_lock(place, "first") as held:
+        with pytest.raises(UnusableInput) as refused, target_lock(place, "second"):
+            pytest.fail("both hold it")
+        assert held.met() == ""
+    sentence = str(refused.value)
+    assert f"the target {place.target} is held by first of " in sentence
+    assert " UTC: wait until that run ends" in sentence
+    assert "`python -m infra_fixtures heal`" in sentence
+    with target_lock(place, "second"):
+        pass
+
+
+def test_each_target_has_a_lock_of_its_own(place: LockPlace) -> None:
+    """What holds one does not keep out of another."""
+    other = LockPlace(place.s3, place.account, f"{place.target}-2")
+    with target_lock(place, "first"), target_lock(other, "second"):
+        pass
+
+
+@pytest.mark.parametrize("before", ["never held", "given back", "lapsed"])
+def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, before: str) -> None:
+    """Processes that take it at the same moment, whatever is there: one holds it, the others name that one."""
+    if before == "given back":
+        take(place, "earlier").release()
+    if before == "lapsed":
+        _abandon(place, SHORT_S)
+        wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
+    with racing(url, ACCOUNT, place.target, racers=4, lease_s=60) as heard:
+        assert heard.count("held") == 1, heard
+        winner = f"run-{heard.index('held')}"
+        assert all(f"is held by {winner} of " in said for said in heard if said != "held"), heard
+
+
+def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, url: str) -> None:
+    """SIGKILL: refused while the lease lasts, taken over when it has lapsed."""
+    holder = start(url, ACCOUNT, place.target, "killed", 4.0)
+    try:
+        go(holder)
+        assert said(holder) == "held"
+    finally:
+        holder.kill()
+        holder.communicate()
+    with pytest.raises(UnusableInput, match=r"is held by killed of .*lapses within \d+ s"):
+        take(place, "second")
+    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=30)
+    with target_lock(place, "second") as held:
+        assert held.met() == ""
+
+
+def test_a_holder_renews_its_lease(place: LockPlace) -> None:
+    """Longer than the lease and all that times can be wrong by: it is held still."""
+    with target_lock(place, "first", lease_s=SHORT_S) as held:
+        time.sleep(SHORT_S + 4)
+        assert held.met() == ""
+        assert not _is_free(place)
+
+
+def test_a_broken_lock_is_lost_by_its_holder(place: LockPlace) -> None:
+    """Whoever breaks it is told whose it was; the holder notices, and leaves the next one's lock alone."""
+    with target_lock(place, "first", lease_s=SHORT_S) as held:
+        assert f"broke the lock of {place.target}, which first of " in _broken(place)
+        assert break_lock(place) == ""
+        with target_lock(place, "second"):
+            wait_until(held.met, what="the loss to be noticed", timeout_s=10)
+            assert "was taken from this run: second of " in held.met()
+            held.release()
+            found = place.read()
+            assert found is not None
+            assert (found.holder.run_id, found.holder.released) == ("second", False)
+
+
+def test_a_lease_that_cannot_be_renewed_is_lost(place: LockPlace, aws_client: AwsClient) -> None:
+    """S3 does not answer any more: when the lease is over, so is the lock."""
+    held = take(place, "first", lease_s=SHORT_S)
+    held._place = LockPlace(aws_client("s3", REGION, endpoint="http://127.0.0.1:9"), ACCOUNT, place.target)
+    assert "could not be renewed for 1 s" in wait_until(held.met, what="the lease to be over", timeout_s=10)
+    held.release()
+
+
+def test_a_renewal_that_meets_itself_is_none_lost(place: LockPlace) -> None:
+    """boto3 repeats a write whose answer did not come: the second finds the first one's work, by this same holder."""
+    held = take(place, "first", lease_s=60)
+    stale = held._etag
+    held._etag = held._renewed()
+    held._etag, newest = stale, held._etag
+    assert held._renewed() == newest
+    held._etag = newest
+    held.release()
+    assert _is_free(place)
+
+
+def test_something_else_in_its_place_is_refused(place: LockPlace) -> None:
+    """An object that is no lock is not overwritten."""
+    take(place, "first").release()
+    place.s3.put_object(Bucket=place.bucket, Key=place.target, Body=b"precious")
+    with pytest.raises(UnusableInput, match=f"{place.target} is no lock .*delete it if nobody drills there"):
+        take(place, "second")
+    assert place.s3.get_object(Bucket=place.bucket, Key=place.target)["Body"].read() == b"precious"
+
+
+def test_a_lost_lock_ends_a_drill(place: LockPlace, tmp_path: Any) -> None:
+    """Somebody breaks it while the fault stands: the fault is healed and the verdict names the lock."""
+    world = World(tmp_path, outages=[], down_s=60.0)
+
+    def act() -> None:
+        wait_until(lambda: "injected" in world.events, what="the fault", timeout_s=30)
+        _broken(place)
+
+    acting = threading.Thread(target=act)
+    with target_lock(place, "first", lease_s=SHORT_S) as held:
+        looks = Sight(lambda _s, _r: None, world.traffic.ops, world.drill.samples, world.t0_ns)
+        with stop_watches([held], looks) as watches:
+            world.drill.probes = [Heartbeats(), *watches]
+            acting.start()
+            with pytest.raises(Unproven, match="was taken from this run: somebody broke it"):
+                world.drill.run(world.fault(), QUICK)
+    acting.join(5)
+    assert world.events[:2] == ["injected", "healed"]
+
+
+def _broken(place: LockPlace) -> str:
+    """Break it; a holder that renews at that very moment is tried again."""
+
+    def attempt() -> str:
+        try:
+            return break_lock(place)
+        except UnusableInput:
+            return ""
+
+    return wait_until(attempt, what="the lock to be broken", timeout_s=10)
+
+
+def _abandon(place: LockPlace, lease_s: float) -> None:
+    """Hold it, and never renew or give it back, as one that died."""
+    held = take(place, "abandoned", lease_s=lease_s)
+    held._release.set()
+    held._thread.join()
+
+
+def _is_free(place: LockPlace) -> bool:
+    found = place.read()
+    return found is None or found.is_free
