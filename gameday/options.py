@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from drill.unusable import UnusableInput
 from gameday.load_distribution import LoadDistribution, load_distribution_of
 from gameday.numbers import whole_number
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.safety.stop_conditions import from_tables
 from infra_fixtures.targets import TARGETS, read_options
 from infra_fixtures.targets import add_options as add_target_options
 
@@ -26,6 +28,8 @@ class Options:
     repeat: int = 1
     distribution: LoadDistribution = field(default_factory=LoadDistribution)
     of_target: Mapping[str, Any] = field(default_factory=dict)
+    stop: tuple[dict[str, Any], ...] = ()
+    """`[[stop]]` tables: what ends any drill of the day at once."""
 
     @classmethod
     def read(cls, get: Callable[[str], Any]) -> Options:
@@ -41,6 +45,7 @@ class Options:
             repeat=whole_number("--repeat", get("repeat"), least=1),
             distribution=load_distribution_of(get),
             of_target=read_options(target, get),
+            stop=_stop_tables(get("stop")),
         )
 
     def recorded(self) -> dict[str, Any]:
@@ -50,6 +55,7 @@ class Options:
             "pace": self.pace,
             "objectives": str(self.objectives),
             "repeat": self.repeat,
+            "stop": list(self.stop),
             "workers": self.distribution.workers,
             "workers_elsewhere": self.distribution.elsewhere,
             **self.of_target,
@@ -64,6 +70,7 @@ def add_options(add: Callable[..., Any]) -> None:
         default="10",
         help="how many times faster than AWS's the embedded timers run; 1 is AWS's own (default 10)",
     )
+    add("--stop", help="TOML file of [[stop]] tables: conditions that end every drill at once (docs/safety.md)")
     add("--objectives", default="objectives.toml", help="TOML file of recovery objectives (default objectives.toml)")
     add("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
     add_target_options(add)
@@ -75,3 +82,16 @@ def add_options(add: Callable[..., Any]) -> None:
         default="127.0.0.1:0",
         help="HOST:PORT by which other machines reach this one, and the port after it (default 127.0.0.1:0, any free)",
     )
+
+
+def _stop_tables(path: str | None) -> tuple[dict[str, Any], ...]:
+    if path is None:
+        return ()
+    try:
+        tables = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("stop", [])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise UnusableInput(f"--stop {path} cannot be read ({e}): give a TOML file of [[stop]] tables") from e
+    if not isinstance(tables, list) or not tables:
+        raise UnusableInput(f"--stop {path} has no [[stop]] table: give one for each condition")
+    from_tables(tables)
+    return tuple(tables)

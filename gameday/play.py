@@ -18,6 +18,8 @@ from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn
 from infra_fixtures.safety.lease import work_prefix
+from infra_fixtures.safety.stop_conditions import Sight, from_tables
+from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.world import World
@@ -55,8 +57,11 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
     stand GateNotPassed or UnusableInput, once that is recorded."""
     with _standing(day, name, repetition, showing.live) as world:
-        drill = _drill(day, world, scenario, name, repetition, showing)
-        judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark), scenario.plan(world))
+        drill, sight = _drill(day, world, scenario, name, repetition, showing)
+        conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
+        with stop_watches(conditions, sight) as watches:
+            drill.probes = [*drill.probes, *watches]
+            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark), scenario.plan(world))
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
@@ -86,8 +91,11 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[
         yield world
 
 
-def _drill(day: GameDay, world: World, scenario: Scenario, name: str, repetition: int, showing: Showing) -> Drill:
-    """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
+def _drill(
+    day: GameDay, world: World, scenario: Scenario, name: str, repetition: int, showing: Showing
+) -> tuple[Drill, Sight]:
+    """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory; and what stop
+    conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
     load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
@@ -105,7 +113,7 @@ def _drill(day: GameDay, world: World, scenario: Scenario, name: str, repetition
         draw(load_scenario(directory), load_run(day.run.path))
         showing.publish(directory)
 
-    return Drill(
+    drill = Drill(
         scenario=name,
         directory=directory,
         t0_ns=t0_ns,
@@ -133,6 +141,7 @@ def _drill(day: GameDay, world: World, scenario: Scenario, name: str, repetition
         publish=publish,
         context=day.context(repetition, objectives),
     )
+    return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
 
 
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:

@@ -17,6 +17,7 @@ from drill.run import Plan
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import Fault, region_of
 from infra_fixtures.faults.schedule import Schedule, Scheduled
+from infra_fixtures.safety import stop_conditions
 from infra_fixtures.targets.world import World
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
@@ -48,7 +49,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     `moved_to`: the standby must have taken over. `stayed_at`: nothing must have moved. `impact`: clients must feel the
     fault, or the drill proves nothing. `expect` other than MET: the drill checks the harness itself, and each of its
     doubts has `expect_because` in it. `cohorts` is the mix of clients (empty: EVERYONE). `figures` are measurements that
-    must lie within a range, beside the objectives.
+    must lie within a range, beside the objectives. `stop` are `[[stop]]` tables (`infra_fixtures.safety.stop_conditions`):
+    each ends the drill at once.
     """
 
     moved_to: str | None = None
@@ -60,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     feel_s: float = 6.0
     cohorts: dict[str, float] = {}
     figures: dict[str, Range] = {}
+    stop: tuple[dict[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        """UnusableInput for what is no stop condition."""
+        stop_conditions.from_tables(self.stop)
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -115,7 +122,7 @@ class Scenario(msgspec.Struct, frozen=True):
         faults = Schedule.from_tables(tables.pop("faults", None), source=source)
         try:
             return cls(faults, msgspec.convert(tables, type=Settings))
-        except msgspec.ValidationError as e:
+        except (msgspec.ValidationError, UnusableInput) as e:
             raise UnusableInput(f"{source} is not understood: {e}") from e
 
     @classmethod

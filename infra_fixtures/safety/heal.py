@@ -27,7 +27,8 @@ def undo_all(healer: Healer, journal: Journal, by: str, entries: Sequence[Begun]
     failures: list[str] = []
     healed: list[Begun] = []
     for begun in sorted(left, key=lambda e: not _only_links(e)):
-        failed = [sentence for step in begun.undo if (sentence := _failure(healer, step))]
+        with healer.healing():
+            failed = [sentence for step in begun.undo if (sentence := _failure(healer, step))]
         if failed:
             failures += [f"{begun.fault}: {sentence}" for sentence in failed]
         else:

@@ -248,13 +248,13 @@ def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock
     raise UnusableInput(f"the lock of {place.target} is taken and given back all the time: try again")
 
 
-def break_lock(place: LockPlace) -> str:
-    """Give back a lock for whoever holds it, dead or alive; the sentence that says so, "" where nobody does.
+def break_lock(place: LockPlace, run_id: str) -> str:
+    """Give back a lock for a run that holds it, dead or alive; the sentence that says so, "" where it does not.
 
     A live holder sees it at its next renewal, and its drill ends.
     """
     found = place.read()
-    if found is None or found.holder.released:
+    if found is None or found.holder.released or found.holder.run_id != run_id:
         return ""
     try:
         place.write(msgspec.structs.replace(found.holder, released=True), found.etag)

@@ -15,6 +15,8 @@ from botocore.config import Config
 
 from infra_fixtures import aws_models
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.scope import GLOBAL, Scope
 from infra_fixtures.site import Address, Site, child_environment
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
@@ -60,6 +62,11 @@ class Clients:
 
     def __init__(self, site: Site, makes: Callable[[AccessKey], Make] = of_one_session) -> None:
         self.site = site
+        allowed = Scope(
+            frozenset({site.account_id}), frozenset({GLOBAL, *(r.name for r in site.regions)}), confirmed=True
+        )
+        self.guard = Guard(allowed, self.client, account=site.account_id)
+        """Lets through what changes this run's own account in its own regions, and nothing else."""
         self._make = makes(site.credentials.user)
         self._made: dict[tuple[Address, str, str], Any] = {}
         self._closed = False
@@ -82,7 +89,9 @@ class Clients:
                 if self._closed:
                     raise RuntimeError(f"a client for {service} is asked for after the run ended")
                 if asked not in self._made:
-                    self._made[asked] = self._make(address, service, region)
+                    client = self._make(address, service, region)
+                    self.guard.protect(client)
+                    self._made[asked] = client
         return self._made[asked]
 
     def close(self) -> None:

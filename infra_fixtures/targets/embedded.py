@@ -22,11 +22,13 @@ from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.powers import Harm, Instant, LinkName, Role
+from infra_fixtures.powers import REPLICATION, Harm, Instant, LinkName, Role
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.roles import return_to_primary
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import lease, require_free
+from infra_fixtures.safety.scope import GLOBAL
+from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.site import EDGE_PORT, Site, child_environment
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.changes import ChangeBoard
@@ -96,6 +98,7 @@ class Variant:
     clients: Callable[[AccessKey], Make] = of_one_session
     arrange: Callable[[Site], Site] = _as_planned
     around: Callable[[Clients, Topology, str], AbstractContextManager[None]] = _nothing
+    stop_conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,6 +143,11 @@ class Embedded:
         """What a run on this target cannot prove."""
         said = self.variant.not_proven if self.site.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
         return tuple(sentence.format(pace=self.pace) for sentence in said)
+
+    @property
+    def stop_conditions(self) -> tuple[Condition, ...]:
+        """What ends every drill here, whatever else does."""
+        return self.variant.stop_conditions
 
     @property
     def entry(self) -> Entry:
@@ -191,8 +199,13 @@ class Embedded:
         """Return at the next change of one of `services`, or after `timeout_s`."""
         self.changes.wait(services, timeout_s)
 
+    def healing(self) -> AbstractContextManager[None]:
+        """What is done in here is undone: the guard lets it through."""
+        return self.clients.guard.healing()
+
     def lose_region(self, region: str) -> Instant:
         """Kill the region's processes, cut its links, take its AWS API away."""
+        self.clients.guard.allow_power("lose_region", region)
         return _instant(backbone(self.site, "POST", f"/regions/{region}/lose"))
 
     def restore_region(self, region: str) -> None:
@@ -201,6 +214,7 @@ class Embedded:
 
     def harm_processes(self, region: str, role: Role, harm: Harm, az: str | None = None) -> Instant:
         """Stop, kill or freeze the region's processes of a role, in one zone or all."""
+        self.clients.guard.allow_power("harm_processes", region)
         return _instant(backbone(self.site, "POST", _processes(region, role, harm, az)))
 
     def restore_processes(self, region: str, role: Role, az: str | None = None) -> None:
@@ -209,6 +223,7 @@ class Embedded:
 
     def add_link_rule(self, link: LinkName, rule_id: str, rule: LinkRule) -> Instant:
         """Put a rule on a link."""
+        self.clients.guard.allow_power("add_link_rule", _region_of(link))
         return _instant(backbone(self.site, "PUT", _rule(link, rule_id), msgspec.to_builtins(rule)))
 
     def remove_link_rule(self, link: LinkName, rule_id: str) -> None:
@@ -217,6 +232,7 @@ class Embedded:
 
     def reset_link(self, link: LinkName) -> Instant:
         """Reset what is open on a link."""
+        self.clients.guard.allow_power("reset_link", _region_of(link))
         return _instant(backbone(self.site, "POST", f"/links/{link.scope}/{link.link}/reset"))
 
     def return_to_primary(self) -> None:
@@ -365,6 +381,10 @@ def _take_first_steps(
 
 def _processes(region: str, role: Role, action: str, az: str | None) -> str:
     return f"/regions/{region}/processes/{role}/{action}" + (f"?az={az}" if az else "")
+
+
+def _region_of(link: LinkName) -> str:
+    return GLOBAL if link.scope == REPLICATION.scope else link.scope
 
 
 def _rule(link: LinkName, rule_id: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ class LocalOrphan:
     def client(self, service: str, region: str | None = None) -> Any:
         """None: the AWS API was one of the run's processes."""
         return None
+
+    def healing(self) -> AbstractContextManager[None]:
+        """Nothing guards what is left."""
+        return contextlib.nullcontext()
 
     def end_processes(self) -> int:
         """Kill every process of the run, and of nobody else."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from infra_fixtures.safety.journal import Journal
+from infra_fixtures.safety.stop_conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class World(Protocol):
         """What a run on this target cannot prove, as sentences for an auditor."""
 
     @property
+    def stop_conditions(self) -> Sequence[Condition]:
+        """What ends every drill on this target at once: a lock of it that is lost, the end of a window."""
+
+    @property
     def entry(self) -> Entry:
         """The way in for users, through Route 53."""
 
@@ -82,6 +88,9 @@ class World(Protocol):
 
     def return_to_primary(self) -> None:
         """Give the regions the roles back that they had before the drill (`infra_fixtures.roles`)."""
+
+    def healing(self) -> AbstractContextManager[None]:
+        """What is done in here is undone: the guard lets it through although no window is open."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client as users have it: a lost region's API does not answer. None: a global service."""

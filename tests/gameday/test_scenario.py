@@ -62,6 +62,7 @@ def test_settings_are_the_same_after_toml(settings: Settings) -> None:
         ("moved = 'x'\n[[faults]]\nfault = 'nothing'", "unknown field `moved`"),
         ("expect = 'FINE'\n[[faults]]\nfault = 'nothing'", "Invalid enum value 'FINE'"),
         ("figures.rto_s = { under = 1 }\n[[faults]]\nfault = 'nothing'", "unknown field `under`"),
+        ("[[stop]]\nkind = 'bell'\n[[faults]]\nfault = 'nothing'", "bell"),
         ("[[faults]]\nfault = 'region_gone'", "there is no fault region_gone: did you mean region_lost?"),
     ],
 )

@@ -5,20 +5,19 @@ What moto answered, or a LocalStack of the run's own, is gone with the run's pro
 
 from __future__ import annotations
 
-import functools
+import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+import boto3
 from botocore.exceptions import ClientError
-from localstack_client.session import Session
 
 from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.target_lock import LockPlace, break_lock
 from infra_fixtures.targets.clients import CONFIG, GLOBAL_SERVICES
 from infra_fixtures.targets.local_orphan import LocalOrphan
-from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
 from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY
 from infra_fixtures.topology import Topology
 
@@ -31,6 +30,13 @@ def namesake(run_id: str, standby: str) -> str:
     return Names(run_id).bucket(standby, ACCOUNT)
 
 
+def lock_place(topology: Topology, urls: Mapping[str, str]) -> LockPlace:
+    """Where the lock of a given LocalStack is: in itself, past the run's front, which a lost region takes away."""
+    standby = topology.region_names[1]
+    url = urls.get(standby) or urls[EVERYWHERE]
+    return LockPlace(_client(url, "s3", standby), ACCOUNT, "localstack")
+
+
 class LocalStackOrphan(LocalOrphan):
     """`urls` are those that the run was given, `moto` the services that its own moto answered."""
 
@@ -39,6 +45,8 @@ class LocalStackOrphan(LocalOrphan):
         self._topology = topology
         self._urls = urls
         self._moto = moto
+        self._made: dict[tuple[str, str, str], Any] = {}
+        self._making = threading.Lock()  # making clients is not thread-safe in boto3
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A client at the LocalStack that answers the service; None where it was the run's own moto."""
@@ -47,10 +55,14 @@ class LocalStackOrphan(LocalOrphan):
         everywhere = region is None or service in GLOBAL_SERVICES
         where = GLOBALLY if everywhere else str(region)
         url = self._urls.get(where) or self._urls[EVERYWHERE]
-        return _client(url, service, self._topology.primary.name if everywhere else str(region))
+        place = (url, service, self._topology.primary.name if everywhere else str(region))
+        if place not in self._made:
+            with self._making:
+                self._made[place] = self._made.get(place) or _client(*place)
+        return self._made[place]
 
     def remove(self) -> None:
-        """Remove the run's resources, then its files."""
+        """Remove the run's resources, then its files; last it gives the LocalStack free."""
         tear_down(self, self._topology, self._run.run_id, gone=self._moto)
         primary, standby = self._topology.region_names
         if EVERYWHERE not in self._urls:
@@ -60,18 +72,17 @@ class LocalStackOrphan(LocalOrphan):
                 if e.response["Error"]["Code"] != "NoSuchBucket":
                     raise
         super().remove()
+        for client in self._made.values():
+            client.close()
+        break_lock(lock_place(self._topology, self._urls), self._run.run_id)
 
 
-@functools.lru_cache(maxsize=64)
 def _client(url: str, service: str, region: str) -> Any:
-    at = urlsplit(url)
-    session = Session(
-        "localstack",
-        "localstack",
+    return boto3.client(
+        service,
         region_name=region,
-        localstack_host=at.netloc,
-        use_ssl=at.scheme == "https",
+        endpoint_url=url,
+        aws_access_key_id="localstack",
+        aws_secret_access_key="localstack",
+        config=CONFIG,
     )
-    client = session.client(service, config=CONFIG)
-    refuse_elsewhere(client.meta.endpoint_url)
-    return client

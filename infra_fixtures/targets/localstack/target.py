@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 import msgspec
 
 from drill.host_environment import keep_to_this_machine
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.stop_conditions import Condition
+from infra_fixtures.safety.target_lock import target_lock
 from infra_fixtures.site import Site
 from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.clients import Clients
@@ -20,14 +22,15 @@ from infra_fixtures.targets.localstack.answers import moto_answers
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
-from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, namesake
+from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, lock_place, namesake
 from infra_fixtures.targets.localstack.servers import emulators, offered
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.world import World
 from infra_fixtures.topology import Topology, embedded_topology
 
 
-def stand(asked: Asked) -> AbstractContextManager[World]:
+@contextlib.contextmanager
+def stand(asked: Asked) -> Iterator[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
     keep_to_this_machine(os.environ)
     topology = embedded_topology(asked.run.pace)
@@ -52,7 +55,21 @@ def stand(asked: Asked) -> AbstractContextManager[World]:
         arrange=arrange,
         around=_namesake,
     )
-    return embedded(asked, topology, variant)
+    with _held(asked, topology, settings) as held:
+        variant = dataclasses.replace(variant, stop_conditions=held)
+        with embedded(asked, topology, variant) as world:
+            yield world
+
+
+@contextlib.contextmanager
+def _held(asked: Asked, topology: Topology, settings: Settings) -> Iterator[tuple[Condition, ...]]:
+    """Hold the LocalStack that was given, so that no second game day breaks it meanwhile; one of our own is nobody else's."""
+    if not settings.urls:
+        yield ()
+        return
+    place = lock_place(topology, settings.urls)
+    with target_lock(place, asked.run.run_id) as held:
+        yield (held,)
 
 
 def orphan(run: Header) -> Orphan:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,6 +137,9 @@ def _world(seen: Seen) -> World:
     note = seen.events.append
 
     class Least(SimpleNamespace):
+        def healing(self) -> AbstractContextManager[None]:
+            return contextlib.nullcontext()
+
         def lose_region(self, region: str) -> None:
             """For the power to be whole."""
 

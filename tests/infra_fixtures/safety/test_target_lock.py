@@ -100,7 +100,7 @@ def test_a_broken_lock_is_lost_by_its_holder(place: LockPlace) -> None:
     """Whoever breaks it is told whose it was; the holder notices, and leaves the next one's lock alone."""
     with target_lock(place, "first", lease_s=SHORT_S) as held:
         assert f"broke the lock of {place.target}, which first of " in _broken(place)
-        assert break_lock(place) == ""
+        assert break_lock(place, "first") == ""
         with target_lock(place, "second"):
             wait_until(held.met, what="the loss to be noticed", timeout_s=10)
             assert "was taken from this run: second of " in held.met()
@@ -164,7 +164,7 @@ def _broken(place: LockPlace) -> str:
 
     def attempt() -> str:
         try:
-            return break_lock(place)
+            return break_lock(place, "first")
         except UnusableInput:
             return ""
 
