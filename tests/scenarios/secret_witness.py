@@ -17,12 +17,13 @@ WITNESS_VARIABLE = "DRILL_TEST_WITNESS"
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
-    """Once the world stands: the API key, the database's password, the workers' token."""
+    """Once the world stands: the API key, the run's credentials, the database's password, the workers' token."""
     outcome = yield
     if fixturedef.argname != "world":
         return
     world = outcome.get_result()  # type: ignore[attr-defined]
     known = {"api key": world.entry.api_key, "token": request.config.stash[GAME_DAY].sharing.token}
+    known |= {f"credential {n}": secret for n, secret in enumerate(world.site.credentials.secrets)}
     vault = world.client("secretsmanager", world.primary)
     for held in vault.list_secrets()["SecretList"]:
         value = vault.get_secret_value(SecretId=held["ARN"])["SecretString"]
