@@ -241,8 +241,8 @@ def _worker_ports(world: Embedded) -> list[Address]:
     """Where Runtime APIs of the primary's workers listen."""
     host = world.site.primary.runtime_host
     control = control_address(world.site.primary)
-    found = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-    return [Address(a.ip, a.port) for a in found if a.ip == host and a.port != control.port]
+    found = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr]
+    return [Address(str(ip), int(port)) for ip, port in found if ip == host and port != control.port]
 
 
 @only_as_root
@@ -271,9 +271,9 @@ def test_nothing_listens_but_the_known_doors(world: Embedded) -> None:
     known |= {(a.host, a.port) for a in map(control_address, site.regions)}
     runtimes = {r.runtime_host for r in site.regions}
     listening = {
-        (c.laddr.ip, c.laddr.port)
+        (str(c.laddr[0]), int(c.laddr[1]))
         for c in psutil.net_connections("inet")
-        if c.pid in pids and c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE) and not c.raddr
+        if c.pid in pids and c.status in (psutil.CONN_LISTEN, psutil.CONN_NONE) and c.laddr and not c.raddr
     }
     assert {a for a in listening if a[0] not in runtimes} - known == set()
     assert listening

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_no_secret_of_a_whole_run_is_in_its_directory(tmp_path: Path) -> None:
-    """API key, the run's credentials, database password, workers' token, signing key: known to the run, and in nothing that it left."""
+    """API key, the run's credentials, database password, workers' token and signing key are in nothing that it left."""
     key = tmp_path / "key.pem"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)], check=True, capture_output=True)
     witness, runs = tmp_path / "witness.json", tmp_path / "runs"
