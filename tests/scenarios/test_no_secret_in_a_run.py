@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_no_secret_of_a_whole_run_is_in_its_directory(tmp_path: Path) -> None:
-    """API key, database password, workers' token and signing key: known to the run, and in nothing that it left."""
+    """API key, the run's credentials, database password, workers' token and signing key are in nothing that it left."""
     key = tmp_path / "key.pem"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)], check=True, capture_output=True)
     witness, runs = tmp_path / "witness.json", tmp_path / "runs"
@@ -36,7 +36,7 @@ def test_no_secret_of_a_whole_run_is_in_its_directory(tmp_path: Path) -> None:
     run = runs / "latest"
     assert (run / "MANIFEST.sha256").exists(), told.stdout[-3000:]
     known: dict[str, str] = json.loads(witness.read_text())
-    assert len(known) >= 3, f"a key, a password and a token at least: {sorted(known)}"
+    assert len(known) >= 7, f"a key, four credentials, a password and a token at least: {sorted(known)}"
     secrets = [*known.values(), key.read_text().splitlines()[1]]
     assert find_secrets(run.resolve(), secrets) == []
     records = {p.name for p in run.resolve().rglob("*") if p.is_file()}

@@ -26,7 +26,9 @@ ACCEPTED = (
 TOO_LARGE = b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n"
 UNKNOWN = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+MOST_REFUSED_BYTES = 65_536
+"""What a stranger may send before the connection is cut."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -61,13 +63,10 @@ class RuntimeChannel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, unless another user is at its other end."""
+        """Keep the transport, and know whether another user is at its other end."""
         self._transport = cast(asyncio.Transport, transport)
         peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if user_of(peer[:2], here[:2]) != self._runtime.user:
-            self._transport.write(FORBIDDEN)
-            self._transport.close()
-            self._refused = True
+        self._refused = user_of(peer[:2], here[:2]) != self._runtime.user
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The process's end is told by what it was forked from; here nothing is left to do."""
@@ -75,17 +74,21 @@ class RuntimeChannel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take whole requests out of the stream."""
-        if self._refused:
-            return
         buffer = self._buffer
         buffer += data
+        if self._refused and len(buffer) > MOST_REFUSED_BYTES:
+            self.close()
+            return
         while len(buffer) > self._needed:
             end = buffer.find(b"\r\n\r\n")
             if end < 0:
                 return
             if buffer.startswith(NEXT):
                 del buffer[: end + 4]
-                self._runtime.next_wanted(self)
+                if self._refused:
+                    self._write(FORBIDDEN)
+                else:
+                    self._runtime.next_wanted(self)
                 continue
             head = bytes(buffer[:end])
             length = _content_length(head)
@@ -120,7 +123,9 @@ class RuntimeChannel(asyncio.Protocol):
 
     def _request(self, head: bytes, body: bytes) -> None:
         path = head[: head.find(b"\r\n")].split(b" ")[1]
-        if path.startswith(INVOCATION):
+        if self._refused:
+            self._write(FORBIDDEN)
+        elif path.startswith(INVOCATION):
             request_id, _, verb = path[len(INVOCATION) :].partition(b"/")
             # The runtime goes on to GET next as soon as it is answered: answer it before working on the result.
             self._write(TOO_LARGE if len(body) > MOST_PAYLOAD_BYTES else ACCEPTED)
