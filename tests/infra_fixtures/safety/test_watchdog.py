@@ -18,7 +18,7 @@ from infra_fixtures.safety.lease import lease, work_dirs, work_prefix
 from infra_fixtures.safety.sweep import processes_of, sweep
 from infra_fixtures.safety.watchdog import Watchdog
 from infra_fixtures.site import RUN_ID_VARIABLE
-from tests.infra_fixtures.targets.segments import segments
+from tests.infra_fixtures.targets.shared_memory import segments
 
 HARNESS = """
 import subprocess, sys, time
