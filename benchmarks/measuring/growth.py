@@ -28,11 +28,12 @@ def slope(values: Sequence[float]) -> float:
 
 
 def slopes(held: Sequence[Holdings]) -> dict[str, float]:
-    """Of each count, of the objects, and of the memory in MiB."""
+    """Of each count, of Python's objects and blocks, and of the memory in MiB."""
     counts = [h.counts() for h in held]
     return {
         **{name: slope([c[name] for c in counts]) for name in counts[0]},
         "objects": slope([h.objects for h in held]),
+        "blocks": slope([h.blocks for h in held]),
         "RSS, MiB": slope([h.rss_kib / MIB for h in held]),
     }
 
@@ -45,7 +46,9 @@ def table(held: Sequence[Holdings], time: str) -> Table:
     for name in growth:
         shown.add_column(name, justify="right")
     for number, h in enumerate(held, start=1):
-        shown.add_row(str(number), *map(str, h.counts().values()), f"{h.objects:,}", f"{h.rss_kib / MIB:.1f}")
+        shown.add_row(
+            str(number), *map(str, h.counts().values()), f"{h.objects:,}", f"{h.blocks:,}", f"{h.rss_kib / MIB:.1f}"
+        )
     shown.add_section()
     shown.add_row(f"growth a {time}", *(f"{g:.2f}" for g in growth.values()))
     return shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -36,6 +37,8 @@ class Holdings(msgspec.Struct, frozen=True):
     """Processes that this one started itself, those included that it did not wait for."""
     objects: int
     """That the garbage collector knows."""
+    blocks: int
+    """Of memory that Python has handed out: where these stay as many while `rss_kib` grows, it is the allocators that keep it."""
     rss_kib: int
     segments: int
     """System V shared memory that no process has attached, made by one that is gone."""
@@ -57,6 +60,7 @@ class Holdings(msgspec.Struct, frozen=True):
             threads=threading.active_count(),
             children=len(process.children()),
             objects=len(gc.get_objects()),
+            blocks=sys.getallocatedblocks(),
             rss_kib=process.memory_info().rss // 1024,
             segments=sum(1 for _ in _orphaned_segments()),
             shared_memory=len(_unused_shared_memory()),

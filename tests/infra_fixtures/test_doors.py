@@ -24,7 +24,7 @@ from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.listening import control_address
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.site import Address, Site
-from infra_fixtures.targets import standing
+from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 
 pytestmark = pytest.mark.slow

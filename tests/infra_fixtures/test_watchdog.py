@@ -18,7 +18,7 @@ from infra_fixtures.safety.lease import WORK_PREFIX, lease, work_dirs, work_pref
 from infra_fixtures.safety.sweep import processes_of, sweep
 from infra_fixtures.site import RUN_ID_VARIABLE
 from infra_fixtures.watchdog import LOG, Watchdog
-from tests.infra_fixtures.targets.segments import segments
+from tests.infra_fixtures.targets.shared_memory import segments
 
 HARNESS = """
 import subprocess, sys, time

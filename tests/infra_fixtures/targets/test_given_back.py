@@ -11,7 +11,7 @@ from benchmarks.measuring.holdings import Holdings
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 from probes.steady_state import await_steady_state
-from tests.infra_fixtures.targets.segments import segments, segments_of
+from tests.infra_fixtures.targets.shared_memory import segments, segments_of, shared_files_of
 
 
 @pytest.mark.slow
@@ -23,19 +23,21 @@ def test_a_system_gives_everything_back(tmp_path: Path) -> None:
     name = f"given-back-{os.getpid()}"
     after = [_stood(f"{name}-{number}", tmp_path) for number in range(3)]
     second, third = (held.counts() for held in after[1:])
-    del second["segments"], third["segments"]  # other runs of this machine are killed meanwhile; see _stood
+    for counts in (second, third):
+        del counts["segments"], counts["shared memory"]  # other runs of this machine are killed meanwhile: see _stood
     assert third == second
     assert third["descriptors before collecting"] == third["descriptors"]
     assert (third["cgroups"], third["directories"]) == (0, 0)
 
 
 def _stood(run_id: str, runs_dir: Path) -> Holdings:
-    """What is held once a system is gone; its PostgreSQL's shared memory must be."""
+    """What is held once a system is gone; its shared memory must be."""
     with standing("embedded", pace=10.0, runs_dir=runs_dir, run_id=run_id) as world:
         assert isinstance(world, Embedded)
         await_steady_state(world)
         pids = {pid for part in world.processes().values() for pid in part}
-        made = segments_of(pids)
+        made, files = segments_of(pids), shared_files_of(pids)
         assert len(made) == 2, "one of each PostgreSQL"
     assert not made & segments()
+    assert not [file for file in files if file.exists()]
     return Holdings.of(run_id)
