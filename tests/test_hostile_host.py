@@ -1,0 +1,166 @@
+"""Whatever the host's environment says, the commands do the same; and a whole drill stands, breaks and heals under it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from drill import host_environment
+from infra_fixtures.site import REPOSITORY
+
+GOLDEN = REPOSITORY / "tests" / "drill" / "golden" / "database_primary_lost"
+NOWHERE = "http://127.0.0.1:9"
+HOSTILE: Mapping[str, Mapping[str, str]] = {
+    "proxies": {
+        name: NOWHERE
+        for word in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        for name in (word, word.lower(), word.title())
+    },
+    "no_proxy": {"NO_PROXY": "example.com", "no_proxy": ""},
+    "AWS": {
+        "AWS_PROFILE": "production",
+        "AWS_ENDPOINT_URL": NOWHERE,
+        "AWS_ENDPOINT_URL_S3": NOWHERE,
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_CONFIG_FILE": "/dev/full",
+        "AWS_CA_BUNDLE": "/nowhere",
+        "AWS_DEFAULT_REGION": "mars-1",
+        "AWS_RETRY_MODE": "nonsense",
+    },
+    "git": {"GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere", "GIT_INDEX_FILE": "/nowhere"},
+    "pytest": {"PYTEST_ADDOPTS": "-k nothing_of_the_kind -p no:timeout -x", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    "home missing": {"HOME": "/nonexistent/home", "XDG_CONFIG_HOME": ""},
+    "home unwritable": {"HOME": "/proc/1", "XDG_CACHE_HOME": "/proc/1", "XDG_CONFIG_HOME": "/proc/1"},
+    "colour": {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm-256color", "PY_COLORS": "1"},
+    "no colour": {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "20"},
+    "locale C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "locale tr": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.ISO-8859-9", "LANGUAGE": "tr", "TZ": "Asia/Kathmandu"},
+    "encoding": {"PYTHONIOENCODING": "ascii"},
+    "python": {
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONWARNINGS": "error",
+        "PYTHONHASHSEED": "7",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONSTARTUP": "/nowhere",
+        "PYTHONASYNCIODEBUG": "1",
+    },
+    "tools": {
+        "MPLBACKEND": "nonsense",
+        "MATPLOTLIBRC": "/nowhere",
+        "PGHOST": "mars",
+        "PGSSLMODE": "verify-full",
+        "PGOPTIONS": "-c search_path=mars",
+        "LOCUST_RUN_TIME": "1s",
+        "NODE_OPTIONS": "--nonsense",
+    },
+}
+EVERYTHING = {name: value for one in HOSTILE.values() for name, value in one.items()}
+SCENARIOS = len(list((REPOSITORY / "scenarios").glob("test_*.py")))
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def run(
+    *words: str, environment: Mapping[str, str], umask: int = 0o022, timeout_s: float = 110.0
+) -> subprocess.CompletedProcess[bytes]:
+    """`python -m` with these words, under these variables and no other switches of whoever runs the tests."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DRILL_"))}
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=REPOSITORY,
+        env=own | dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout_s,
+        umask=umask,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*HOSTILE, "everything at once"])
+def test_commands_do_the_same(kind: str, tmp_path: Path) -> None:
+    """All scenarios are collected, a bundle is judged as ever, what stands is told: under each kind, and under all."""
+    environment = HOSTILE.get(kind, EVERYTHING)
+    with ThreadPoolExecutor(3) as pool:
+        collected = pool.submit(
+            run, "pytest", "scenarios", "--collect-only", "-q", "--runs-dir", str(tmp_path), environment=environment
+        )
+        judged = pool.submit(run, "drill", "judge", str(GOLDEN), "--json", environment=environment)
+        status = pool.submit(run, "infra_fixtures", "status", "--runs-dir", str(tmp_path), environment=environment)
+    assert f"{SCENARIOS} tests collected" in collected.result().stdout.decode(), collected.result().stdout
+    assert collected.result().returncode == 0
+    kept, found = json.loads((GOLDEN / "verdict.json").read_text()), json.loads(judged.result().stdout)
+    assert found["measurements"] == kept["measurements"]
+    assert (judged.result().returncode, judged.result().stderr) == (0, b"")
+    assert (status.result().returncode, status.result().stdout) == (0, b"nothing is held up\n")
+
+
+def test_a_child_is_given_nothing_of_the_hosts() -> None:
+    """Of everything at once only the words that say where a process may write are kept; what is told expressly goes before."""
+    child = host_environment.child_environment({**EVERYTHING, "PATH": "/bin"}, DRILL_RUN_ID="1", PYTHONUTF8="0")
+    kept = {name for name in EVERYTHING if child.get(name) == EVERYTHING[name]}
+    assert kept == {"PYTHONDONTWRITEBYTECODE", "PYTHONUTF8"}
+    assert child["PYTHONUTF8"] == "0"
+    assert (child["PATH"], child["DRILL_RUN_ID"]) == ("/bin", "1")
+
+
+def test_the_harness_keeps_what_is_its_users() -> None:
+    """The terminal's settings, the signing key and the way to AWS stay until all is known to stand on this machine."""
+    own = {**EVERYTHING, "DRILL_SIGNER": "us", "SSH_AUTH_SOCK": "/x"}
+    host_environment.settle(own)
+    assert {"DRILL_SIGNER", "SSH_AUTH_SOCK", "HOME", "FORCE_COLOR", "TERM", "AWS_PROFILE", "https_proxy"} <= own.keys()
+    assert not {"GIT_DIR", "PGHOST", "MPLBACKEND", "PYTEST_ADDOPTS", "PYTHONOPTIMIZE", "LANG"} & own.keys()
+    host_environment.keep_to_this_machine(own)
+    assert {"AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}.items() <= own.items()
+    assert not [n for n in own if n.lower().endswith("_proxy") or n in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3")]
+
+
+def test_a_switched_off_plugin_is_named(tmp_path: Path) -> None:
+    """What the command line itself takes away from a game day is refused in one line."""
+    done = run("pytest", "scenarios", "-p", "no:timeout", "--runs-dir", str(tmp_path), environment={})
+    assert done.returncode == 4
+    assert [line for line in done.stderr.decode().splitlines() if line.strip()] == [
+        "ERROR: a game day needs pytest's plugin timeout, which is switched off: leave -p no: away"
+    ]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_a_drill_under_everything_at_once(tmp_path: Path, umask: int) -> None:
+    """A real drill, with paths of brackets, spaces, quotes and umlauts: MET as ever, no colour and no secret in its records."""
+    place = tmp_path / "ä [1] 'q' \"r\" $HOME;x *"
+    scratch = place / "scratch [t]"
+    scratch.mkdir(parents=True)
+    for directory in (*reversed(scratch.parents[: len(scratch.parents) - 1]), scratch):
+        if directory.is_relative_to(tmp_path.parent.parent):
+            directory.chmod(0o755)
+    runs = place / "runs [2]"
+    environment = {**EVERYTHING, "TMPDIR": str(scratch)}
+    done = run(
+        "pytest", "scenarios", "-k", "nothing_broken", "--runs-dir", str(runs),
+        environment=environment, umask=umask, timeout_s=300,
+    )  # fmt: skip
+    said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+    assert done.returncode == 0, said[-3000:]
+    (found,) = (runs / "latest" / "scenarios").iterdir()
+    assert json.loads((found / "verdict.json").read_text())["verdict"] == "MET"
+    texts = [
+        p for p in (runs / "latest").resolve().rglob("*") if p.suffix in (".json", ".jsonl", ".xml", ".md", ".log")
+    ]
+    assert len(texts) > 5
+    for path in texts:
+        assert b"\x1b[" not in path.read_bytes(), path
+        assert b"AKIAREAL" not in path.read_bytes(), path
+    assert json.loads((runs / "latest" / "run.json").read_text())["commit"], "git was asked in spite of GIT_DIR"
+    assert not [p for p in (runs / "latest").resolve().rglob("*") if not p.is_symlink() and p.stat().st_mode & 0o022]
+    for words in (("reports", "verify"), ("drill", "judge"), ("reports", "build")):
+        assert run(*words, str(runs / "latest"), environment=environment).returncode == 0, words
+    assert not list(scratch.iterdir()), "nothing is left where scratch files were"
