@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra_fixtures.targets import TARGETS, add_options
+from traffic.load_options import add_load_options
 
 pytest_plugins = ("scenarios.repeating", "scenarios.stage")
 
@@ -33,5 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="127.0.0.1:0",
         help="HOST:PORT by which other machines reach this one, and the port after it (default 127.0.0.1:0, any free)",
     )
+    add_load_options(parser.getgroup("load of a drill").addoption)
     group = parser.getgroup("conformance")
     group.addoption("--endpoint-url", help="also run tests/conformance against this loopback endpoint of an AWS API")

@@ -59,6 +59,7 @@ from scenarios.refusal import record_refusal
 from scenarios.repeating import repeat_of, scenario_of
 from scenarios.sharing import Sharing, sharing_of
 from traffic.load import Load, Service
+from traffic.load_options import LoadOptions
 from traffic.runner import LoadGenerator
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
@@ -82,6 +83,7 @@ class GameDay:
     options: Mapping[str, Any]
     repeat: int = 1
     sharing: Sharing = field(default_factory=Sharing)
+    load: LoadOptions = field(default_factory=LoadOptions)
     keyword: str = ""
     chosen: list[str] = field(default_factory=list)
     """The directories of the scenarios that are to be drilled."""
@@ -109,7 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
         names = scenario_names(Path(__file__).parent)
         refuse_unknown(tables, targets=TARGETS, scenarios=names, source=str(objectives))
         runs_dir = Path(config.getoption("--runs-dir"))
-        repeat, sharing = repeat_of(config), sharing_of(config)
+        repeat, sharing, load = repeat_of(config), sharing_of(config), LoadOptions.read(config.getoption)
         _refuse_unfinished(runs_dir)
         if config.option.help or config.option.collectonly or config.option.showfixtures:
             return
@@ -120,7 +122,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.xmlpath = config.option.xmlpath or str(run.junit)
     seed, options = random.randrange(2**31), read_options(target, config.getoption)
     keyword = str(config.option.keyword)
-    config.stash[GAME_DAY] = GameDay(target, pace, objectives, runs_dir, seed, run, options, repeat, sharing, keyword)
+    config.stash[GAME_DAY] = GameDay(
+        target, pace, objectives, runs_dir, seed, run, options, repeat, sharing, load, keyword
+    )
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as for a process that a shell started in the background
             signal.signal(number, _interrupt)
@@ -209,9 +213,8 @@ def drill(
     """The drill of this scenario: traffic through Route 53, every probe, records in the run's directory."""
     directory = game_day.run.scenario(scenario, repetition)
     mark = request.node.get_closest_marker("traffic")
-    load = Load(
-        cohorts=dict((mark.kwargs if mark else {}).get("cohorts", EVERYONE)), seed=game_day.seed + repetition - 1
-    )
+    cohorts = dict((mark.kwargs if mark else {}).get("cohorts", EVERYONE))
+    load = game_day.load.applied(Load(cohorts=cohorts, seed=game_day.seed + repetition - 1))
     t0_ns = time.monotonic_ns()
     entry = world.entry
     dns_host, dns_port = entry.dns or ("", 53)
@@ -385,6 +388,7 @@ def _describe(game_day: GameDay, world: World | None) -> None:
             "repeat": game_day.repeat,
             "workers": game_day.sharing.workers,
             "workers_elsewhere": game_day.sharing.elsewhere,
+            **game_day.load.given(),
             **game_day.options,
         },
         not_proven=list(world.not_proven) if world else [],
