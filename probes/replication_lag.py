@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import ClassVar
 
 import urllib3
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import ApiPart, HeartbeatPart, part_of
 from infra_fixtures.targets.world import World
 from probes.heartbeats import Heartbeats
 from probes.web import Client, ProbeRefused
+from traffic.pointer import find
 
 EVERY_S = 0.1
 
@@ -27,10 +30,12 @@ class ReplicationLag:
     """
 
     name = "replication_lag"
+    needs: ClassVar[tuple[type, ...]] = (HeartbeatPart, ApiPart)
 
     def __init__(self, world: World, every_s: float = EVERY_S) -> None:
-        self._writer = Client(world.regional(world.primary))
-        self._reader = Client(world.regional(world.standby))
+        endpoints = part_of(world, ApiPart).endpoints
+        self._beat = part_of(world, HeartbeatPart).beat
+        self._writer, self._reader = Client(endpoints[world.primary]), Client(endpoints[world.standby])
         self._every_s = every_s
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
@@ -58,7 +63,7 @@ class ReplicationLag:
 
     def _write(self, seq: int) -> bool:
         try:
-            self._writer.ask("POST", "/heartbeat", {"seq": seq})
+            self._writer.send(self._beat.write, seq=seq)
         except (ProbeRefused, urllib3.exceptions.HTTPError):
             return False  # the primary may well be down: that is what a drill is about
         return True
@@ -66,8 +71,9 @@ class ReplicationLag:
     def _read(self) -> tuple[int, float | None] | None:
         """The last heartbeat shown, and the lag that the engine claims; None where the standby cannot be read."""
         try:
-            answer = self._reader.ask("GET", "/heartbeat")
+            answer = self._reader.send(self._beat.read)
         except (ProbeRefused, urllib3.exceptions.HTTPError):
             return None
-        claimed = answer.get("engine_lag_s")
-        return int(answer["seq"]), None if claimed is None else float(claimed)
+        seq, where = find(answer, self._beat.read.seq), self._beat.read.engine_lag_s
+        claimed = None if where is None else find(answer, where)
+        return (int(seq), None if claimed is None else float(claimed)) if seq is not None else None

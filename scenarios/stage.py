@@ -29,17 +29,10 @@ from infra_fixtures.safety.journal import unfinished
 from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.targets import TARGETS, read_options, standing
+from infra_fixtures.targets.parts import MissingPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
-from probes.alarm import Alarm
-from probes.cloudwatch_lag import CloudWatchLag
-from probes.controller import Controller
-from probes.cpu_wait import CpuWait, processes_of
-from probes.dns_answer import DnsAnswer
-from probes.health_check import HealthCheck
-from probes.machinery import MachineryAlive, refuse_broken
-from probes.object_lag import ObjectLag
-from probes.promotion import Promotion
-from probes.replication_lag import ReplicationLag
+from probes.all import probes_for
+from probes.machinery import refuse_broken
 from probes.steady_state import await_steady_state
 from probes.survivors import read_survivors
 from reports import allure as allure_report
@@ -218,13 +211,17 @@ def drill(
     t0_ns = time.monotonic_ns()
     entry = world.entry
     dns_host, dns_port = entry.dns or ("", 53)
-    service = Service(base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port)
+    contract = part_of(world, WorkloadPart).contract
+    service = Service(
+        base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port, headers=contract.secrets()
+    )
     traffic = LoadGenerator(
         load,
         service,
         t0_ns=t0_ns,
         directory=directory,
         environment=world.environment,
+        contract=contract,
         workers=game_day.sharing.workers,
         workers_elsewhere=game_day.sharing.elsewhere,
         meeting=game_day.sharing.meeting,
@@ -252,21 +249,7 @@ def drill(
         t0_ns=t0_ns,
         objectives=objectives.objectives,
         traffic=traffic,
-        probes=[
-            probe(world)
-            for probe in (
-                ReplicationLag,
-                CloudWatchLag,
-                ObjectLag,
-                DnsAnswer,
-                HealthCheck,
-                Alarm,
-                Controller,
-                Promotion,
-                MachineryAlive,
-            )
-        ]
-        + [CpuWait(lambda: {"harness": [os.getpid()], "locust": traffic.pids, **processes_of(world)})],
+        probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
         home=world.primary,
@@ -280,10 +263,10 @@ def drill(
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A fault that the target cannot make skips its scenario, saying which power is missing."""
+    """A fault that the target cannot make skips its scenario, saying which power or part is missing."""
     outcome = yield
     error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
-    if isinstance(error, NotSupported):
+    if isinstance(error, NotSupported | MissingPart):
         pytest.skip(str(error))
 
 
@@ -379,7 +362,7 @@ def _describe(game_day: GameDay, world: World | None) -> None:
         seed=game_day.seed,
         fidelity=world.fidelity if world else {},
         objectives=objective_tables(game_day.objectives),
-        topology_digest=world.deployed.topology_digest if world else "",
+        topology_digest=world.topology_digest if world else "",
         options={
             "target": game_day.target,
             "pace": game_day.pace,

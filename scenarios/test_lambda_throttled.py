@@ -11,6 +11,7 @@ import pytest
 from drill.demands import moved_to
 from drill.run import Drill, Plan
 from infra_fixtures.faults.lambda_throttled import lambda_throttled
+from infra_fixtures.targets.parts import FunctionsPart, part_of
 from infra_fixtures.targets.world import World
 from scenarios.stage import MOBILE
 
@@ -18,5 +19,5 @@ from scenarios.stage import MOBILE
 @pytest.mark.traffic(cohorts=MOBILE)
 def test_lambda_throttled(drill: Drill, world: World) -> None:
     """Reserved concurrency 0 through the AWS API: traffic and database move to the standby, with nothing lost."""
-    fault = lambda_throttled(world, world.primary, world.deployed.orders_function)
+    fault = lambda_throttled(world, world.primary, part_of(world, FunctionsPart).orders)
     drill.run(fault, Plan(demands=moved_to(world.standby)))

@@ -133,8 +133,11 @@ class Survivors(_Table, frozen=True):
     objects: Objects | None = None
 
 
-class Health(Request, frozen=True):
-    """Answers with one of `expect` where the application can serve."""
+class Health(_Table, frozen=True):
+    """A page that answers GET with one of `expect` where the application can serve."""
+
+    path: str
+    expect: Statuses = (200,)
 
 
 class Contract(_Table, frozen=True):
@@ -238,7 +241,7 @@ def _requests(found: Contract) -> Iterator[tuple[str, Request, frozenset[str]]]:
         yield "beat.write", found.beat.write, frozenset({"seq"})
         yield "beat.read", found.beat.read, frozenset()
     if found.health is not None:
-        yield "health", found.health, frozenset()
+        yield "health", Request(found.health.path), frozenset()
     if found.survivors.listing is not None:
         yield "survivors.listing", found.survivors.listing, frozenset()
 

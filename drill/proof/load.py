@@ -211,8 +211,8 @@ def _less(
     real_from_ns, real_to_ns = even.to_real(from_ns[worst]), even.to_real(to_ns[worst])
     at_s = (real_from_ns - even.to_real(begin_ns)) / NS
     return (
-        f"{name} became less: {counts[worst]} requests in {(real_to_ns - real_from_ns) / NS:.1f} s from {at_s:+.1f} s of the fault on, "
-        f"where {expected[worst]:.0f} were to be expected from the time before"
+        f"{name} became less: {counts[worst]} requests in {(real_to_ns - real_from_ns) / NS:.1f} s from {at_s:+.1f} s "
+        f"of the fault on, where {expected[worst]:.0f} were to be expected from the time before"
     )
 
 

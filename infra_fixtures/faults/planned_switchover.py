@@ -6,6 +6,7 @@ import json
 
 from infra_fixtures.faults.fault import Fault, injected
 from infra_fixtures.safety.journal import PowerCall
+from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
 
 
@@ -16,9 +17,11 @@ class ControllerFailed(Exception):
 def planned_switchover(world: World) -> Fault:
     """Invoke the standby's failover controller with mode switchover; healing gives the roles back."""
 
+    controller = part_of(world, ControllerPart).function
+
     def inject() -> None:
         answer = world.client("lambda", world.standby).invoke(
-            FunctionName=world.deployed.controller_function,
+            FunctionName=controller,
             Payload=json.dumps({"mode": "switchover"}).encode(),
         )
         said = answer["Payload"].read().decode()

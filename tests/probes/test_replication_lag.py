@@ -6,6 +6,7 @@ import time
 
 from infra_fixtures.faults.database_lost import database_lost
 from infra_fixtures.faults.replication_cut import replication_cut
+from infra_fixtures.targets.parts import HeartbeatPart, part_of
 from probes.replication_lag import ReplicationLag
 from probes.web import Client
 from tests.probes.conftest import let_pass, watching
@@ -36,18 +37,18 @@ def test_a_current_standby_is_known_to_within_a_look(system: System) -> None:
 
 def test_the_engine_claims_a_lag_that_grows_while_nothing_is_written(system: System) -> None:
     """A second after the last write the engine claims a second more, though the standby has all; a writer claims none."""
-    world = system.world
+    world, beat = system.world, part_of(system.world, HeartbeatPart).beat
     with watching(ReplicationLag(world)) as notebook:
         claimed = notebook.await_said("engine_lag_s", subject="aurora")
         notebook.await_value(what="engine_lag_s", below=0.3)
     assert claimed.value > 0
     standby = Client(world.regional(world.standby))
-    before = standby.ask("GET", "/heartbeat")
+    before = standby.send(beat.read)
     let_pass(1.0)
-    after = standby.ask("GET", "/heartbeat")
+    after = standby.send(beat.read)
     assert after["seq"] == before["seq"]
     assert after["engine_lag_s"] >= before["engine_lag_s"] + 0.9
-    assert Client(world.regional(world.primary)).ask("GET", "/heartbeat")["engine_lag_s"] is None
+    assert Client(world.regional(world.primary)).send(beat.read)["engine_lag_s"] is None
 
 
 def test_an_unreadable_standby_gives_no_sample(system: System) -> None:
