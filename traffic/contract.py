@@ -142,7 +142,8 @@ class Health(_Table, frozen=True):
 
 class Contract(_Table, frozen=True):
     """One application. `headers` go with every request; so do `secret_headers`, whose values are names of environment
-    variables. `region_header` says which region answered."""
+    variables. `region_header` says which region answered; `region` names the only place of an application that has one and
+    whose answers do not say."""
 
     name: str
     write: Write
@@ -153,6 +154,7 @@ class Contract(_Table, frozen=True):
     headers: dict[str, str] = {}
     secret_headers: dict[str, str] = {}
     region_header: str = "x-region"
+    region: str | None = None
 
     @property
     def has_content(self) -> bool:
@@ -209,6 +211,8 @@ def _mistakes(found: Contract) -> Iterator[str]:
         if said := pointer.mistake(text):
             yield f"{where}: {said}"
     yield from _of_headers("", found.headers)
+    if found.region is not None and (found.write.answer.region or found.read.answer.region):
+        yield "region names the only place of the application, but an answer says which one: give only one of them"
     write, asked = found.write, set(placeholders([found.write.path, found.write.body]))
     if "key" not in asked:
         yield "write sends no {key}: put it in its path or its body, or what was stored cannot be told apart"

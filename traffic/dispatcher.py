@@ -250,7 +250,7 @@ class Dispatcher:
         ended = self._recorder.now_ns()
         began = request.began_ns or ended
         asked = self._contract.read if request.read else self._contract.write
-        region = region_of(asked.answer, answer, words)
+        region = region_of(self._contract, asked.answer, answer, words)
         status = answer.status if answer else None
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from traffic.contract import Read, Says, Write
+from traffic.contract import Contract, Read, Says, Write
 from traffic.load import amount_of
 from traffic.pointer import find
 
@@ -86,12 +86,14 @@ def of_read(read: Read, answer: Answer, words: Any, key: int) -> Outcome:
     return (OK, None) if set(_shown(read.answer, words, key)) <= {True} else (FAIL, WRONG_CONTENT)
 
 
-def region_of(says: Says, answer: Answer | None, words: Any) -> str | None:
-    """Which region says that it served it: by the answer's header, else by its body."""
-    if answer is not None and answer.region is not None:
+def region_of(contract: Contract, says: Says, answer: Answer | None, words: Any) -> str | None:
+    """Which region answered: by the answer's header, else by its body, else the only one there is."""
+    if answer is None:
+        return None
+    if answer.region is not None:
         return answer.region
     found = _at(words, says.region)
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) else contract.region
 
 
 def _shown(says: Says, words: Any, key: int) -> list[bool | None]:

@@ -20,6 +20,7 @@ from traffic.template import Template
 
 PLAIN = """
 name = "plain"
+region = "here"
 
 [write]
 path = "/things/{key}"
@@ -77,6 +78,7 @@ def test_the_order_api_is_described_in_the_same_terms() -> None:
         ('key = "/id"', 'key = "/i~d"', "survivors.listing.key: '/i~d' is no JSON pointer: write ~ as ~0"),
         ("[survivors.listing]", "[survivors.list]", "survivors: Object contains unknown field `list`"),
         ('key = "/id"', "next = { link = true, header = 'x' }", "survivors.listing.next: give exactly one of pointer"),
+        ("answer = { content", 'answer = { region = "/r", content', "region names the only place of the application"),
         ('key = "/id"', "next = {}", "survivors.listing.next: give exactly one of pointer"),
         ('"no {key}"', '"{receipt}"', "write asks for {receipt} and write.answer.receipt points to its success"),
         (

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from drill.history import Outcome
 from drill.schedule import Leg
 from drill.unusable import UnusableInput
 from traffic import frames, outcomes
-from traffic.contract import order_api
+from traffic.contract import Says, order_api
 from traffic.load import Load, RampPoint, Service, amount_of
 from traffic.outcomes import Answer, of_read, of_receipt, of_write, region_of
 from traffic.records import read_spool
@@ -122,11 +123,14 @@ def test_a_read_must_show_what_was_written() -> None:
 
 
 def test_a_region_is_named_by_the_header_or_else_by_the_body() -> None:
-    """The header comes first, and what is no name is none."""
-    assert region_of(WRITE.answer, Answer(200, "us-east-1", b""), {"region": "us-west-2"}) == "us-east-1"
-    assert region_of(WRITE.answer, Answer(200, None, b""), {"region": "us-west-2"}) == "us-west-2"
-    assert region_of(WRITE.answer, Answer(200, None, b""), {"region": 7}) is None
-    assert region_of(WRITE.answer, None, None) is None
+    """The header comes first, what is no name is none, and an application in one place need not say it."""
+    api, body = order_api(), {"region": "us-west-2"}
+    assert region_of(api, WRITE.answer, Answer(200, "us-east-1", b""), body) == "us-east-1"
+    assert region_of(api, WRITE.answer, Answer(200, None, b""), body) == "us-west-2"
+    assert region_of(api, WRITE.answer, Answer(200, None, b""), {"region": 7}) is None
+    alone = msgspec.structs.replace(api, region="here")
+    assert region_of(alone, Says(), Answer(200, None, b""), body) == "here"
+    assert region_of(alone, Says(), None, None) is None
 
 
 def test_a_ramp_is_the_legs_between_its_points() -> None:
