@@ -20,8 +20,6 @@ from probes.heartbeats import Heartbeats
 from probes.web import Client, ProbeRefused
 from traffic.pointer import find
 
-EVERY_S = 0.1
-
 
 class ReplicationLag:
     """Samples replication_lag_s, replication_lag_upper_s and engine_lag_s of aurora.
@@ -32,18 +30,17 @@ class ReplicationLag:
     name = "replication_lag"
     needs: ClassVar[tuple[type, ...]] = (HeartbeatPart, ApiPart)
 
-    def __init__(self, world: World, every_s: float = EVERY_S) -> None:
+    def __init__(self, world: World) -> None:
         endpoints = part_of(world, ApiPart).endpoints
         self._beat = part_of(world, HeartbeatPart).beat
         self._writer, self._reader = Client(endpoints[world.primary]), Client(endpoints[world.standby])
-        self._every_s = every_s
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Write, read, compare, until told to stop."""
         beats = Heartbeats()
         # above whatever an earlier drill left in the table: that must not pass for a heartbeat of this one
         seq = time.time_ns() // 1_000_000
-        while not stop.wait(self._every_s):
+        while not stop.wait(self._beat.every_s):
             seq += 1
             sent_ns = time.monotonic_ns()
             stored = self._write(seq)

@@ -84,10 +84,12 @@ class BeatRead(Request, frozen=True):
 
 
 class Beat(_Table, frozen=True):
-    """Heartbeats: `write` stores the number {seq} in the primary, `read` shows the last one that a region has."""
+    """Heartbeats: `write` stores the number {seq} in the primary, `read` shows the last one that a region has; one is
+    written every `every_s` seconds."""
 
     write: Request
     read: BeatRead
+    every_s: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1
 
 
 class Next(_Table, frozen=True):
