@@ -87,7 +87,7 @@ class GameDay:
             seed=self.seed,
             fidelity=world.fidelity if world else {},
             objectives=objective_tables(self.options.objectives),
-            topology_digest=world.deployed.topology_digest if world else "",
+            topology_digest=world.topology_digest if world else "",
             options={**self.options.recorded(), "keyword": self.keyword},
             not_proven=list(world.not_proven) if world else [],
             scenarios=self.chosen,

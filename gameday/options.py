@@ -15,6 +15,7 @@ from infra_fixtures.pace import parse_pace
 from infra_fixtures.safety.stop_conditions import from_tables
 from infra_fixtures.targets import TARGETS, read_options
 from infra_fixtures.targets import add_options as add_target_options
+from traffic.load_options import LoadOptions, add_load_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Options:
     runs_dir: Path
     repeat: int = 1
     distribution: LoadDistribution = field(default_factory=LoadDistribution)
+    load: LoadOptions = field(default_factory=LoadOptions)
     of_target: Mapping[str, Any] = field(default_factory=dict)
     stop: tuple[dict[str, Any], ...] = ()
     """`[[stop]]` tables: what ends any drill of the day at once."""
@@ -44,6 +46,7 @@ class Options:
             runs_dir=Path(get("runs_dir")),
             repeat=whole_number("--repeat", get("repeat"), least=1),
             distribution=load_distribution_of(get),
+            load=LoadOptions.read(get),
             of_target=read_options(target, get),
             stop=_stop_tables(get("stop")),
         )
@@ -56,6 +59,7 @@ class Options:
             "objectives": str(self.objectives),
             "repeat": self.repeat,
             "stop": list(self.stop),
+            **self.load.given(),
             "workers": self.distribution.workers,
             "workers_elsewhere": self.distribution.elsewhere,
             **self.of_target,
@@ -74,6 +78,7 @@ def add_options(add: Callable[..., Any]) -> None:
     add("--objectives", default="objectives.toml", help="TOML file of recovery objectives (default objectives.toml)")
     add("--runs-dir", default="reports/runs", help="where records of runs are kept (default reports/runs)")
     add_target_options(add)
+    add_load_options(add)
     add("--repeat", default="1", help="run each scenario so many times, on fresh topologies (default 1)")
     add("--workers", default="0", help="share the load among so many Locust workers here (default 0: none)")
     add("--workers-elsewhere", default="0", help="... and so many, to be started on other machines as printed")

@@ -22,17 +22,10 @@ from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.safety.turn import turn
 from infra_fixtures.standing import standing
+from infra_fixtures.targets.parts import WorkloadPart, part_of
 from infra_fixtures.targets.world import World
-from probes.alarm import Alarm
-from probes.cloudwatch_lag import CloudWatchLag
-from probes.controller import Controller
-from probes.cpu_wait import CpuWait, processes_of
-from probes.dns_answer import DnsAnswer
-from probes.health_check import HealthCheck
-from probes.machinery import MachineryAlive, refuse_broken
-from probes.object_lag import ObjectLag
-from probes.promotion import Promotion
-from probes.replication_lag import ReplicationLag
+from probes.all import probes_for
+from probes.machinery import refuse_broken
 from probes.steady_state import await_steady_state
 from probes.survivors import read_survivors
 from reports.live import Live
@@ -98,7 +91,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
+    load = day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -119,21 +112,7 @@ def _drill(
         t0_ns=t0_ns,
         objectives=objectives.objectives,
         traffic=traffic,
-        probes=[
-            probe(world)
-            for probe in (
-                ReplicationLag,
-                CloudWatchLag,
-                ObjectLag,
-                DnsAnswer,
-                HealthCheck,
-                Alarm,
-                Controller,
-                Promotion,
-                MachineryAlive,
-            )
-        ]
-        + [CpuWait(lambda: {"harness": [os.getpid()], "locust": traffic.pids, **processes_of(world)})],
+        probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
         home=world.primary,
@@ -147,9 +126,17 @@ def _drill(
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:
     entry, distribution = world.entry, day.options.distribution
     dns_host, dns_port = entry.dns or ("", 53)
+    contract = part_of(world, WorkloadPart).contract
     return LoadGenerator(
         load,
-        Service(base_url=entry.url, api_key=entry.api_key, dns_host=dns_host, dns_port=dns_port),
+        Service(
+            base_url=entry.url,
+            api_key=entry.api_key,
+            dns_host=dns_host,
+            dns_port=dns_port,
+            headers=contract.secrets(),
+        ),
+        contract=contract,
         t0_ns=t0_ns,
         directory=directory,
         environment=world.environment,

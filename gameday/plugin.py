@@ -24,6 +24,7 @@ from gameday.scenario import Scenario
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.needs import require_needs
 from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
+from infra_fixtures.targets.parts import MissingPart
 from reports import allure as allure_report
 from reports.live import Live
 from reports.run_directory import scenario_directory
@@ -91,7 +92,7 @@ def game_day(request: pytest.FixtureRequest, record_testsuite_property: Callable
 def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> Iterator[Play]:
     """Plays this test's scenario, under the test's name.
 
-    What the target cannot do skips the test, saying which power is missing; where no system can stand, the day is over.
+    What the target cannot do skips the test, saying which power or part is missing; where no system can stand, the day is over.
     """
     options, name = game_day.options, scenario_of(request.node, repetition)
     title = name if options.repeat == 1 else f"{name}, run {repetition} of {options.repeat}"
@@ -113,7 +114,7 @@ def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> 
         def play_this(scenario: Scenario) -> Judgement:
             try:
                 return play_once(game_day, scenario, name, showing, repetition)
-            except NotSupported as e:
+            except (NotSupported, MissingPart) as e:
                 pytest.skip(str(e))
             except UnusableInput as e:
                 pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)

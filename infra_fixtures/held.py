@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from drill.wait import wait_until
+from infra_fixtures.targets.parts import ApiPart
 from infra_fixtures.targets.world import World
 
 DOWN_TIMEOUT_S = 30.0
@@ -33,14 +34,16 @@ class Held(msgspec.Struct, frozen=True):
         endpoints = {"service (through Route 53)": world.entry.url}
         if world.entry.dns:
             endpoints["Route 53 name server"] = "{}:{}".format(*world.entry.dns)
+        apis = world.part(ApiPart)
         for region in (world.primary, world.standby):
-            endpoints[f"{region} API endpoint"] = world.regional(region).url
+            if apis is not None:
+                endpoints[f"{region} API endpoint"] = apis.endpoints[region].url
             endpoints[f"{region} AWS API"] = str(world.client("sts", region).meta.endpoint_url)
         note = world.fidelity.get("control plane", "").partition(":")[2].strip()
         if note:
             endpoints["who answers the AWS API"] = note
         own = psutil.Process()
-        return cls(world.deployed.run_id, world.target, world.pace, own.pid, own.create_time(), endpoints)
+        return cls(world.run_id, world.target, world.pace, own.pid, own.create_time(), endpoints)
 
     def describe(self) -> str:
         """The endpoints, a line each."""

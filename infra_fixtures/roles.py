@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from drill.wait import wait_until
+from infra_fixtures.targets.parts import DatabasePart, HealthChecksPart
 
 ROLES_TIMEOUT_S = 60.0
+P = TypeVar("P")
 
 
 class Roles(Protocol):
@@ -16,9 +18,8 @@ class Roles(Protocol):
     def primary(self) -> str:
         """The region that serves in normal operation."""
 
-    @property
-    def deployed(self) -> Any:
-        """`infra_fixtures.provision.Deployed`."""
+    def part(self, kind: type[P]) -> P | None:
+        """A part of it, or None."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client."""
@@ -30,29 +31,34 @@ def return_to_primary(world: Roles) -> None:
     A managed switchover, so nothing is lost (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/
     aurora-global-database-disaster-recovery.html). Raises WaitTimeout where the global cluster does not settle.
     """
-    deployed = world.deployed
-    home = deployed.regions[world.primary]
-    rds = world.client("rds", world.primary)
+    database, checks = world.part(DatabasePart), world.part(HealthChecksPart)
+    if database is not None:
+        _write_in(world, database)
+    if checks is not None:
+        route53, own = world.client("route53"), checks.ids[world.primary]
+        if route53.get_health_check(HealthCheckId=own)["HealthCheck"]["HealthCheckConfig"].get("Inverted"):
+            route53.update_health_check(HealthCheckId=own, Inverted=False)
+
+
+def _write_in(world: Roles, database: DatabasePart) -> None:
+    """Have the primary's cluster write."""
+    rds, home = world.client("rds", world.primary), database.clusters[world.primary]
 
     def settled() -> Any:
-        found = rds.describe_global_clusters(GlobalClusterIdentifier=deployed.global_cluster_id)["GlobalClusters"][0]
+        found = rds.describe_global_clusters(GlobalClusterIdentifier=database.global_cluster_id)["GlobalClusters"][0]
         return found if found["Status"] == "available" else None
 
     cluster = wait_until(settled, what="the global cluster to be available", timeout_s=ROLES_TIMEOUT_S, every_s=0.1)
-    if _writer(cluster) != home.cluster_arn:
+    if _writer(cluster) != home.arn:
         rds.switchover_global_cluster(
-            GlobalClusterIdentifier=deployed.global_cluster_id, TargetDbClusterIdentifier=home.cluster_arn
+            GlobalClusterIdentifier=database.global_cluster_id, TargetDbClusterIdentifier=home.arn
         )
         wait_until(
-            lambda: (found := settled()) and _writer(found) == home.cluster_arn,
+            lambda: (found := settled()) and _writer(found) == home.arn,
             what=f"the cluster of {world.primary} to be the writer again",
             timeout_s=ROLES_TIMEOUT_S,
             every_s=0.1,
         )
-    route53 = world.client("route53")
-    check = route53.get_health_check(HealthCheckId=home.health_check_id)["HealthCheck"]["HealthCheckConfig"]
-    if check.get("Inverted"):
-        route53.update_health_check(HealthCheckId=home.health_check_id, Inverted=False)
 
 
 def _writer(global_cluster: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.targets.parts import ApiPart
 from infra_fixtures.targets.world import World
 
 FOREIGN = ("AWS_SESSION_TOKEN", "AWS_PROFILE")
@@ -35,8 +36,9 @@ def _service(world: World) -> Iterator[tuple[str, str]]:
     entry, region = world.entry, world.primary
     url = urlsplit(entry.url)
     there = []
-    if entry.dns is not None:
-        edge = urlsplit(world.regional(region).url)
+    apis = world.part(ApiPart)
+    if entry.dns is not None and apis is not None:
+        edge = urlsplit(apis.endpoints[region].url)
         there = ["--resolve", f"{url.hostname}:{url.port}:{edge.hostname}"]
     key = ["-H", f"x-api-key: {entry.api_key}"]
     body = ["-H", "content-type: application/json", "-d", '{"key": 1, "amount": 7}']

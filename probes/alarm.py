@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import AlarmPart, part_of
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -16,11 +18,12 @@ class Alarm:
     """Marks alarm.state whenever the standby's alarm changes state; subject is the alarm, detail the new state."""
 
     name = "alarm"
+    needs: ClassVar[tuple[type, ...]] = (AlarmPart,)
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._cloudwatch = world.client("cloudwatch", world.standby)
-        self._alarm = world.deployed.alarm_name
+        self._alarm = part_of(world, AlarmPart).name
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Look until told to stop."""

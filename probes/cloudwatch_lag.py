@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import DatabasePart, part_of
 from infra_fixtures.targets.world import World
 
 LOOK_EVERY_S = 1.0
@@ -23,10 +25,11 @@ class CloudWatchLag:
     """
 
     name = "cloudwatch_lag"
+    needs: ClassVar[tuple[type, ...]] = (DatabasePart,)
 
     def __init__(self, world: World, every_s: float = LOOK_EVERY_S) -> None:
         self._cloudwatch = world.client("cloudwatch", world.standby)
-        self._cluster = world.deployed.regions[world.standby].cluster_id
+        self._cluster = part_of(world, DatabasePart).clusters[world.standby].id
         self._minute_s = MINUTE_S / world.pace
         self._every_s = every_s
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -18,11 +19,12 @@ class Controller:
     """Marks controller.invoked for each invocation that logs; subject is the function, detail its first line's words."""
 
     name = "controller"
+    needs: ClassVar[tuple[type, ...]] = (ControllerPart,)
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._logs = world.client("logs", world.standby)
-        self._function = world.deployed.controller_function
+        self._function = part_of(world, ControllerPart).function
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Look until told to stop; log events carry UTC milliseconds, so a mark is exact to about a millisecond."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from drill.parts import Recorder
 from infra_fixtures.targets.world import Machinery, World
@@ -37,6 +38,7 @@ class CpuWait:
     """
 
     name = "cpu_wait"
+    needs: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, processes: Processes, every_s: float = EVERY_S) -> None:
         self._processes = processes

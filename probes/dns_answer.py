@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import dns.exception
@@ -12,6 +13,7 @@ import dns.rdatatype
 import dns.resolver
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import ApiPart, DnsPart, part_of
 from infra_fixtures.targets.world import World
 
 EVERY_S = 0.025
@@ -21,9 +23,10 @@ class DnsAnswer:
     """Marks dns.answer whenever the authoritative answer changes; subject is the name, detail the region answered."""
 
     name = "dns_answer"
+    needs: ClassVar[tuple[type, ...]] = (DnsPart, ApiPart)
 
     def __init__(self, world: World, every_s: float = EVERY_S) -> None:
-        self._name = urlsplit(world.entry.url).hostname or ""
+        self._name = part_of(world, DnsPart).name
         self._server = world.entry.dns
         self._every_s = every_s
         self._regions = {
@@ -57,5 +60,5 @@ class DnsAnswer:
 
 
 def _hosts(world: World, region: str) -> list[str]:
-    host = urlsplit(world.regional(region).url).hostname
+    host = urlsplit(part_of(world, ApiPart).endpoints[region].url).hostname
     return [host] if host else []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import HealthChecksPart, part_of
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -17,11 +19,12 @@ class HealthCheck:
     """Marks health_check.healthy and health_check.unhealthy; subject is the region, detail the last failure reason."""
 
     name = "health_check"
+    needs: ClassVar[tuple[type, ...]] = (HealthChecksPart,)
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._route53 = world.client("route53")
-        self._checks = {r: world.deployed.regions[r].health_check_id for r in (world.primary, world.standby)}
+        self._checks = part_of(world, HealthChecksPart).ids
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Look at both checks until told to stop."""

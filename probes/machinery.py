@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 from drill.parts import Recorder
 from infra_fixtures.targets.world import Machinery, World
@@ -18,6 +19,7 @@ class MachineryAlive:
     """Marks process.died once for each process of the target that died unasked; subject is its part, detail how."""
 
     name = "machinery"
+    needs: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import BucketPart, part_of
 from infra_fixtures.targets.world import World
 from probes.heartbeats import Heartbeats
 
@@ -20,11 +22,12 @@ class ObjectLag:
     replication_lag_upper_s, how much it may be in truth."""
 
     name = "object_lag"
+    needs: ClassVar[tuple[type, ...]] = (BucketPart,)
 
     def __init__(self, world: World, every_s: float = EVERY_S) -> None:
         self._source = world.client("s3", world.primary)
         self._replica = world.client("s3", world.standby)
-        self._buckets = {r: world.deployed.regions[r].bucket for r in (world.primary, world.standby)}
+        self._buckets = part_of(world, BucketPart).names
         self._primary, self._standby = world.primary, world.standby
         self._every_s = every_s
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import DatabasePart, part_of
 from infra_fixtures.targets.world import World
 
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -16,11 +18,12 @@ class Promotion:
     """Marks promotion.begin when a failover or switchover is under way, promotion.end when another cluster writes."""
 
     name = "promotion"
+    needs: ClassVar[tuple[type, ...]] = (DatabasePart,)
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._rds = world.client("rds", world.standby)
-        self._global_cluster = world.deployed.global_cluster_id
+        self._global_cluster = part_of(world, DatabasePart).global_cluster_id
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Look until told to stop."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import ClassVar
 
 import urllib3
 
 from drill.parts import Recorder
+from infra_fixtures.targets.parts import ApiPart, HeartbeatPart, part_of
 from infra_fixtures.targets.world import World
 from probes.heartbeats import Heartbeats
 from probes.web import Client, ProbeRefused
-
-EVERY_S = 0.1
+from traffic.pointer import find
 
 
 class ReplicationLag:
@@ -27,11 +28,12 @@ class ReplicationLag:
     """
 
     name = "replication_lag"
+    needs: ClassVar[tuple[type, ...]] = (HeartbeatPart, ApiPart)
 
-    def __init__(self, world: World, every_s: float = EVERY_S) -> None:
-        self._writer = Client(world.regional(world.primary))
-        self._reader = Client(world.regional(world.standby))
-        self._every_s = every_s
+    def __init__(self, world: World) -> None:
+        endpoints = part_of(world, ApiPart).endpoints
+        self._beat = part_of(world, HeartbeatPart).beat
+        self._writer, self._reader = Client(endpoints[world.primary]), Client(endpoints[world.standby])
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Write, read, compare, until told to stop."""
@@ -42,7 +44,7 @@ class ReplicationLag:
         beats = Heartbeats()
         # above whatever an earlier drill left in the table: that must not pass for a heartbeat of this one
         seq = time.time_ns() // 1_000_000
-        while not stop.wait(self._every_s):
+        while not stop.wait(self._beat.every_s):
             seq += 1
             sent_ns = time.monotonic_ns()
             stored = self._write(seq)
@@ -62,7 +64,7 @@ class ReplicationLag:
 
     def _write(self, seq: int) -> bool:
         try:
-            self._writer.ask("POST", "/heartbeat", {"seq": seq})
+            self._writer.send(self._beat.write, seq=seq)
         except (ProbeRefused, urllib3.exceptions.HTTPError):
             return False  # the primary may well be down: that is what a drill is about
         return True
@@ -70,8 +72,9 @@ class ReplicationLag:
     def _read(self) -> tuple[int, float | None] | None:
         """The last heartbeat shown, and the lag that the engine claims; None where the standby cannot be read."""
         try:
-            answer = self._reader.ask("GET", "/heartbeat")
+            answer = self._reader.send(self._beat.read)
         except (ProbeRefused, urllib3.exceptions.HTTPError):
             return None
-        claimed = answer.get("engine_lag_s")
-        return int(answer["seq"]), None if claimed is None else float(claimed)
+        seq, where = find(answer, self._beat.read.seq), self._beat.read.engine_lag_s
+        claimed = None if where is None else find(answer, where)
+        return (int(seq), None if claimed is None else float(claimed)) if seq is not None else None

@@ -1,4 +1,4 @@
-"""Is everything as it should be? Both regions deep-healthy, the service's name leading to the primary, the alarm at rest."""
+"""Is everything as it should be? Both regions healthy, the service's name leading to the primary, the alarm at rest."""
 
 from __future__ import annotations
 
@@ -7,54 +7,66 @@ from typing import Any
 
 from drill.wait import WaitTimeout, wait_until
 from infra_fixtures.gate import GateNotPassed
+from infra_fixtures.targets.parts import AlarmPart, ApiPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.dns_answer import DnsAnswer
 from probes.web import Client
+from traffic.contract import Health
 
 TIMEOUT_S = 60.0
 AT_REST = "armed and OK"
 
 
 def await_steady_state(world: World, timeout_s: float = TIMEOUT_S) -> None:
-    """Return when both regions pass their deep health check, Route 53 answers with the primary, and the failover alarm is OK.
+    """Return when the application is healthy in both regions, Route 53 answers with the primary, and the failover alarm is OK.
 
-    Raises GateNotPassed, which names the region and says what is not so. From an alarm that is not OK no failover could
-    come: it acts on changing.
+    Of these what the world has. Raises GateNotPassed, which names the region and says what is not so. From an alarm that
+    is not OK no failover could come: it acts on changing.
     """
+    health, apis = part_of(world, WorkloadPart).contract.health, world.part(ApiPart)
+    if health is not None and apis is not None:
+        _await_healthy(world, health, apis, timeout_s)
+    if all(world.part(need) is not None for need in DnsAnswer.needs):
+        names = DnsAnswer(world)
+        _await(
+            world.primary,
+            "Route 53 did not answer with this region",
+            lambda: names.answer() or "no answer",
+            [world.primary],
+            timeout_s=timeout_s,
+        )
+    alarm = world.part(AlarmPart)
+    if alarm is not None:
+        cloudwatch = world.client("cloudwatch", world.standby)
+        _await(
+            world.standby,
+            f"the failover alarm {alarm.name} was not {AT_REST}",
+            lambda: _state(cloudwatch.describe_alarms(AlarmNames=[alarm.name])["MetricAlarms"]),
+            [AT_REST],
+            timeout_s=timeout_s,
+        )
+
+
+def _await_healthy(world: World, health: Health, apis: ApiPart, timeout_s: float) -> None:
+    gate = f"{health.path} did not answer {' or '.join(map(str, health.expect))}"
     for region in (world.primary, world.standby):
-        with Client(world.regional(region)) as client:
+        with Client(apis.endpoints[region]) as client:
             _await(
                 region,
-                "/health/deep did not answer 200",
-                lambda client=client: client.status("/health/deep") or "no answer",  # type: ignore[misc]
-                200,
+                gate,
+                lambda client=client: client.status(health.path) or "no answer",  # type: ignore[misc]
+                health.expect,
                 timeout_s=timeout_s,
             )
-    names = DnsAnswer(world)
-    _await(
-        world.primary,
-        "Route 53 did not answer with this region",
-        lambda: names.answer() or "no answer",
-        world.primary,
-        timeout_s=timeout_s,
-    )
-    cloudwatch, alarm = world.client("cloudwatch", world.standby), world.deployed.alarm_name
-    _await(
-        world.standby,
-        f"the failover alarm {alarm} was not {AT_REST}",
-        lambda: _state(cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]),
-        AT_REST,
-        timeout_s=timeout_s,
-    )
 
 
-def _await(region: str, gate: str, look: Callable[[], object], wanted: object, *, timeout_s: float) -> None:
+def _await(region: str, gate: str, look: Callable[[], object], wanted: Sequence[object], *, timeout_s: float) -> None:
     seen: object = None
 
     def passed() -> bool:
         nonlocal seen
         seen = look()
-        return seen == wanted
+        return seen in wanted
 
     try:
         wait_until(passed, what=gate, timeout_s=timeout_s, every_s=0.05)

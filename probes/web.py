@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 
 from infra_fixtures.targets.world import Endpoint
+from traffic.contract import Request
+from traffic.template import Template
 
 TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
 
@@ -19,9 +23,9 @@ class ProbeRefused(Exception):
 class Client:
     """JSON over HTTP to one endpoint; leaving it as a context closes its connection."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: urllib3.Timeout = TIMEOUT) -> None:
         self._endpoint = endpoint
-        self._pool = urllib3.PoolManager(retries=False, timeout=TIMEOUT, maxsize=2)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, maxsize=2)
 
     def __enter__(self) -> Self:
         return self
@@ -33,17 +37,36 @@ class Client:
         """Close the connection; a later question opens another."""
         self._pool.clear()
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded JSON answer to a 2xx; ProbeRefused for any other status, urllib3's HTTPError for a dead line."""
+    def send(self, request: Request, **values: int) -> Any:
+        """The decoded JSON answer to a request of a contract, its placeholders filled in.
+
+        ProbeRefused for a status that is not expected, urllib3's HTTPError for a dead line.
+        """
+        return self.exchange(request, Template(request.path).path(values), **values)[0]
+
+    def exchange(self, request: Request, path: str, **values: int) -> tuple[Any, Mapping[str, str]]:
+        """The same at another `path` of the endpoint (of a URL, its path and query), with the answer's headers."""
         response = self._pool.request(
-            method,
-            self._endpoint.url + path,
-            body=None if body is None else msgspec.json.encode(body),
-            headers={"content-type": "application/json", **self._endpoint.headers},
+            request.method,
+            self.url_of(path),
+            body=Template("", request.body).body(values),
+            headers={"content-type": "application/json", **self._endpoint.headers, **request.headers},
+            redirect=False,
         )
-        if not 200 <= response.status < 300:
-            raise ProbeRefused(f"{method} {path}: {response.status} {response.data[:200].decode(errors='replace')}")
-        return msgspec.json.decode(response.data)
+        if response.status not in request.expect:
+            said = response.data[:200].decode(errors="replace")
+            raise ProbeRefused(f"{request.method} {path}: {response.status} {said}")
+        try:
+            return msgspec.json.decode(response.data), response.headers
+        except msgspec.MsgspecError as e:
+            raise ProbeRefused(f"{request.method} {path}: the answer is no JSON ({e})") from e
+
+    def url_of(self, path: str) -> str:
+        """Where a path of the endpoint is; another's URL becomes one of this endpoint, which alone is given the headers."""
+        if path.startswith("/"):
+            return self._endpoint.url + path
+        own = urlsplit(self._endpoint.url)
+        return urlsplit(path)._replace(scheme=own.scheme, netloc=own.netloc, fragment="").geturl()
 
     def status(self, path: str) -> int:
         """The status of a GET, or 0 where nothing answers."""

@@ -22,6 +22,7 @@ from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
+from infra_fixtures.targets.parts import MissingPart
 from reports.live import Live
 from reports.run_directory import scenario_directory
 from reports.signature import signing_key
@@ -77,7 +78,7 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
     try:
         with real_console() as console, Live(console, name) as live:
             play(day, scenario, name, Showing(live), repetition)
-    except (AssertionError, Unproven, NotSupported, GateNotPassed) as e:
+    except (AssertionError, Unproven, NotSupported, MissingPart, GateNotPassed) as e:
         print(f"{name}: {e}", file=sys.stderr)
         return False
     return True

@@ -21,6 +21,7 @@ from infra_fixtures.targets.own_processes import backbone
 from infra_fixtures.targets.world import Entry, World
 from probes.steady_state import await_steady_state
 from probes.web import Client, ProbeRefused
+from traffic.contract import order_api
 
 _keys = itertools.count(1)
 
@@ -39,7 +40,7 @@ class Region:
     def order(self, key: int | None = None, *, receipt: bool = False) -> int:
         """Store an order and return its key; ProbeRefused or urllib3's HTTPError where that fails."""
         key = next(_keys) if key is None else key
-        said = self.web.ask("POST", "/orders", {"key": key, "amount": 7, "receipt": receipt})
+        said = self.web.send(order_api().write, key=key, content=7, receipt=receipt)
         assert said["stored"] is True
         return key
 

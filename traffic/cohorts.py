@@ -21,6 +21,7 @@ import gevent
 from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPParseError, HTTPSocketPoolResponse
 
+from traffic.contract import Contract, Request
 from traffic.load import FOLLOWER, FRESH, STICKY, Load, Service
 from traffic.outcomes import Answer, InDoubt, NotSent
 from traffic.resolver import Route53Resolver
@@ -126,9 +127,11 @@ POOLS: Mapping[str, tuple[type[_Pool], type[_Pool]]] = {
 
 
 class Cohort:
-    """One kind of client: `post` and `get` send exactly one request and return its Answer, or raise NotSent or InDoubt."""
+    """One kind of client: `send` sends exactly one request and returns its Answer, or raises NotSent or InDoubt."""
 
-    def __init__(self, name: str, load: Load, service: Service, resolver: Route53Resolver, size: int) -> None:
+    def __init__(
+        self, name: str, load: Load, service: Service, contract: Contract, resolver: Route53Resolver, size: int
+    ) -> None:
         pool = POOLS[name][service.tls]
         self._pool = pool(
             service.host,
@@ -142,25 +145,34 @@ class Cohort:
         self._pool.resolver = resolver
         self._request_timeout_s = load.request_timeout_s
         self._path = service.url.path.rstrip("/")
-        headers = {"Host": service.url.netloc.rpartition("@")[2], "Accept": "application/json", **service.headers}
+        headers = {"Host": service.url.netloc.rpartition("@")[2], "Accept": "application/json"}
         if service.api_key is not None:
             headers["x-api-key"] = service.api_key
         if name == FRESH:
             headers["Connection"] = "close"
-        self._head = "".join(f"{field}: {value}\r\n" for field, value in headers.items())
+        self._headers = _overriding(headers, contract.headers, service.headers)
+        self._region_header = contract.region_header.lower()
+        self._heads: dict[int, str] = {}
 
-    def post(self, path: str, body: bytes) -> Answer:
-        """POST a JSON body."""
-        head = f"POST {self._path}{path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
-        return self._exchange("POST", f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
-
-    def get(self, path: str) -> Answer:
-        """GET."""
-        return self._exchange("GET", f"GET {self._path}{path} HTTP/1.1\r\n{self._head}\r\n".encode("latin-1"))
+    def send(self, request: Request, path: str, body: bytes | None) -> Answer:
+        """Send it as the contract's `request` says, to `path`, with `body` as JSON where it has one."""
+        head = f"{request.method} {self._path}{path} HTTP/1.1\r\n{self._head(request)}"
+        if body is None:
+            return self._exchange(request.method, f"{head}\r\n".encode("latin-1"))
+        head = f"{head}Content-Length: {len(body)}\r\n\r\n"
+        return self._exchange(request.method, head.encode("latin-1") + body)
 
     def close(self) -> None:
         """Close idle connections."""
         self._pool.close()
+
+    def _head(self, request: Request) -> str:
+        """The header lines that are the same for every such request."""
+        if id(request) not in self._heads:
+            form = {} if request.body is None else {"Content-Type": "application/json"}
+            headers = _overriding(self._headers, form, request.headers)
+            self._heads[id(request)] = "".join(f"{field}: {value}\r\n" for field, value in headers.items())
+        return self._heads[id(request)]
 
     def _exchange(self, method: str, request: bytes) -> Answer:
         sock = self._connection()
@@ -215,8 +227,16 @@ class Cohort:
                     raise InDoubt("closed")
         finally:
             answer.release()
-        region = answer.get("x-region")
+        region = answer.get(self._region_header)
         return Answer(answer.get_code(), region if isinstance(region, str) else None, answer.read())
+
+
+def _overriding(*sets: Mapping[str, str]) -> dict[str, str]:
+    """All headers, later ones in place of earlier ones of the same name, however that is spelt."""
+    found: dict[str, tuple[str, str]] = {}
+    for headers in sets:
+        found |= {name.lower(): (name, value) for name, value in headers.items()}
+    return dict(found.values())
 
 
 def _name_of(error: OSError) -> str:

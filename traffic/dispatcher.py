@@ -14,20 +14,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
-import msgspec
 
 from drill import content
 from drill.records import NS, Op, Outcome
 from drill.schedule import EVENT, Schedule
 from traffic.cohorts import Cohort
+from traffic.contract import Contract
 from traffic.load import Load, amount_of
-from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, Said, of_read, of_receipt, of_write, said
+from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, of_read, of_receipt, of_write, region_of, said
 from traffic.recorder import Recorder
+from traffic.template import Template
 
 NEVER_NS = 2**63
-MOST_IN_FLIGHT = 5_000
 SPARE_DESCRIPTORS = 200
 BATCH = 100
 """At most so many overdue requests are spawned before those spawned get to run."""
@@ -60,10 +61,10 @@ class Share:
 WHOLE = Share(0, 1)
 
 
-def most_in_flight() -> int:
-    """How many requests may be under way: every one may need a descriptor."""
+def most_in_flight(asked: int) -> int:
+    """How many requests may be under way: no more than `asked`, and every one may need a descriptor."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_IN_FLIGHT if soft == resource.RLIM_INFINITY else max(1, min(MOST_IN_FLIGHT, soft - SPARE_DESCRIPTORS))
+    return asked if soft == resource.RLIM_INFINITY else max(1, min(asked, soft - SPARE_DESCRIPTORS))
 
 
 @dataclass(slots=True, eq=False)
@@ -83,18 +84,22 @@ class Dispatcher:
     def __init__(
         self,
         load: Load,
+        contract: Contract,
         cohorts: Mapping[str, Cohort],
         recorder: Recorder,
         fire: Fire,
-        limit: int | None = None,
+        limit: int,
         share: Share = WHOLE,
     ) -> None:
         self._load = load
+        self._contract = contract
+        self._write, self._read = (Template(r.path, r.body) for r in (contract.write, contract.read))
+        self._receipt_every = load.receipt_every if contract.has_receipts else 0
         self._share = share
         self._cohorts = cohorts
         self._recorder = recorder
         self._fire = fire
-        self._limit = limit or most_in_flight()
+        self._limit = limit
         # apart, because which reads there are depends on timing, and the orders of a seed must not
         self._for_orders = random.Random(f"{load.seed} orders")
         self._for_reads = random.Random(f"{load.seed} reads")
@@ -131,7 +136,7 @@ class Dispatcher:
                     orders += of
                     next_order = order_at(orders)
                 else:
-                    self._read(int(next_read))
+                    self._ask_for_one(int(next_read))
                     reads += of
                     next_read = read_at(reads)
                 self._due_ns = int(min(next_order, next_read))
@@ -144,16 +149,17 @@ class Dispatcher:
 
     def _schedule(self, begin_ns: int) -> tuple[Callable[[int], float], Callable[[int], float]]:
         """When order n and read n are due; the whole schedule is told once, by the first of those who share it."""
-        load = self._load
-        orders = Schedule("write", begin_ns, load.orders_per_s)
+        load, every = self._load, self._receipt_every
+        orders = Schedule("write", begin_ns, load.orders_per_s, 0.0, load.legs())
         told, read_at = [orders], lambda _: math.inf
-        if load.receipt_every:
-            first = -load.first_key % load.receipt_every
-            told.append(
-                Schedule("put_object", begin_ns, load.orders_per_s / load.receipt_every, first / load.receipt_every)
-            )
+        if every:
+            first = -load.first_key % every
+            ramp = load.legs(1 / every)
+            told.append(Schedule("put_object", begin_ns, load.orders_per_s / every, first / every, ramp))
         if load.reads_per_s:
-            reads = Schedule("read", begin_ns, load.reads_per_s, 0.5)  # halfway, so that the two do not always meet
+            ramp = load.legs(load.reads_per_s / load.orders_per_s)
+            # halfway, so that the two do not always meet
+            reads = Schedule("read", begin_ns, load.reads_per_s, 0.5, ramp)
             told.append(reads)
             read_at = reads.due_ns
         if self._share.number == 0:
@@ -178,7 +184,7 @@ class Dispatcher:
         gevent.killall([r.greenlet for r in left if r.greenlet is not None], block=False)
 
     def _order(self, key: int, intended_ns: int) -> None:
-        every = self._load.receipt_every
+        every = self._receipt_every
         receipt = bool(every) and key % every == 0
         self._launch(_Request(key, self._cohort(self._for_orders), intended_ns, read=False, receipt=receipt))
         if self._share.of > 1:
@@ -189,7 +195,7 @@ class Dispatcher:
         for _ in range(orders):
             self._for_orders.random()  # as many as choices() takes for one
 
-    def _read(self, intended_ns: int) -> None:
+    def _ask_for_one(self, intended_ns: int) -> None:
         while self._acknowledged and self._acknowledged[0][0] + SETTLED_NS <= intended_ns:
             self._readable.append(self._acknowledged.popleft()[1])
         if self._readable:
@@ -212,16 +218,18 @@ class Dispatcher:
         self._worst_ns = max(self._worst_ns, began - request.intended_ns)
         cohort = self._cohorts[request.cohort]
         answer: Answer | None = None
-        words: Said | None = None
+        words: Any = None
+        contract = self._contract
+        values = {"key": request.key, "content": amount_of(request.key), "receipt": request.receipt}
         try:
             if request.read:
-                answer = cohort.get(f"/orders/{request.key}")
+                answer = cohort.send(contract.read, self._read.path(values), self._read.body(values))
                 words = said(answer)
-                outcome = of_read(answer, words, request.key)
+                outcome = of_read(contract.read, answer, words, request.key)
             else:
-                answer = cohort.post("/orders", _body(request))
+                answer = cohort.send(contract.write, self._write.path(values), self._write.body(values))
                 words = said(answer)
-                outcome = of_write(answer, words, request.key)
+                outcome = of_write(contract.write, answer, words, request.key)
         except NotSent as e:
             outcome = (FAIL, str(e))
         except InDoubt as e:
@@ -236,12 +244,13 @@ class Dispatcher:
         request: _Request,
         outcome: tuple[Outcome, str | None],
         answer: Answer | None,
-        words: Said | None,
+        words: Any,
         length: int,
     ) -> None:
         ended = self._recorder.now_ns()
         began = request.began_ns or ended
-        region = (answer.region if answer else None) or (words.region if words else None)
+        asked = self._contract.read if request.read else self._contract.write
+        region = region_of(self._contract, asked.answer, answer, words)
         status = answer.status if answer else None
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 
@@ -253,14 +262,13 @@ class Dispatcher:
         if request.read:
             row("read", outcome, None, None)
         else:
-            order = content.of_order(key, amount_of(key))
+            order = content.of_order(key, amount_of(key)) if self._contract.has_content else None
             row("write", outcome, AURORA, order)
             if request.receipt:
-                row("put_object", of_receipt(outcome, words or Said()), S3, order)
+                row("put_object", of_receipt(self._contract.write, outcome, words), S3, order)
             if outcome[1] is None:
                 self._acknowledged.append((ended, key))
-        method, name = ("GET", "/orders/{key}") if request.read else ("POST", "/orders")
-        self._fire(method, f"{name} {cohort}", (ended - began) / 1e6, length, outcome[1])
+        self._fire(asked.method, f"{asked.path} {cohort}", (ended - began) / 1e6, length, outcome[1])
 
     def _sample_lag(self) -> None:
         """The worst lateness since the last sample: of requests that started, or of the one that is due."""
@@ -271,7 +279,3 @@ class Dispatcher:
                 "dispatch_lag_s", f"locust-{self._recorder.worker}", max(self._worst_ns, overdue, 0) / NS
             )
             self._worst_ns = 0
-
-
-def _body(request: _Request) -> bytes:
-    return msgspec.json.encode({"key": request.key, "amount": amount_of(request.key), "receipt": request.receipt})

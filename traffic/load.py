@@ -5,6 +5,7 @@ Both the harness and the Locust process read this module, so it imports nothing 
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import secrets
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from drill.schedule import FASTEST, MOST_LEGS, Leg
 from drill.unusable import UnusableInput
 
 FOLLOWER = "follower"
@@ -21,24 +23,37 @@ COHORTS = (FOLLOWER, STICKY, FRESH)
 
 
 def amount_of(key: int) -> int:
-    """The amount an order carries follows from its key, so that a survivor's content can be checked without a table."""
+    """The content that a write carries (an order: its amount) follows from its key, so that a survivor's content can be
+    checked without a table."""
     return key % 9973 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class RampPoint:
+    """So many writes a second, so many seconds after the load began."""
+
+    per_s: float
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """An open-loop load: orders and reads start when the schedule says so, however slow the answers are.
 
-    `orders_per_s`, `reads_per_s`: arrival rates. Every order whose key is a multiple of `receipt_every` asks for a
-    receipt (0: none does). `cohorts`: the share of requests each kind of client sends; follower drops a connection
-    whose peer left the current DNS answer, sticky keeps its connection while it lives, fresh opens one per request.
-    `connect_timeout_s` limits resolving and connecting each, `request_timeout_s` the time from sending to the last
-    byte of the answer. `seed` decides keys and cohorts; drawn anew unless given, so that runs never share keys.
-    Raises UnusableInput.
+    `orders_per_s`, `reads_per_s`: arrival rates; with a `ramp` those after its last point. Between its points the rate
+    moves evenly, before the first it is the first's, two at one time make a step, and reads keep their share throughout.
+    At most `most_in_flight` requests are under way; more are recorded as not sent, and prove nothing. Every order whose
+    key is a multiple of `receipt_every` asks for a receipt (0: none does). `cohorts`: the share of requests each kind of
+    client sends; follower drops a connection whose peer left the current DNS answer, sticky keeps its connection while it
+    lives, fresh opens one per request. `connect_timeout_s` limits resolving and connecting each, `request_timeout_s` the
+    time from sending to the last byte of the answer. `seed` decides keys and cohorts; drawn anew unless given, so that
+    runs never share keys. Raises UnusableInput.
     """
 
     orders_per_s: float = 200.0
     reads_per_s: float = 20.0
+    ramp: tuple[RampPoint, ...] = ()
+    most_in_flight: int = 5_000
     receipt_every: int = 10
     cohorts: Mapping[str, float] = field(default_factory=lambda: {FOLLOWER: 0.7, FRESH: 0.1, STICKY: 0.2})
     connect_timeout_s: float = 2.0
@@ -46,8 +61,13 @@ class Load:
     seed: int = field(default_factory=lambda: secrets.randbelow(2**31))
 
     def __post_init__(self) -> None:
-        _require(0 < self.orders_per_s < math.inf, f"orders_per_s is {self.orders_per_s}: give a rate above 0")
-        _require(0 <= self.reads_per_s < math.inf, f"reads_per_s is {self.reads_per_s}: give a rate of 0 or more")
+        fastest = f" (at most {FASTEST})"
+        _require(0 < self.orders_per_s <= FASTEST, f"orders_per_s is {self.orders_per_s}: give a rate above 0{fastest}")
+        _require(
+            0 <= self.reads_per_s <= FASTEST, f"reads_per_s is {self.reads_per_s}: give a rate of 0 or more{fastest}"
+        )
+        _require(self.most_in_flight > 0, f"most_in_flight is {self.most_in_flight}: give 1 or more")
+        self._check_ramp()
         _require(self.receipt_every >= 0, f"receipt_every is {self.receipt_every}: give 0 (none) or more")
         for name in ("connect_timeout_s", "request_timeout_s"):
             value = getattr(self, name)
@@ -57,6 +77,30 @@ class Load:
         _require(
             all(share >= 0 for share in self.cohorts.values()) and math.isclose(sum(self.cohorts.values()), 1.0),
             f"the cohorts' shares {dict(self.cohorts)} must each be 0 or more and add up to 1",
+        )
+
+    def _check_ramp(self) -> None:
+        _require(len(self.ramp) <= MOST_LEGS, f"ramp has {len(self.ramp)} points: give at most {MOST_LEGS}")
+        before = 0.0
+        for point in self.ramp:
+            said = f"ramp has the point {point.per_s:g}@{point.at_s:g}"
+            _require(0 <= point.per_s <= FASTEST, f"{said}: give a rate from 0 to {FASTEST}")
+            _require(before <= point.at_s < math.inf, f"{said} after one at {before:g} s: give points in order of time")
+            before = point.at_s
+        _require(
+            not self.ramp or self.ramp[-1].per_s == self.orders_per_s,
+            f"ramp ends otherwise than with orders_per_s, {self.orders_per_s:g}: give the rate that holds from its end on",
+        )
+
+    def legs(self, share: float = 1.0) -> tuple[Leg, ...]:
+        """The ramp as a schedule tells it, for requests that are `share` of the writes in number."""
+        if not self.ramp:
+            return ()
+        points = [RampPoint(self.ramp[0].per_s, 0.0), *self.ramp]
+        return tuple(
+            Leg(b.at_s - a.at_s, a.per_s * share, b.per_s * share)
+            for a, b in itertools.pairwise(points)
+            if b.at_s > a.at_s
         )
 
     @property
@@ -77,7 +121,7 @@ class Service:
     api_key: str | None = field(default=None, repr=False)
     dns_host: str | None = None
     dns_port: int = 53
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)

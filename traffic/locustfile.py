@@ -22,6 +22,7 @@ from locust.runners import MasterRunner
 from traffic import frames
 from traffic.clock import HarnessClock, own_clock
 from traffic.cohorts import Cohort
+from traffic.contract import Contract
 from traffic.dispatcher import Dispatcher, Share, most_in_flight
 from traffic.load import Load, Service
 from traffic.recorder import Recorder, connect
@@ -40,6 +41,7 @@ class Alone(msgspec.Struct, frozen=True, tag="alone"):
 
     load: Load
     service: Service
+    contract: Contract
     t0_ns: int
     socket: str
 
@@ -56,6 +58,7 @@ class Worker(msgspec.Struct, frozen=True, tag="worker"):
 
     load: Load
     service: Service
+    contract: Contract
     worker: int
     workers: int
     connection: int
@@ -96,13 +99,15 @@ class Generator:
             on_change=lambda name, found: self.recorder.mark("client.dns_answer", name, ",".join(found)),
         )
         gevent.get_hub().resolver = resolver
-        limit = most_in_flight()
+        limit = most_in_flight(settings.load.most_in_flight)
         cohorts = {
-            name: Cohort(name, settings.load, settings.service, resolver, limit)
+            name: Cohort(name, settings.load, settings.service, settings.contract, resolver, limit)
             for name, portion in settings.load.cohorts.items()
             if portion > 0
         }
-        self.dispatcher = Dispatcher(settings.load, cohorts, self.recorder, self._count, limit, share)
+        self.dispatcher = Dispatcher(
+            settings.load, settings.contract, cohorts, self.recorder, self._count, limit, share
+        )
         self.recorder.on(frames.Stop, lambda told: gevent.spawn(self.stop, told.grace_s, told.until_ns))
         self.recorder.on(frames.Begin, lambda told: self._begin.set(told.at_ns))
         self.recorder.serve(self._orphaned)

@@ -2,27 +2,31 @@
 
 FAIL needs an answer that says "not done" before anything could be sent, or a service that says so. A connection that
 timed out while opening is no such answer, so it stays UNKNOWN like every time-out; its error says which it was.
+What an answer says is where the application's contract (traffic.contract) points to.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from drill.records import Outcome
+from traffic.contract import Contract, Read, Says, Write
 from traffic.load import amount_of
+from traffic.pointer import find
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
 
 WRONG_CONTENT = "wrong_content"
 """The error class of an answer that shows another content than was sent."""
 
-REFUSALS = frozenset({400, 401, 403, 404, 405, 413, 415, 429})
-"""Statuses by which the gateway or the service turns a request away unprocessed: authentication, throttle, bad form."""
-
 _CLASS = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,59}")
+
+Judged = tuple[Outcome, str | None]
+"""An outcome, and the class of what went wrong."""
 
 
 class NotSent(Exception):
@@ -35,69 +39,80 @@ class InDoubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer that was read to its end; `region` is its x-region header."""
+    """An HTTP answer that was read to its end; `region` is what its region header says."""
 
     status: int
     region: str | None
     body: bytes
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What the body of an answer may say; anything else is ignored."""
-
-    key: int | None = None
-    amount: int | None = None
-    region: str | None = None
-    stored: bool | None = None
-    receipt: bool | None = None
-    error: str | None = None
-
-
-_decoder = msgspec.json.Decoder(Said)
-_SILENCE = Said()
-
-
-def said(answer: Answer) -> Said:
-    """The body's words; a body that is no such JSON says nothing."""
+def said(answer: Answer) -> Any:
+    """The body as JSON; a body that is none says nothing."""
     try:
-        return _decoder.decode(answer.body)
+        return msgspec.json.decode(answer.body)
     except msgspec.MsgspecError:
-        return _SILENCE
+        return None
 
 
-def of_write(answer: Answer, words: Said, key: int) -> tuple[Outcome, str | None]:
-    """Outcome and error class of an order.
+def of_write(write: Write, answer: Answer, words: Any, key: int) -> Judged:
+    """Outcome and error class of a write.
 
-    An acknowledgement that shows another order is one all the same (what is stored may be lost), of wrong content.
+    An acknowledgement that shows another record is one all the same (what is stored may be lost), of wrong content.
     """
-    if answer.status in (200, 201):
-        if words.stored is not True:
+    done = _at(words, write.answer.done)
+    if answer.status in write.expect:
+        if write.answer.done is not None and done is not True:
             return UNKNOWN, "unconfirmed"
-        as_sent = words.key in (None, key) and words.amount in (None, amount_of(key))
-        return OK, None if as_sent else WRONG_CONTENT
-    if words.stored is False or answer.status in REFUSALS:
-        return FAIL, _error_class(answer, words)
-    return UNKNOWN, _error_class(answer, words)
+        return OK, WRONG_CONTENT if False in _shown(write.answer, words, key) else None
+    if done is False or answer.status in write.not_done:
+        return FAIL, _error_class(write.answer, answer, words)
+    return UNKNOWN, _error_class(write.answer, answer, words)
 
 
-def of_receipt(write: tuple[Outcome, str | None], words: Said) -> tuple[Outcome, str | None]:
-    """Outcome and error class of the receipt that an order asked for; a stored order that is silent on it proves nothing."""
-    if write[0] != OK:
-        return write
-    return (OK, None) if words.receipt is True else (UNKNOWN, "no_receipt")
+def of_receipt(write: Write, outcome: Judged, words: Any) -> Judged:
+    """Outcome and error class of the receipt that a write asked for; one that is silent on it proves nothing."""
+    if outcome[0] != OK:
+        return outcome
+    return (OK, None) if _at(words, write.answer.receipt) is True else (UNKNOWN, "no_receipt")
 
 
-def of_read(answer: Answer, words: Said, key: int) -> tuple[Outcome, str | None]:
-    """Outcome and error class of a read of an acknowledged order: a read changes nothing, so it is never in doubt."""
-    if answer.status != 200:
-        return FAIL, "not_found" if answer.status == 404 else _error_class(answer, words)
-    if words.key != key or words.amount != amount_of(key):
-        return FAIL, WRONG_CONTENT
-    return OK, None
+def of_read(read: Read, answer: Answer, words: Any, key: int) -> Judged:
+    """Outcome and error class of a read of an acknowledged write: a read changes nothing, so it is never in doubt."""
+    if answer.status in read.missing:
+        return FAIL, "not_found"
+    if answer.status not in read.expect:
+        return FAIL, _error_class(read.answer, answer, words)
+    return (OK, None) if set(_shown(read.answer, words, key)) <= {True} else (FAIL, WRONG_CONTENT)
 
 
-def _error_class(answer: Answer, words: Said) -> str:
+def region_of(contract: Contract, says: Says, answer: Answer | None, words: Any) -> str | None:
+    """Which region answered: by the answer's header, else by its body, else the only one there is."""
+    if answer is None:
+        return None
+    if answer.region is not None:
+        return answer.region
+    found = _at(words, says.region)
+    return found if isinstance(found, str) else contract.region
+
+
+def _shown(says: Says, words: Any, key: int) -> list[bool | None]:
+    """Whether key and content are those of the write; None where the answer does not show one that it could."""
+    wanted = [(says.key, key), (says.content, amount_of(key))]
+    return [None if (found := find(words, p)) is None else same(found, value) for p, value in wanted if p is not None]
+
+
+def same(found: Any, value: int) -> bool:
+    """Whether a value of an answer is that number, or its decimal digits as an application with text keys shows it."""
+    return not isinstance(found, bool) and (found == value or found == str(value))
+
+
+def _at(words: Any, pointer: str | None) -> Any:
+    return None if pointer is None else find(words, pointer)
+
+
+def _error_class(says: Says, answer: Answer, words: Any) -> str:
     """The service's own class where it is one: free text could carry a secret into a record."""
-    if words.error is not None and _CLASS.fullmatch(words.error):
-        return words.error
+    own = _at(words, says.error)
+    if isinstance(own, str) and _CLASS.fullmatch(own):
+        return own
     return {403: "forbidden", 429: "throttled"}.get(answer.status, f"http_{answer.status}")

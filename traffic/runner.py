@@ -22,6 +22,7 @@ from drill.history import OPS_SCHEMA, Mark, Sample
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
+from traffic.contract import Contract, order_api
 from traffic.crew import Crew
 from traffic.load import Load, Service
 from traffic.processes import ROOT, SETTINGS_VARIABLE, Process, alone, local_worker, master
@@ -68,6 +69,8 @@ class Meeting:
 class LoadGenerator:
     """Locust, sending `load` to `service`: one process, or a master and workers that share the same schedule.
 
+    `contract`: how the application is written to and read, and what its answers mean; the order API's unless given.
+
     `t0_ns`: the run's t0 on time.monotonic_ns(), to which all times are relative. `directory` belongs to this generator
     alone: `traffic.spool` (readable by `read_spool`) and the logs stay there. `environment`: the variables of the
     children. `on_ops` is called from a thread of its own with every batch of ops and must be quick.
@@ -88,6 +91,7 @@ class LoadGenerator:
         t0_ns: int,
         directory: Path,
         environment: Mapping[str, str],
+        contract: Contract | None = None,
         on_ops: OnOps | None = None,
         workers: int = 0,
         workers_elsewhere: int = 0,
@@ -100,6 +104,7 @@ class LoadGenerator:
                 raise UnusableInput(f"{name} is {count}: give 0 or more")
         self._load = load
         self._service = service
+        self._contract = contract or order_api()
         self._t0_ns = t0_ns
         self._directory = directory
         self._environment = environment
@@ -171,7 +176,7 @@ class LoadGenerator:
                 self._start_crew(path, size)
             else:
                 self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
-                told = {"load": self._load, "service": self._service, "t0_ns": self._t0_ns}
+                told = {**self._told, "t0_ns": self._t0_ns}
                 self._processes.append(alone(told, path, self._environment, self.log))
             collector = self._collector
             assert collector is not None
@@ -206,6 +211,11 @@ class LoadGenerator:
             shutil.rmtree(self._private, ignore_errors=True)
             self._private = None
 
+    @property
+    def _told(self) -> dict[str, object]:
+        """What every process that sends is told."""
+        return {"load": self._load, "service": self._service, "contract": self._contract}
+
     def ops(self) -> pl.DataFrame:
         """All ops so far, with drill.history.OPS_SCHEMA."""
         return self._collector.ops() if self._collector is not None else OPS_SCHEMA.to_frame()
@@ -230,7 +240,7 @@ class LoadGenerator:
     def _start_crew(self, path: Path, size: int) -> None:
         """Master first, because it chooses its port; then the workers, which the collector tells when to begin."""
         meeting, elsewhere = self._meeting, self._workers_elsewhere
-        settings = msgspec.json.encode({"load": self._load, "service": self._service}).decode()
+        settings = msgspec.json.encode(self._told).decode()
         crew = Crew(size, meeting.token, settings, self._t0_ns)
         tcp = (meeting.host, meeting.port) if elsewhere else None
         collector = self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops, crew=crew, tcp=tcp)

@@ -37,7 +37,7 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
     yield from recorded_as_scheduled(history, ops, found)
     yield from answered(ops, found, objectives)
     yield from steady_before(found, objectives)
-    yield from asked_for(found)
+    yield from asked_for(history, found)
     if must_bite and found.times.fault is not None and not _felt(found):
         yield Doubt("nobody felt the fault: no outage that cannot be chance was seen after it")
     yield from demanded(history, ops, found, must_bite=must_bite)

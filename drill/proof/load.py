@@ -12,6 +12,7 @@ import polars as pl
 
 from drill.history import NS, History
 from drill.measure import Measurements
+from drill.measure.even_time import EvenTime
 from drill.measure.unrecorded import schedules, unrecorded
 from drill.objective import Objectives
 from drill.proof.doubt import Doubt, Figures
@@ -117,17 +118,25 @@ def answered(ops: pl.DataFrame, found: Measurements, objectives: Objectives) -> 
         yield Doubt(f"{given_up} requests were given up before their deadline when the load ended", Figures.TIMES)
 
 
-def asked_for(found: Measurements) -> Iterator[Doubt]:
-    """The load flows from the baseline to the end, of every kind and cohort that it had, and does not become less."""
+def asked_for(history: History, found: Measurements) -> Iterator[Doubt]:
+    """The load flows from the baseline to the end, of every kind and cohort that it had, and no less than was meant."""
     times = found.times
     if times.baseline_ns is None or times.begin_ns is None or times.end_ns is None:
         return
+    try:
+        told = schedules(history.marks)
+    except ValueError:
+        told = ()  # recorded_as_scheduled says so
+    even = EvenTime.of(told, times.baseline_ns, times.begin_ns, times.end_ns)
+    baseline_ns, begin_ns, end_ns = even.of_real(np.array([times.baseline_ns, times.begin_ns, times.end_ns]))
     back_ns = _back_ns(found)
+    even_back_ns = None if back_ns is None else float(even.of_real(np.array([back_ns]))[0])
     for name, due_ns in _parts(found, times.baseline_ns, times.end_ns):
+        due = even.of_real(due_ns)
         sentence = (
-            _stopped(name, due_ns, times.baseline_ns, times.begin_ns, times.end_ns)
-            or _absent(name, due_ns, times.begin_ns)
-            or _less(name, due_ns, times.baseline_ns, times.begin_ns, back_ns, times.end_ns)
+            _stopped(name, due, baseline_ns, begin_ns, end_ns, even)
+            or _absent(name, due, begin_ns)
+            or _less(name, due, baseline_ns, begin_ns, even_back_ns, end_ns, even)
         )
         if sentence:
             yield Doubt(sentence, Figures.TIMES)
@@ -143,7 +152,9 @@ def _parts(found: Measurements, from_ns: int, to_ns: int) -> Iterator[tuple[str,
         yield f"the load of kind {kind}", seen.due_of_kind(kind)
 
 
-def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: int) -> str | None:
+def _stopped(
+    name: str, due_ns: Floats, baseline_ns: float, begin_ns: float, end_ns: float, even: EvenTime
+) -> str | None:
     if not due_ns.size:
         return f"{name} never flowed between drill.baseline and the end of observation"
     gaps = np.diff(np.concatenate(([baseline_ns], due_ns, [end_ns]))) / NS
@@ -154,19 +165,28 @@ def _stopped(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, end_ns: i
         worst = gaps.size - 1
     elif gaps[worst] <= max(LEAST_GAP_S, GAPS * usual):
         return None
-    at_s = ((int(due_ns[worst - 1]) if worst else baseline_ns) - begin_ns) / NS
-    return f"{name} stopped for {gaps[worst]:.1f} s from {at_s:+.1f} s of the fault on"
+    from_ns, to_ns = (even.to_real(ns) for ns in np.concatenate(([baseline_ns], due_ns, [end_ns]))[worst : worst + 2])
+    at_s = (from_ns - even.to_real(begin_ns)) / NS
+    return f"{name} stopped for {(to_ns - from_ns) / NS:.1f} s from {at_s:+.1f} s of the fault on"
 
 
-def _absent(name: str, due_ns: Ints, begin_ns: int) -> str | None:
+def _absent(name: str, due_ns: Floats, begin_ns: float) -> str | None:
     before = int(np.searchsorted(due_ns, begin_ns))
     if before and before == due_ns.size:
         return f"{name} stopped: {before} requests before the fault, none after it"
     return None
 
 
-def _less(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, back_ns: int | None, end_ns: int) -> str | None:
-    """Whether far fewer requests came in some stretch since the fault than before it."""
+def _less(
+    name: str,
+    due_ns: Floats,
+    baseline_ns: float,
+    begin_ns: float,
+    back_ns: float | None,
+    end_ns: float,
+    even: EvenTime,
+) -> str | None:
+    """Whether far fewer requests came in some stretch since the fault than before it, or than were meant to."""
     before = due_ns[: np.searchsorted(due_ns, begin_ns)]
     lasted = (begin_ns - baseline_ns) / NS
     if before.size < 2 or lasted <= 0:
@@ -188,10 +208,11 @@ def _less(name: str, due_ns: Ints, baseline_ns: int, begin_ns: int, back_ns: int
     if not short.size:
         return None
     worst = int(short[np.argmax((z / sure)[short])])
-    at_s = (from_ns[worst] - begin_ns) / NS
+    real_from_ns, real_to_ns = even.to_real(from_ns[worst]), even.to_real(to_ns[worst])
+    at_s = (real_from_ns - even.to_real(begin_ns)) / NS
     return (
-        f"{name} became less: {counts[worst]} requests in {length[worst]:.1f} s from {at_s:+.1f} s of the fault on, "
-        f"where {expected[worst]:.0f} were to be expected from the time before"
+        f"{name} became less: {counts[worst]} requests in {(real_to_ns - real_from_ns) / NS:.1f} s from {at_s:+.1f} s "
+        f"of the fault on, where {expected[worst]:.0f} were to be expected from the time before"
     )
 
 

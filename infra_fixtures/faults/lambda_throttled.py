@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
 from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.targets.parts import FunctionsPart, part_of
 from infra_fixtures.targets.world import World
 
 
@@ -20,7 +21,7 @@ class LambdaThrottled(Fault, frozen=True):
 
     def prepare(self, world: World) -> Injection:
         """Read the reserved concurrency that the function has now."""
-        region, function = region_of(world, self.region), self.function or world.deployed.orders_function
+        region, function = region_of(world, self.region), self.function or part_of(world, FunctionsPart).orders
         client = world.client("lambda", region)
         before = client.get_function_concurrency(FunctionName=function).get("ReservedConcurrentExecutions")
         undo = (

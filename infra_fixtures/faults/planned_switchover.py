@@ -6,6 +6,7 @@ import json
 
 from infra_fixtures.faults.fault import Fault, Injection, Learn
 from infra_fixtures.safety.undo import ReturnToPrimary
+from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
 
 
@@ -18,7 +19,7 @@ class PlannedSwitchover(Fault, frozen=True):
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""
-        function = world.deployed.controller_function
+        function = part_of(world, ControllerPart).function
 
         def act(_learn: Learn) -> None:
             answer = world.client("lambda", world.standby).invoke(

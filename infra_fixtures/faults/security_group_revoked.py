@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
 from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 
 ADMITTED_ALREADY = ("InvalidPermission.Duplicate",)
@@ -21,7 +22,7 @@ class SecurityGroupRevoked(Fault, frozen=True):
     def prepare(self, world: World) -> Injection:
         """Read the rules that the group has now."""
         region = region_of(world, self.region)
-        group = world.deployed.regions[region].database_group_id
+        group = part_of(world, NetworkPart).networks[region].database_group_id
         ec2 = world.client("ec2", region)
         rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
 

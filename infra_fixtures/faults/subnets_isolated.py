@@ -12,6 +12,7 @@ from typing import Any
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
 from infra_fixtures.provision.naming import RUN_TAG
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 
 GONE = ("InvalidNetworkAclID.NotFound",)
@@ -25,7 +26,7 @@ class SubnetsIsolated(Fault, frozen=True):
     def prepare(self, world: World) -> Injection:
         """Read which ACL each subnet has now."""
         region = region_of(world, self.region)
-        made = world.deployed.regions[region]
+        made = part_of(world, NetworkPart).networks[region]
         ec2 = world.client("ec2", region)
         asked = {"Filters": [{"Name": "association.subnet-id", "Values": list(made.private_subnets)}]}
         before = {
@@ -38,9 +39,7 @@ class SubnetsIsolated(Fault, frozen=True):
         def act(learn: Learn) -> None:
             acl = ec2.create_network_acl(
                 VpcId=made.vpc_id,
-                TagSpecifications=[
-                    {"ResourceType": "network-acl", "Tags": [{"Key": RUN_TAG, "Value": world.deployed.run_id}]}
-                ],
+                TagSpecifications=[{"ResourceType": "network-acl", "Tags": [{"Key": RUN_TAG, "Value": world.run_id}]}],
             )["NetworkAcl"]["NetworkAclId"]
             # Done last: an ACL that a subnet still has cannot be deleted.
             learn(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -46,8 +46,12 @@ from infra_fixtures.targets.own_processes import (
     start,
     stop,
 )
+from infra_fixtures.targets.provisioned_parts import provisioned_parts
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, World
 from infra_fixtures.topology import Topology, embedded_topology
+from traffic.contract import order_api
+
+P = TypeVar("P")
 
 FIDELITY = {
     "control plane": "EMULATOR",
@@ -117,6 +121,22 @@ class Embedded:
     def target(self) -> str:
         """The target's name."""
         return self.variant.target
+
+    @property
+    def run_id(self) -> str:
+        """The run that it belongs to."""
+        return self.deployed.run_id
+
+    @property
+    def topology_digest(self) -> str:
+        """What was provisioned, as a checksum."""
+        return self.deployed.topology_digest
+
+    def part(self, kind: type[P]) -> P | None:
+        """Any of those that provisioning makes."""
+        endpoints = {region: self.regional(region) for region in self.deployed.regions}
+        found = provisioned_parts(self.deployed, order_api(), endpoints).get(kind)
+        return found if isinstance(found, kind) else None
 
     @property
     def pace(self) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.stop_conditions import Condition
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,15 @@ class World(Protocol):
         """The region that takes over."""
 
     @property
-    def deployed(self) -> Any:
-        """What provisioning made: `infra_fixtures.provision.Deployed`."""
+    def run_id(self) -> str:
+        """The run that it belongs to."""
+
+    @property
+    def topology_digest(self) -> str:
+        """What stands here, as a checksum."""
+
+    def part(self, kind: type[P]) -> P | None:
+        """That part of it (`infra_fixtures.targets.parts`), or None where it has none."""
 
     @property
     def journal(self) -> Journal:
@@ -94,9 +103,6 @@ class World(Protocol):
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client as users have it: a lost region's API does not answer. None: a global service."""
-
-    def regional(self, region: str) -> Endpoint:
-        """The region's own API endpoint, past Route 53."""
 
     def database(self, region: str) -> DatabaseEndpoint:
         """The region's database itself, past the application: what it holds is read here, by the application's own user."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from drill.wait import wait_until
+from infra_fixtures.targets.parts import HealthChecksPart, part_of
 from infra_fixtures.targets.world import World
 from probes.dns_answer import DnsAnswer
 from tests.probes.conftest import watching
@@ -33,5 +34,5 @@ def test_a_silent_name_server_is_no_answer(system: System) -> None:
 
 def invert(world: World, inverted: bool) -> None:
     """Turn what Route 53 makes of the primary's health check round."""
-    check = world.deployed.regions[world.primary].health_check_id
+    check = part_of(world, HealthChecksPart).ids[world.primary]
     world.client("route53").update_health_check(HealthCheckId=check, Inverted=inverted)

@@ -7,6 +7,7 @@ import time
 from infra_fixtures.faults.database_lost import DatabaseLost
 from infra_fixtures.faults.fault import injected
 from infra_fixtures.faults.replication_cut import ReplicationCut
+from infra_fixtures.targets.parts import HeartbeatPart, part_of
 from probes.replication_lag import ReplicationLag
 from probes.web import Client
 from tests.probes.conftest import let_pass, watching
@@ -37,16 +38,16 @@ def test_a_current_standby_is_known_to_within_a_look(system: System) -> None:
 
 def test_the_engine_claims_a_lag_that_grows_while_nothing_is_written(system: System) -> None:
     """A second after the last write the engine claims a second more, though the standby has all; a writer claims none."""
-    world = system.world
+    world, beat = system.world, part_of(system.world, HeartbeatPart).beat
     with watching(ReplicationLag(world)) as notebook:
         claimed = notebook.await_said("engine_lag_s", subject="aurora")
         notebook.await_value(what="engine_lag_s", below=0.3)
     assert claimed.value > 0
     with Client(world.regional(world.standby)) as standby, Client(world.regional(world.primary)) as primary:
-        before = standby.ask("GET", "/heartbeat")
+        before = standby.send(beat.read)
         let_pass(1.0)
-        after = standby.ask("GET", "/heartbeat")
-        assert primary.ask("GET", "/heartbeat")["engine_lag_s"] is None
+        after = standby.send(beat.read)
+        assert primary.send(beat.read)["engine_lag_s"] is None
     assert after["seq"] == before["seq"]
     assert after["engine_lag_s"] >= before["engine_lag_s"] + 0.9
 

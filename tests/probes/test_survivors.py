@@ -25,6 +25,9 @@ from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from probes.survivors import content_of, read_survivors
 from tests.drill.scripted import LIMITS, altered, history
 from tests.real_world import System
+from traffic.contract import Objects
+
+RECEIPTS = Objects("receipts/", content="/amount")
 
 
 def survivors(system: System, keys: Iterable[int]) -> dict[tuple[str, int], list[Survivor]]:
@@ -202,11 +205,11 @@ def judged(system: System, keys: Iterable[int]) -> Judgement:
 )
 def test_what_is_no_receipt_has_a_content_of_its_own(body: bytes) -> None:
     """Its bytes' checksum, which is that of no order."""
-    assert content_of(body) == checksum(body) != of_order(5, 7)
+    assert content_of(body, RECEIPTS) == checksum(body) != of_order(5, 7)
 
 
 def test_a_receipt_s_content_is_its_order() -> None:
     """Spaces, further fields and their order do not matter, key and amount do."""
-    assert content_of(b'{"region": "x", "amount": 7, "key": 5}') == of_order(5, 7)
-    assert content_of(b'{"key": 5, "amount": 8}') != of_order(5, 7)
-    assert content_of(b'{"key": 6, "amount": 7}') != of_order(5, 7)
+    assert content_of(b'{"region": "x", "amount": 7, "key": 5}', RECEIPTS) == of_order(5, 7)
+    assert content_of(b'{"key": 5, "amount": 8}', RECEIPTS) != of_order(5, 7)
+    assert content_of(b'{"key": 6, "amount": 7}', RECEIPTS) != of_order(5, 7)

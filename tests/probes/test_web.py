@@ -10,14 +10,17 @@ import pytest
 from infra_fixtures.targets.world import Endpoint
 from probes.web import Client, ProbeRefused
 from tests.real_world import System
+from traffic.contract import order_api
 
 
 def test_an_answer_is_decoded_and_a_refusal_keeps_its_words(system: System) -> None:
-    """2xx gives the JSON; anything else raises with method, path, status and body."""
+    """An expected status gives the JSON; anything else raises with method, path, status and body."""
+    beat = order_api().beat
+    assert beat is not None
     with Client(system.world.regional(system.world.primary)) as client:
-        assert client.ask("POST", "/heartbeat", {"seq": 1})["stored"] is True
+        assert client.send(beat.write, seq=1)["stored"] is True
         with pytest.raises(ProbeRefused, match=r"GET /orders/-5: 404 .*no_such_order"):
-            client.ask("GET", "/orders/-5")
+            client.send(order_api().read, key=-5)
 
 
 def test_without_its_key_it_is_forbidden(system: System) -> None:

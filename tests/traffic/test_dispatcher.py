@@ -6,11 +6,13 @@ import os
 import signal
 
 import polars as pl
+import pytest
 
 from drill.content import of_order
 from drill.history import NS
+from drill.measure.unrecorded import schedules, unrecorded
 from tests.traffic.conftest import Stage, await_ops
-from traffic.load import Load, amount_of
+from traffic.load import Load, RampPoint, amount_of
 
 
 def test_a_frozen_service_is_asked_as_often_as_a_healthy_one(stage: Stage) -> None:
@@ -97,3 +99,24 @@ def test_an_answer_that_shows_another_amount_is_recorded(stage: Stage) -> None:
     assert writes.height >= 18
     assert set(writes["error"]) == {"wrong_content"}
     assert writes["content"].to_list() == [of_order(key, amount_of(key)) for key in writes["key"]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_ramp_is_sent_as_it_is_told(stage: Stage, workers: int) -> None:
+    """Every request is recorded at the time that the marks of the schedule give it, whoever sends it."""
+    load = Load(ramp=(RampPoint(20, 0), RampPoint(300, 2), RampPoint(200, 2)), reads_per_s=50)
+    with stage.generator(load, workers=workers) as generator:
+        ops = await_ops(generator, 500, pl.col("op") == "write")
+    ops = generator.ops()
+    told = {s.op: s for s in schedules(generator.marks())}
+    assert set(told) == {"write", "put_object", "read"}
+    began, last = told["write"].begin_ns, int(ops.filter(op="write")["intended_ns"].max())  # type: ignore[arg-type]
+    for kind in ("write", "put_object"):
+        assert unrecorded(ops, told[kind], began, last).size == 0
+    counts = [
+        ops.filter(
+            pl.col("op") == "write", pl.col("intended_ns").is_between(began + a * NS, began + (a + 1) * NS)
+        ).height
+        for a in range(2)
+    ]
+    assert counts == [pytest.approx(90, abs=1), pytest.approx(230, abs=1)]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from drill.history import Mark, Outcome
+from drill.schedule import Leg
 from drill.unusable import UnusableInput
 from traffic import frames, outcomes
-from traffic.load import Load, Service, amount_of
-from traffic.outcomes import Answer, Said, of_read, of_receipt, of_write
+from traffic.contract import Says, order_api
+from traffic.load import Load, RampPoint, Service, amount_of
+from traffic.outcomes import Answer, of_read, of_receipt, of_write, region_of
 from traffic.records import read_spool
+
+WRITE, READ = order_api().write, order_api().read
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,11 @@ from traffic.records import read_spool
         ({"orders_per_s": 0}, "orders_per_s is 0: give a rate above 0"),
         ({"orders_per_s": float("nan")}, "orders_per_s is nan"),
         ({"reads_per_s": -1}, "reads_per_s is -1"),
+        ({"orders_per_s": 1e6}, "orders_per_s is 1000000.0: give a rate above 0 (at most 100000)"),
+        ({"ramp": (RampPoint(50, 3), RampPoint(200, 2))}, "200@2 after one at 3 s: give points in order of time"),
+        ({"ramp": (RampPoint(-1, 0),)}, "-1@0: give a rate from 0 to 100000"),
+        ({"ramp": (RampPoint(50, 0),)}, "ramp ends otherwise than with orders_per_s, 200"),
+        ({"most_in_flight": 0}, "most_in_flight is 0: give 1 or more"),
         ({"receipt_every": -1}, "receipt_every is -1"),
         ({"request_timeout_s": 0}, "request_timeout_s is 0"),
         ({"cohorts": {"follower": 0.5}}, "add up to 1"),
@@ -83,36 +94,57 @@ def test_a_write_fails_only_where_it_is_sure(
     status: int, body: dict[str, object], expected: tuple[str, str | None]
 ) -> None:
     """What does not say "not done" is in doubt, and only a class of failure, no free text, enters the record."""
-    assert of_write(Answer(status, None, b""), Said(**body), 7) == expected  # type: ignore[arg-type]
+    assert of_write(WRITE, Answer(status, None, b""), body, 7) == expected
 
 
 def test_an_acknowledgement_of_another_order_is_of_wrong_content() -> None:
     """It stays acknowledged, so that its loss counts, and its error says that what is stored is not what was sent."""
     answer, sent = Answer(200, None, b""), amount_of(7)
-    assert of_write(answer, Said(stored=True, key=7, amount=sent), 7) == ("ok", None)
-    assert of_write(answer, Said(stored=True, key=7, amount=sent + 1), 7) == ("ok", "wrong_content")
-    assert of_write(answer, Said(stored=True, key=8, amount=sent), 7) == ("ok", "wrong_content")
+    assert of_write(WRITE, answer, {"stored": True, "key": 7, "amount": sent}, 7) == ("ok", None)
+    assert of_write(WRITE, answer, {"stored": True, "key": 7, "amount": sent + 1}, 7) == ("ok", "wrong_content")
+    assert of_write(WRITE, answer, {"stored": True, "key": 8, "amount": sent}, 7) == ("ok", "wrong_content")
 
 
 def test_a_receipt_is_as_sure_as_its_order_and_its_own_word() -> None:
     """A stored order silent on its receipt leaves the receipt in doubt; one surely not stored has none."""
-    assert of_receipt((Outcome.OK, None), Said(receipt=True)) == ("ok", None)
-    assert of_receipt((Outcome.OK, None), Said(receipt=False)) == ("unknown", "no_receipt")
-    assert of_receipt((Outcome.FAIL, "throttled"), Said(receipt=True)) == ("fail", "throttled")
-    assert of_receipt((Outcome.UNKNOWN, "timeout"), Said()) == ("unknown", "timeout")
+    assert of_receipt(WRITE, (Outcome.OK, None), {"receipt": True}) == ("ok", None)
+    assert of_receipt(WRITE, (Outcome.OK, None), {"receipt": False}) == ("unknown", "no_receipt")
+    assert of_receipt(WRITE, (Outcome.FAIL, "throttled"), {"receipt": True}) == ("fail", "throttled")
+    assert of_receipt(WRITE, (Outcome.UNKNOWN, "timeout"), None) == ("unknown", "timeout")
 
 
 def test_a_read_must_show_what_was_written() -> None:
-    """Another amount or key is no success, and an order that is gone has a name of its own."""
-    right = Said(key=7, amount=amount_of(7))
-    assert of_read(Answer(200, None, b""), right, 7) == ("ok", None)
-    assert of_read(Answer(200, None, b""), Said(key=7, amount=0), 7) == ("fail", "wrong_content")
-    assert of_read(Answer(404, None, b""), Said(), 7) == ("fail", "not_found")
+    """Another amount or key is no success, nor is silence on them, and an order that is gone has a name of its own."""
+    right: Mapping[str, object] = {"key": 7, "amount": amount_of(7)}
+    assert of_read(READ, Answer(200, None, b""), right, 7) == ("ok", None)
+    assert of_read(READ, Answer(200, None, b""), {"key": 7, "amount": 0}, 7) == ("fail", "wrong_content")
+    assert of_read(READ, Answer(200, None, b""), {"key": 7}, 7) == ("fail", "wrong_content")
+    assert of_read(READ, Answer(404, None, b""), None, 7) == ("fail", "not_found")
+
+
+def test_a_region_is_named_by_the_header_or_else_by_the_body() -> None:
+    """The header comes first, what is no name is none, and an application in one place need not say it."""
+    api, body = order_api(), {"region": "us-west-2"}
+    assert region_of(api, WRITE.answer, Answer(200, "us-east-1", b""), body) == "us-east-1"
+    assert region_of(api, WRITE.answer, Answer(200, None, b""), body) == "us-west-2"
+    assert region_of(api, WRITE.answer, Answer(200, None, b""), {"region": 7}) is None
+    alone = msgspec.structs.replace(api, region="here")
+    assert region_of(alone, Says(), Answer(200, None, b""), body) == "here"
+    assert region_of(alone, Says(), None, None) is None
+
+
+def test_a_ramp_is_the_legs_between_its_points() -> None:
+    """The first rate holds until its point, a step has no length, and other kinds of request take a share of it."""
+    points = (RampPoint(10, 5), RampPoint(20, 10), RampPoint(40, 10), RampPoint(200, 20))
+    load = Load(ramp=points)
+    assert load.legs() == (Leg(5, 10, 10), Leg(5, 10, 20), Leg(10, 40, 200))
+    assert load.legs(0.1) == (Leg(5, 1, 1), Leg(5, 1, 2), Leg(10, 4, 20))
+    assert Load().legs() == ()
 
 
 def test_a_body_that_is_no_json_says_nothing() -> None:
     """An HTML error page of a gateway is an answer without words."""
-    assert outcomes.said(Answer(502, None, b"<html>")) == Said()
+    assert outcomes.said(Answer(502, None, b"<html>")) is None
 
 
 def test_a_spool_cut_anywhere_gives_the_whole_frames(tmp_path: Path) -> None:
