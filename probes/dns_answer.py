@@ -52,7 +52,7 @@ class DnsAnswer:
         query = dns.message.make_query(self._name, dns.rdatatype.A)
         host, port = self._server or (str(dns.resolver.get_default_resolver().nameservers[0]), 53)
         try:
-            response = dns.query.udp(query, host, port=port, timeout=1.0)
+            response = dns.query.udp_with_fallback(query, host, timeout=1.0, port=port)[0]
         except (dns.exception.DNSException, OSError):
             return None
         addresses = sorted(r.address for rrset in response.answer if rrset.rdtype == dns.rdatatype.A for r in rrset)

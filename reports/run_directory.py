@@ -65,6 +65,8 @@ class RunDirectory:
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         path = runs_dir / run_id
         latest = runs_dir / LATEST
+        if os.path.expandvars(runs_dir.absolute()) != str(runs_dir.absolute()):
+            raise UnusableInput(f"pytest takes the $ in {runs_dir} for a variable's: give --runs-dir a path without")
         if latest.exists() and not latest.is_symlink():
             raise UnusableInput(f"{latest} is not a symbolic link: move it away, the newest run is to be found there")
         try:

@@ -10,6 +10,7 @@ share theirs. Requests that need the same name while it is being asked wait for 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import time
@@ -18,13 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import dns.exception
-import dns.flags
 import dns.message
+import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
 import gevent
-import gevent.socket
 from gevent.resolver.thread import Resolver as ThreadResolver
 
 RESEND_S = 0.5
@@ -159,35 +159,18 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
             self._told[name] = found
             self._on_change(name, found)
 
-    def _exchange(self, query: dns.message.QueryMessage, limit: float) -> dns.message.QueryMessage:
-        wire = query.to_wire()
-        with gevent.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.connect(self._server)
+    def _exchange(self, query: dns.message.QueryMessage, limit: float) -> dns.message.Message:
+        """Ask over UDP, again and again, and over TCP where the answer does not fit its packet."""
+        host, port = self._server
+        with dns.query.make_socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.connect(self._server)  # a server that is not there is heard of; a late answer to an earlier try counts
             while (left := limit - time.monotonic()) > 0:
-                udp.send(wire)
-                resend_at = time.monotonic() + min(RESEND_S, left)
-                while (patience := resend_at - time.monotonic()) > 0:
-                    udp.settimeout(patience)
-                    try:
-                        answer = dns.message.from_wire(udp.recv(65535), ignore_trailing=True)
-                    except TimeoutError:
-                        break
-                    except dns.exception.DNSException:
-                        continue
-                    if query.is_response(answer) and isinstance(answer, dns.message.QueryMessage):
-                        return self._whole(answer, wire, limit)
+                with contextlib.suppress(dns.exception.Timeout):
+                    patience = min(RESEND_S, left)
+                    return dns.query.udp_with_fallback(
+                        query, host, patience, port, ignore_trailing=True, udp_sock=udp, ignore_errors=True
+                    )[0]
         raise socket.gaierror(socket.EAI_AGAIN, f"the name server gave no answer in {self._timeout_s:g} s")
-
-    def _whole(self, answer: dns.message.QueryMessage, wire: bytes, limit: float) -> dns.message.QueryMessage:
-        """Ask again over TCP where the answer did not fit its packet."""
-        if not answer.flags & dns.flags.TC:
-            return answer
-        with gevent.socket.create_connection(self._server, timeout=max(0.01, limit - time.monotonic())) as tcp:
-            tcp.sendall(len(wire).to_bytes(2, "big") + wire)
-            stream = tcp.makefile("rb")
-            whole = dns.message.from_wire(stream.read(int.from_bytes(stream.read(2), "big")))
-        assert isinstance(whole, dns.message.QueryMessage)
-        return whole
 
 
 def _key(name: str) -> str:

@@ -8,20 +8,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-import io
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from multidict import CIMultiDict
 
 from infra_fixtures.control_plane import moto_once
 from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call, fault
+from infra_fixtures.control_plane.wsgi import environ_of
 from infra_fixtures.site import Site
 
 log = logging.getLogger(__name__)
@@ -97,7 +95,7 @@ class Moto:
             self.app(service)
 
     def _serve(self, call: Call) -> Answer:
-        environ = _environ(call)
+        environ = environ_of(call)
         try:
             app = self.app(self._service(environ))
             return _run(app, environ, call)
@@ -115,49 +113,6 @@ class Moto:
             return "moto_api"
         host = self._dispatcher.infer_service_region_host(environ, path) or "s3.us-east-1.amazonaws.com"
         return str(self._service_at(host) or "s3")
-
-
-def _environ(call: Call) -> dict[str, Any]:
-    """The WSGI environment of a call, as moto's own server makes it."""
-    path, _, query = call.raw_path.partition("?")
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": call.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "RAW_URI": call.raw_path,
-        "REQUEST_URI": call.raw_path,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(call.body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    preserved: dict[str, str] = {}
-    for name, value in call.headers.items():
-        lower = name.lower()
-        if lower in HOP_BY_HOP:
-            continue
-        if "_" in name:
-            # WSGI cannot tell "_" from "-"; moto keeps the spelling of S3 metadata alone (its MotoRequestHandler).
-            if not lower.startswith("x-amz-meta-"):
-                continue
-            preserved[_key(name)] = name
-        key = _key(name)
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ["CONTENT_LENGTH"] = str(len(call.body))
-    environ["moto.preserved_header_names"] = preserved
-    return environ
-
-
-def _key(name: str) -> str:
-    key = name.upper().replace("-", "_")
-    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
 def _run(app: Any, environ: dict[str, Any], call: Call) -> Answer:

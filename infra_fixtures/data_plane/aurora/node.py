@@ -15,7 +15,7 @@ from psycopg import sql
 
 from drill.wait import await_until
 from infra_fixtures.data_plane.aurora.files import Home
-from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration
+from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration, conninfo
 from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
 from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
 from infra_fixtures.site import RegionSite, Site
@@ -243,10 +243,8 @@ class Node:
                 await connection.close()
 
     def _source(self) -> str:
-        upstream = self.region.upstream
-        return (
-            f"host={upstream.host} port={upstream.port} user={ADMIN} dbname={AUTOMATION} passfile={self._home.passfile}"
-            " sslmode=disable connect_timeout=10"
+        return conninfo(
+            self.region.upstream, self._home.passfile, dbname=AUTOMATION, sslmode="disable", connect_timeout="10"
         )
 
     async def _tool(self, *command: str) -> str:

@@ -7,6 +7,7 @@ given on the command line, so that a clone or a rewind brings none of it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from infra_fixtures.site import Address
@@ -69,14 +70,19 @@ def configuration() -> str:
     return "".join([*lines, f"include_if_exists = '../{FSYNC_FILE}'\n"])
 
 
+def conninfo(server: Address, passfile: Path, **more: str) -> str:
+    """How libpq reaches a server as AWS's own automation; the path of the password file may hold anything."""
+    words = {"host": server.host, "port": str(server.port), "user": ADMIN, "passfile": str(passfile), **more}
+    return " ".join(f"{name}='" + re.sub(r"(['\\])", r"\\\1", value) + "'" for name, value in words.items())
+
+
 def command_line(listen: Address, upstream: Address, region: str, passfile: Path) -> list[str]:
     """The `-c name=value` arguments of a node that listens on `listen` and, as a standby, dials `upstream`."""
     own = {
         "listen_addresses": listen.host,
         "port": str(listen.port),
-        "primary_conninfo": (
-            f"host={upstream.host} port={upstream.port} user={ADMIN} passfile={passfile} application_name={region}"
-            " sslmode=disable connect_timeout=10"
+        "primary_conninfo": conninfo(
+            upstream, passfile, application_name=region, sslmode="disable", connect_timeout="10"
         ),
     }
     return [word for name, value in own.items() for word in ("-c", f"{name}={value}")]
