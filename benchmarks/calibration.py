@@ -25,7 +25,7 @@ from benchmarks.calibrating.comparison import Found, compare
 from benchmarks.calibrating.script import Script, scripts
 from benchmarks.calibrating.stage import play
 from benchmarks.measuring.figure import Failed, Figure
-from benchmarks.measuring.place import private_site
+from benchmarks.measuring.place import private_layout
 
 SIDE_BY_SIDE = 2
 """Generators at once: more, and they take each other's CPU, so that requests begin late."""
@@ -51,8 +51,8 @@ def measure() -> Iterator[Figure]:
 
 
 def _track(part: Sequence[Script], seed: int) -> list[Found]:
-    with private_site() as site:
-        return [compare(history, truth) for history, truth in play(site, part, seed)]
+    with private_layout() as layout:
+        return [compare(history, truth) for history, truth in play(layout, part, seed)]
 
 
 def _summary(found: Sequence[Found], seed: int) -> Iterator[Figure]:

@@ -14,8 +14,8 @@ from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_aws
 from infra_fixtures.access import sigv4
 from infra_fixtures.access.credentials import AccessKey
-from infra_fixtures.data_plane.follow import Change
-from infra_fixtures.site import Address, Site
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.run_layout import Address, RunLayout
 
 ROUNDS = 5
 CALLS = 200
@@ -26,23 +26,23 @@ BODY = b"x" * 300
 def measure() -> Iterator[Figure]:
     """Seconds to ready, microseconds of the front, puts a second, milliseconds from an answer to its change."""
     began = time.monotonic()
-    with private_aws() as site:
+    with private_aws() as layout:
         yield Figure("ready after", time.monotonic() - began, "s")
-        aws, key = _connected(site.primary.aws), site.credentials.user
+        aws, key = _connected(layout.primary.aws), layout.credentials.user
         _call(aws, key, "PUT", "/receipts")
         _puts(aws, key, "warm")
-        internal = _connected(site.internal)
-        alone = [_median_us(internal, site.credentials.bearer) for _ in range(ROUNDS)]
+        internal = _connected(layout.internal)
+        alone = [_median_us(internal, layout.credentials.bearer) for _ in range(ROUNDS)]
         yield Figure.of("round trip through the front alone", alone, "us")
         yield Figure.of("S3 puts, 1 client", [_puts(aws, key, str(n)) for n in range(ROUNDS)], "/s")
-        yield Figure.of(f"S3 puts, {CLIENTS} clients", [_puts_of_many(site, n) for n in range(ROUNDS)], "/s")
-        delays = _delivery_ms(site, aws)
+        yield Figure.of(f"S3 puts, {CLIENTS} clients", [_puts_of_many(layout, n) for n in range(ROUNDS)], "/s")
+        delays = _delivery_ms(layout, aws)
         yield Figure.of("a change after its call's answer", delays, "ms", "negative: told before")
 
 
-def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
-    listening = _connected(site.internal)
-    listening.request("GET", "/_drill/changes", headers=site.credentials.bearer)
+def _delivery_ms(layout: RunLayout, aws: http.client.HTTPConnection) -> list[float]:
+    listening = _connected(layout.internal)
+    listening.request("GET", "/_drill/changes", headers=layout.credentials.bearer)
     stream = listening.getresponse()
     stream.readline()
     delays, heard = [], []
@@ -56,7 +56,7 @@ def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
     thread.start()
     returned = []
     for n in range(CALLS):
-        _call(aws, site.credentials.user, "PUT", f"/receipts/told/{n}", BODY)
+        _call(aws, layout.credentials.user, "PUT", f"/receipts/told/{n}", BODY)
         returned.append(time.monotonic_ns())
     thread.join()
     for answered, (action, at) in zip(returned, heard, strict=True):
@@ -66,9 +66,9 @@ def _delivery_ms(site: Site, aws: http.client.HTTPConnection) -> list[float]:
     return delays
 
 
-def _puts_of_many(site: Site, round_: int) -> float:
+def _puts_of_many(layout: RunLayout, round_: int) -> float:
     def work(client: int) -> None:
-        _puts(_connected(site.primary.aws), site.credentials.user, f"{round_}/{client}")
+        _puts(_connected(layout.primary.aws), layout.credentials.user, f"{round_}/{client}")
 
     threads = [threading.Thread(target=work, args=(c,)) for c in range(CLIENTS)]
     began = time.perf_counter()

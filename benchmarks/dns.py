@@ -26,9 +26,10 @@ from benchmarks.measuring.beside import READY, beside
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_aws
 from drill.wait import wait_until
-from infra_fixtures.data_plane.follow import client, follow
 from infra_fixtures.data_plane.route53 import Route53
-from infra_fixtures.site import Address, Site
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.run_layout import Address, RunLayout
 
 ZONE = "dr-drill.example."
 NAME = f"api.{ZONE}"
@@ -42,34 +43,34 @@ LATE_S = 1.0
 
 def measure() -> Iterator[Figure]:
     """Answers a second of ours, its ratio to the bare server's, and the round trip of a single question."""
-    with private_aws() as site:
-        expected = _make_zone(site)
-        bare = Address(site.standby.edge.host, site.dns.port)
-        with beside(_route53, site), beside(_bare, bare, expected):
-            wait_until(lambda: _answers(site.dns, expected), what="Route 53 to answer its zone", timeout_s=20)
+    with private_aws() as layout:
+        expected = _make_zone(layout)
+        bare = Address(layout.standby.edge.host, layout.dns.port)
+        with beside(_route53, layout), beside(_bare, bare, expected):
+            wait_until(lambda: _answers(layout.dns, expected), what="Route 53 to answer its zone", timeout_s=20)
             wait_until(lambda: _answers(bare, expected), what="the bare server to answer", timeout_s=5)
             repeated, new = _packets(1), _packets(QUESTIONS)
             for what, packets in (("repeated", repeated), ("new", new)):
                 ours, theirs = [], []
                 for _ in range(ROUNDS):
-                    ours.append(_per_second(site.dns, packets))
+                    ours.append(_per_second(layout.dns, packets))
                     theirs.append(_per_second(bare, packets))
                 yield Figure.of(f"answers, {what} questions", ours, "/s", f"{UNDER_WAY} under way")
                 note = f"the bare one gives {statistics.median(theirs):,.0f}/s"
                 ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
                 yield Figure.of(f"ours / bare dnspython, {what} questions", ratios, "x", note)
-            trips = [_round_trip_us(site.dns, repeated[0]) for _ in range(ROUNDS)]
+            trips = [_round_trip_us(layout.dns, repeated[0]) for _ in range(ROUNDS)]
             yield Figure.of("round trip, one question at a time", trips, "us", "UDP over loopback")
 
 
-def _make_zone(site: Site) -> str:
+def _make_zone(layout: RunLayout) -> str:
     """A zone with a failover pair; the address that a healthy primary makes of it."""
-    route53 = client(site, "route53", site.primary.name)
+    route53 = client(layout, "route53", layout.primary.name)
     zone = route53.create_hosted_zone(Name=ZONE, CallerReference="bench")["HostedZone"]["Id"]
-    pair = zip(("PRIMARY", "SECONDARY"), site.regions, strict=True)
+    pair = zip(("PRIMARY", "SECONDARY"), layout.regions, strict=True)
     changes = [_record(role, region.name, region.edge.host) for role, region in pair]
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
-    return site.primary.edge.host
+    return layout.primary.edge.host
 
 
 def _record(role: str, region: str, address: str) -> dict[str, Any]:
@@ -139,13 +140,13 @@ def _receive(sock: socket.socket) -> bytes:
         raise Failed(f"a question was not answered within {LATE_S:g} s") from None
 
 
-def _route53(parent: Connection, site: Site) -> None:
+def _route53(parent: Connection, layout: RunLayout) -> None:
     """Our name server, following the API."""
 
     async def serve() -> None:
-        async with Route53(site) as route53:
+        async with Route53(layout) as route53:
             parent.send(READY)
-            await follow(site, route53)
+            await run_reconcilers(layout, route53)
 
     asyncio.run(serve())
 

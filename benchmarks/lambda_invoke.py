@@ -17,9 +17,10 @@ from typing import Any
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_aws
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import client, follow
 from infra_fixtures.data_plane.lambda_runtime import LambdaService
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import deploy
 
 REGION = "us-east-1"
@@ -35,16 +36,16 @@ COLD = 7
 
 def measure() -> Iterator[Figure]:
     """Warm invocations a second by workers, their ratio, round trip, cold starts in milliseconds."""
-    with private_aws() as site:
+    with private_aws() as layout:
 
         def make(service: str, region: str) -> Any:
-            return client(site, service, region)
+            return client(layout, service, region)
 
         cold = [f"cold-{n}" for n in range(COLD)]
         warm = [f"warm-{n}" for n in WORKERS]
         for name in (*cold, *warm):
             deploy(make, name, NOTHING, REGION)
-        rates, cold_ms = asyncio.run(_measure(site, cold, warm))
+        rates, cold_ms = asyncio.run(_measure(layout, cold, warm))
     for workers, found in rates.items():
         yield Figure.of(f"invocations, {workers} worker{'s' if workers > 1 else ''}", found, "/s")
     few, many = WORKERS
@@ -53,8 +54,8 @@ def measure() -> Iterator[Figure]:
     yield Figure.of("cold start", cold_ms, "ms", f"{COLD} functions, each invoked for the first time")
 
 
-async def _measure(site: Site, cold: list[str], warm: list[str]) -> tuple[dict[int, list[float]], list[float]]:
-    async with _following(site, [*cold, *warm]) as service:
+async def _measure(layout: RunLayout, cold: list[str], warm: list[str]) -> tuple[dict[int, list[float]], list[float]]:
+    async with _reconciling(layout, [*cold, *warm]) as service:
         for name, workers in zip(warm, WORKERS, strict=True):
             await _warm_up(service, name, workers)
         rates: dict[int, list[float]] = {n: [] for n in WORKERS}
@@ -67,9 +68,9 @@ async def _measure(site: Site, cold: list[str], warm: list[str]) -> tuple[dict[i
 
 
 @contextlib.asynccontextmanager
-async def _following(site: Site, names: list[str]) -> AsyncIterator[LambdaService]:
-    async with LambdaService(site, REGION) as service:
-        task = asyncio.create_task(follow(site, service))
+async def _reconciling(layout: RunLayout, names: list[str]) -> AsyncIterator[LambdaService]:
+    async with LambdaService(layout, REGION) as service:
+        task = asyncio.create_task(run_reconcilers(layout, service))
         try:
 
             async def known() -> bool:

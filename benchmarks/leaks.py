@@ -19,9 +19,9 @@ from rich.console import Console
 
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.growth import WARM_UP, WIDTH, slopes, table
-from benchmarks.measuring.holdings import Holdings
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.standing import standing
+from tests.holdings import Holdings
 
 SYSTEMS = 8
 DRILLS = 6

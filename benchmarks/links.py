@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection
 
 from benchmarks.measuring.beside import READY, beside
 from benchmarks.measuring.figure import Figure
-from benchmarks.measuring.place import private_site
+from benchmarks.measuring.place import private_layout
 from infra_fixtures.data_plane.network.link import Link
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 ROUNDS = 9
 PINGS = 400
@@ -31,9 +31,12 @@ BLOCK = 256 * 1024
 
 def measure() -> Iterator[Figure]:
     """Round trips and new connections in microseconds, bulk transfer as a ratio."""
-    with private_site() as site:
-        echo, sink = Address(site.primary.node.host, 20007), Address(site.primary.node.host, 20009)
-        linked_echo, linked_sink = Address(site.primary.writer.host, 20007), Address(site.primary.writer.host, 20009)
+    with private_layout() as layout:
+        echo, sink = Address(layout.primary.node.host, 20007), Address(layout.primary.node.host, 20009)
+        linked_echo, linked_sink = (
+            Address(layout.primary.writer.host, 20007),
+            Address(layout.primary.writer.host, 20009),
+        )
         with beside(_servers, echo, sink), beside(_links, [(linked_echo, echo), (linked_sink, sink)]):
             yield from _in_turn("round trip", _round_trip_us, echo, linked_echo)
             yield from _in_turn("new connection", _connection_us, echo, linked_echo)

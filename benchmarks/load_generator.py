@@ -25,10 +25,10 @@ import polars as pl
 from benchmarks.measuring.beside import READY, beside, hear
 from benchmarks.measuring.cpu import cpu_s
 from benchmarks.measuring.figure import Failed, Figure
-from benchmarks.measuring.place import private_site
+from benchmarks.measuring.place import private_layout
 from drill.history import NS, Op, Outcome
 from drill.wait import wait_until
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.run_layout import RunLayout, child_environment
 from tests.traffic.name_server import NameServer
 from tests.traffic.order_service import OrderService
 from traffic.load import Load, Service
@@ -46,7 +46,7 @@ RECORDINGS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SustainedRate:
     """A rate, held, by seconds: the share of what was asked that was answered OK, CPU in ms an order; and lags in ms."""
 
     achieved: tuple[float, ...]
@@ -57,26 +57,31 @@ class Held:
 
 def measure() -> Iterator[Figure]:
     """Rate held, dispatch lag, CPU an order and the recorder's share of it, at each rate."""
-    with private_site() as site, beside(_service, site):
+    with private_layout() as layout, beside(_service, layout):
         for rate in RATES:
-            held = _hold(site, rate)
-            yield Figure.of(f"achieved / asked at {rate:,}/s", held.achieved, "x", "orders answered, second by second")
-            p50, p99, worst = np.quantile(held.lag_ms, [0.5, 0.99, 1.0])
-            note = f"p50 {p50:.2f}, greatest {worst:.1f}, of {len(held.lag_ms):,} orders"
-            yield Figure(f"dispatch lag p99 at {rate:,}/s", float(p99), "ms", note)
-            yield Figure.of(f"CPU an order at {rate:,}/s", held.locust_ms, "ms", "Locust, recording included")
+            sustained = _sustain(layout, rate)
             yield Figure.of(
-                f"CPU an order in the harness at {rate:,}/s", held.harness_ms, "ms", "gathering records, and waiting"
+                f"achieved / asked at {rate:,}/s", sustained.achieved, "x", "orders answered, second by second"
             )
-            recording_us = _recording_us(site, rate)
-            shares = [us / 10 / median(held.locust_ms) for us in recording_us]
+            p50, p99, worst = np.quantile(sustained.lag_ms, [0.5, 0.99, 1.0])
+            note = f"p50 {p50:.2f}, greatest {worst:.1f}, of {len(sustained.lag_ms):,} orders"
+            yield Figure(f"dispatch lag p99 at {rate:,}/s", float(p99), "ms", note)
+            yield Figure.of(f"CPU an order at {rate:,}/s", sustained.locust_ms, "ms", "Locust, recording included")
+            yield Figure.of(
+                f"CPU an order in the harness at {rate:,}/s",
+                sustained.harness_ms,
+                "ms",
+                "gathering records, and waiting",
+            )
+            recording_us = _recording_us(layout, rate)
+            shares = [us / 10 / median(sustained.locust_ms) for us in recording_us]
             note = f"{median(recording_us):.2f} us an order for the recorder alone"
             yield Figure.of(f"recording's share of Locust's CPU at {rate:,}/s", shares, "%", note)
 
 
-def _hold(site: Site, rate: int) -> Held:
+def _sustain(layout: RunLayout, rate: int) -> SustainedRate:
     """Run one rate and look at its seconds."""
-    with _running(site, rate) as generator:
+    with _running(layout, rate) as generator:
         locust, harness = generator.pid or 0, 0
         edges, cpu = [time.monotonic_ns()], [(cpu_s(locust), cpu_s(harness))]
         for _ in range(SLICES):
@@ -95,26 +100,26 @@ def _hold(site: Site, rate: int) -> Held:
         used.append([(after - before) * 1000 / good for before, after in zip(cpu[i], cpu[i + 1], strict=True)])
     seen = ops.filter((pl.col("intended_ns") >= edges[0]) & (pl.col("intended_ns") < edges[-1]))
     lag_ms = ((seen["began_ns"] - seen["intended_ns"]) / 1e6).to_list()
-    return Held(tuple(achieved), tuple(u[0] for u in used), tuple(u[1] for u in used), tuple(lag_ms))
+    return SustainedRate(tuple(achieved), tuple(u[0] for u in used), tuple(u[1] for u in used), tuple(lag_ms))
 
 
-def _recording_us(site: Site, rate: int) -> list[float]:
+def _recording_us(layout: RunLayout, rate: int) -> list[float]:
     """CPU of the recorder alone, in us an order, repeated."""
-    path = Path(site.work_dir) / f"recorder-{rate}"
+    path = Path(layout.work_dir) / f"recorder-{rate}"
     with beside(_swallow, path), beside(_record, path, max(1, rate // FLUSHES_PER_S)) as recorder:
         found: list[float] = hear(recorder, what="the recorder alone")
     return found
 
 
 @contextlib.contextmanager
-def _running(site: Site, rate: int) -> Iterator[LoadGenerator]:
+def _running(layout: RunLayout, rate: int) -> Iterator[LoadGenerator]:
     """The load at that rate, warmed up."""
     generator = LoadGenerator(
         Load(orders_per_s=rate, reads_per_s=0),
-        Service(api_key="a-key", dns_host=site.dns.host, dns_port=site.dns.port),
+        Service(api_key="a-key", dns_host=layout.dns.host, dns_port=layout.dns.port),
         t0_ns=0,  # so that its times are those of time.monotonic_ns()
-        directory=Path(site.work_dir) / f"load-{rate}",
-        environment=child_environment(site),
+        directory=Path(layout.work_dir) / f"load-{rate}",
+        environment=child_environment(layout),
     )
     with generator:
         _let_pass(WARM_S)
@@ -123,10 +128,10 @@ def _running(site: Site, rate: int) -> Iterator[LoadGenerator]:
             raise Failed(generator.failure)
 
 
-def _service(parent: Connection, site: Site) -> None:
+def _service(parent: Connection, layout: RunLayout) -> None:
     """Order service and name server, in a process of their own."""
-    east = site.primary
-    names = NameServer(site.dns.host, site.dns.port, east.edge.host)
+    east = layout.primary
+    names = NameServer(layout.dns.host, layout.dns.port, east.edge.host)
     with names, OrderService(east.edge.host, east.edge.port, east.name):
         parent.send(READY)
         threading.Event().wait()

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measuring.figure import Failed, Figure
+from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.lease import WORK_PREFIX
-from infra_fixtures.site import RUN_ID_VARIABLE
 from infra_fixtures.standing import standing
 
 REPETITIONS = 3

@@ -73,7 +73,7 @@ def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions
         _show_figures(console, stored.scenario, judgement, context)
         console.print(stored.objectives(given).sentence(), markup=False)
     for repetitions in together:
-        _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.asked} runs together")
+        _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.requested} runs together")
 
 
 def _show_figures(console: Console, name: str, judged: Judgement | Repetitions, context: str) -> None:

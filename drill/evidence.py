@@ -75,7 +75,7 @@ class JudgedCohort:
 class Judgement:
     """The verdict and all it rests on; `reasons` say why a verdict is not MET, the decisive one first.
 
-    `doubts`: what is wanting in the proof.
+    `doubts`: what is missing in the proof.
     """
 
     verdict: Verdict
@@ -89,8 +89,8 @@ class Judgement:
         """The verdict and why, in one sentence."""
         if self.verdict is not Verdict.MET:
             return f"{self.verdict}: {'; '.join(self.reasons)}"
-        held = [f"{n} {_number(j.value)} <= {_number(j.limit)}" for n, j in self.measurements.items() if j.verdict]
-        return f"{self.verdict}: {', '.join(held)}"
+        figures = [f"{n} {_number(j.value)} <= {_number(j.limit)}" for n, j in self.measurements.items() if j.verdict]
+        return f"{self.verdict}: {', '.join(figures)}"
 
     def to_json(self, **context: Any) -> dict[str, Any]:
         """verdict.json of the contract; `context` is scenario, target, pace, what is expected, the objectives.
@@ -120,36 +120,36 @@ class Judgement:
         path.write_bytes(whole + b"\n")
 
 
-def judge(history: History, objectives: Objectives, *, must_bite: bool | None = None) -> Judgement:
+def judge(history: History, objectives: Objectives, *, require_impact: bool | None = None) -> Judgement:
     """Measure and judge; UNPROVEN wherever the records do not prove it, and never a crash for what they hold.
 
-    `must_bite`: whether a fault that nobody felt proves nothing; None takes it from the mark drill.expects ("bite" or
+    `require_impact`: whether a fault that nobody felt proves nothing; None takes it from the mark drill.expects ("bite" or
     "no-bite"), and without that mark it must.
     """
     found = measure(history, objectives)
-    if must_bite is None:
+    if require_impact is None:
         expects = history.first_mark("drill.expects")
-        must_bite = expects is None or expects.detail != "no-bite"
-    every = _doubts(history, found, objectives, must_bite)
+        require_impact = expects is None or expects.detail != "no-bite"
+    every = _doubts(history, found, objectives, require_impact)
     limits = _limits(found, objectives)
     judged = {name: _judged(m, limits.get(name), every) for name, m in found.named.items()}
     cohorts = tuple(_cohort(c, objectives, every) for c in found.cohorts)
     failures = _failures(judged, cohorts)
-    wanting = [d.sentence for d in every if d.unproves]
+    missing_proof = [d.sentence for d in every if d.unproves]
     verdicts = [v for v, _ in failures] + [j.verdict for j in judged.values() if j.verdict]
-    verdicts += [Verdict.UNPROVEN] if wanting else []
+    verdicts += [Verdict.UNPROVEN] if missing_proof else []
     verdict = Verdict.worst(verdicts)
-    told = [why for v, why in failures if v is Verdict.MISSED] + wanting
+    told = [why for v, why in failures if v is Verdict.MISSED] + missing_proof
     if verdict is not Verdict.MET:
         told += [d.sentence for d in every if not d.unproves]
     told += [why for v, why in failures if v is Verdict.UNPROVEN]
-    return Judgement(verdict, judged, tuple(dict.fromkeys(told)), found.waterfall, cohorts, tuple(wanting))
+    return Judgement(verdict, judged, tuple(dict.fromkeys(told)), found.waterfall, cohorts, tuple(missing_proof))
 
 
-def _doubts(history: History, found: Measurements, objectives: Objectives, must_bite: bool) -> list[Doubt]:
+def _doubts(history: History, found: Measurements, objectives: Objectives, require_impact: bool) -> list[Doubt]:
     every: list[Doubt] = []
     try:
-        every.extend(doubts(history, found, objectives, must_bite=must_bite))
+        every.extend(doubts(history, found, objectives, require_impact=require_impact))
     except Exception as e:  # a checker that crashes proves nothing, and must say so
         every.append(Doubt(f"the check of the proof crashed ({type(e).__name__}: {e})"))
     return every

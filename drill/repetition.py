@@ -2,7 +2,7 @@
 
 A single recovery within its objective says that it can be met; how often it is met is a share, and what a few runs prove
 of a share is its exact binomial bound (drill/reliability.py). A run counts as met where its recovery was judged MET by
-every figure of recovery and nothing is wanting in its proof. One that is unproven, or asked for and not recorded, is
+every figure of recovery and nothing is missing in its proof. One that is unproven, or asked for and not recorded, is
 counted against the lower bound and for the upper one, so that leaving runs out never improves the figure.
 """
 
@@ -44,19 +44,19 @@ def scenario_and_repetition(directory: str) -> tuple[str, int]:
 class Repetitions:
     """All runs of one scenario, judged together.
 
-    `verdict` is that of the reliability where the objectives demand one, else the worst of the runs. `asked`: how many
+    `verdict` is that of the reliability where the objectives demand one, else the worst of the runs. `requested`: how many
     runs there were to be.
     """
 
     scenario: str
     runs: Mapping[int, Judgement]
-    asked: int
+    requested: int
     measurements: Mapping[str, Judged]
     verdict: Verdict
     reasons: tuple[str, ...]
 
     @property
-    def wanting(self) -> bool:
+    def falls_short(self) -> bool:
         """Whether a reliability was demanded that these runs do not show."""
         return self.measurements["reliability"].verdict not in (None, Verdict.MET)
 
@@ -65,7 +65,7 @@ class Repetitions:
         return {
             "scenario": self.scenario,
             **context,
-            "repetitions": self.asked,
+            "repetitions": self.requested,
             "verdict": str(self.verdict),
             "reasons": list(self.reasons),
             "measurements": {name: figure_json(j) for name, j in self.measurements.items()},
@@ -82,20 +82,20 @@ class Repetitions:
 
 
 def recovered_in_time(run: Judgement) -> Verdict:
-    """Whether the run met its recovery time, for all clients and kinds of op; at best UNPROVEN where proof is wanting."""
+    """Whether the run met its recovery time, for all clients and kinds of op; at best UNPROVEN where proof is missing."""
     verdicts = [j.verdict for name, j in run.measurements.items() if name.startswith("rto_") and j.verdict]
     verdicts += [c.rto.verdict for c in run.cohorts if c.rto.verdict]
     return Verdict.worst([*verdicts, Verdict.UNPROVEN] if run.doubts else verdicts)
 
 
 def judge_repetitions(
-    scenario: str, runs: Mapping[int, Judgement], objectives: Objectives, asked: int = 0
+    scenario: str, runs: Mapping[int, Judgement], objectives: Objectives, requested: int = 0
 ) -> Repetitions:
-    """Judge the runs (by the number of their repetition) together; `asked` for, at least as many as the numbers tell."""
+    """Judge the runs (by the number of their repetition) together; `requested` for, at least as many as the numbers tell."""
     ordered = {number: runs[number] for number in sorted(runs)}
-    asked = max(asked, len(ordered), *ordered, 1)
-    found = {"reliability": _reliability([recovered_in_time(r) for r in ordered.values()], objectives, asked)}
-    found["runs_needed"] = Judged(_needed(found["reliability"], objectives, asked), None, None)
+    requested = max(requested, len(ordered), *ordered, 1)
+    found = {"reliability": _reliability([recovered_in_time(r) for r in ordered.values()], objectives, requested)}
+    found["runs_needed"] = Judged(_needed(found["reliability"], objectives, requested), None, None)
     for name, unit in SPREAD.items():
         found |= {m.name: Judged(m, None, None) for m in _spread(name, unit, list(ordered.values()))}
     demanded = found["reliability"].verdict
@@ -104,27 +104,27 @@ def judge_repetitions(
     if demanded is None:
         told = [f"run {n}: {reason}" for n, r in ordered.items() for reason in r.reasons[:1]]
     reasons = tuple(told) if verdict is not Verdict.MET else ()
-    return Repetitions(scenario, ordered, asked, found, verdict, reasons)
+    return Repetitions(scenario, ordered, requested, found, verdict, reasons)
 
 
-def _reliability(each: Sequence[Verdict], objectives: Objectives, asked: int) -> Judged:
+def _reliability(each: Sequence[Verdict], objectives: Objectives, requested: int) -> Judged:
     confidence = objectives.confidence
     met, missed = each.count(Verdict.MET), each.count(Verdict.MISSED)
-    unproven = asked - met - missed
-    lower, upper = at_least(met, asked, confidence), at_most(asked - missed, asked, confidence)
+    unproven = requested - met - missed
+    lower, upper = at_least(met, requested, confidence), at_most(requested - missed, requested, confidence)
     doubt = f" ({unproven} unproven or not recorded)" if unproven else ""
     because = (
-        f"{met} of {asked} failovers met rto_s {objectives.rto_s:g}{doubt}: "
+        f"{met} of {requested} failovers met rto_s {objectives.rto_s:g}{doubt}: "
         f"with {confidence:.4g} confidence at least {lower * 100:.1f} % do"
     )
-    figure = Measurement("reliability", met / asked, lower, upper, "share", because, "Clopper-Pearson, one-sided")
+    figure = Measurement("reliability", met / requested, lower, upper, "share", because, "Clopper-Pearson, one-sided")
     limit = objectives.reliability
     return Judged(figure, limit, None if limit is None else Floor("reliability", limit).judge(figure))
 
 
-def _needed(reliability: Judged, objectives: Objectives, asked: int) -> Measurement:
+def _needed(reliability: Judged, objectives: Objectives, requested: int) -> Measurement:
     wanted, confidence = objectives.reliability or USUAL, objectives.confidence
-    failures = asked - round((reliability.value or 0.0) * asked)
+    failures = requested - round((reliability.value or 0.0) * requested)
     what = f"to show {wanted * 100:.4g} % with {confidence:.4g} confidence"
     try:
         needed = trials_needed(wanted, confidence, failures)

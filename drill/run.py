@@ -55,9 +55,10 @@ class Plan:
     """How often the baseline is begun anew before a system that is not steady is left unbroken; each is marked."""
     warm_up_s: float = 20.0
     """How long service may take to become steady under load before the baseline begins."""
-    must_bite: bool = True
+    require_impact: bool = True
     demands: tuple[Demand, ...] = ()
-    """What must have happened for the drill to prove anything; of a fault that need not bite, by default any failover."""
+    """What must have happened for the drill to prove anything; of a fault that need not have an impact, by default any
+    failover."""
     feel_s: float = 6.0
     """How long to wait for the fault to be felt before concluding that it was not."""
     expect: Verdict = Verdict.MET
@@ -236,7 +237,7 @@ class Drill:
     def _baseline(self, plan: Plan) -> bool:
         """Observe the steady state; whether the system is well enough under load to be broken."""
         self._phase("baseline")
-        self.mark("drill.expects", self.scenario, "bite" if plan.must_bite else "no-bite")
+        self.mark("drill.expects", self.scenario, "bite" if plan.require_impact else "no-bite")
         self.mark(EXPECTED, self.scenario, str(plan.expectation))
         for demand in plan.demands:
             self.mark(demands.EVENT, demand.what, demand.region)

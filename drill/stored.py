@@ -63,7 +63,7 @@ class Stored:
         return str(self.run.get("target", recorded.target if recorded else ""))
 
     @property
-    def asked(self) -> int:
+    def requested(self) -> int:
         """How often each scenario of this run was to be run."""
         options = self.run.get("options")
         times = options.get("repeat") if isinstance(options, dict) else None
@@ -120,8 +120,8 @@ def repeated(judged: Iterable[tuple[Stored, Judgement]], given: Path | None = No
     for scenario, runs in by_scenario.items():
         first = runs[0][0]
         objectives = first.objectives(given).objectives
-        whole = judge_repetitions(scenario, {s.repetition: j for s, j in runs}, objectives, first.asked)
-        if whole.asked > 1 or objectives.reliability is not None:
+        whole = judge_repetitions(scenario, {s.repetition: j for s, j in runs}, objectives, first.requested)
+        if whole.requested > 1 or objectives.reliability is not None:
             found.append((whole, {k: v for k, v in first.context.items() if k in ("target", "pace")}))
     return found
 
@@ -130,7 +130,7 @@ def judge_together(directory: Path, scenario: str | None = None) -> Together:
     """What the runs of a stored run's scenarios (or of that one) show together, from the raw records."""
     stored = [s for s in find_stored(directory) if scenario in (None, s.scenario)]
     several = any(
-        s.asked > 1 or s.repetition > 1 or s.objectives(None).objectives.reliability is not None for s in stored
+        s.requested > 1 or s.repetition > 1 or s.objectives(None).objectives.reliability is not None for s in stored
     )
     return repeated([(s, s.judge()) for s in stored]) if several else []
 

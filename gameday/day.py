@@ -103,10 +103,10 @@ class GameDay:
     def load_together(self) -> tuple[Run, list[str]]:
         """The run as recorded, and the scenarios whose repetitions do not show the reliability that was demanded."""
         together = write_repetitions(self.run.path)
-        wanting = {whole.scenario for whole, _ in together if whole.wanting}
+        falls_short = {whole.scenario for whole, _ in together if whole.falls_short}
         run = load_run(self.run.path)
         self.tell_junit("outcome", run.tally)
-        return run, sorted(wanting - {s.name for s in run.checks})
+        return run, sorted(falls_short - {s.name for s in run.checks})
 
     def report(self, console: Console, *, complete: bool) -> Run:
         """The verdict table and every report, signed; `latest` is a `complete` run that judged something."""

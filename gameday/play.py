@@ -18,9 +18,9 @@ from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn
 from infra_fixtures.safety.lease import work_prefix
+from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
-from infra_fixtures.safety.turn import turn
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.parts import WorkloadPart, part_of
 from infra_fixtures.targets.world import World
@@ -65,7 +65,7 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[
     """A steady system; where none stands, that is recorded as the scenario's verdict."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(turn(lambda: live.phase("waiting for another drill on this machine")))
+            stack.enter_context(machine_semaphore(lambda: live.phase("waiting for another drill on this machine")))
             live.phase("standing up")
             world = stack.enter_context(
                 standing(

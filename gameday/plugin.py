@@ -23,7 +23,7 @@ from gameday.repeating import scenario_of
 from gameday.scenario import Scenario
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.needs import require_needs
-from infra_fixtures.safety.turn import LIMIT_S as TURN_LIMIT_S
+from infra_fixtures.safety.machine_semaphore import LIMIT_S as SEMAPHORE_LIMIT_S
 from infra_fixtures.targets.parts import MissingPart
 from reports import allure as allure_report
 from reports.live import Live
@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             refuse_unknown_parameters(tables, items, source=str(day.options.objectives))
         except UnusableInput as e:
             raise pytest.UsageError(str(e)) from e
-        limit_s = float(config.getini("timeout") or 0) + day.options.distribution.patience_s + TURN_LIMIT_S
+        limit_s = float(config.getini("timeout") or 0) + day.options.distribution.patience_s + SEMAPHORE_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
 
@@ -131,8 +131,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """What several runs show together; a reliability that was demanded and not shown fails the whole."""
     day = session.config.stash.get(GAME_DAY, None)
     if day is not None and day.has_records:
-        _, wanting = day.load_together()
-        if session.exitstatus == pytest.ExitCode.OK and wanting:
+        _, falls_short = day.load_together()
+        if session.exitstatus == pytest.ExitCode.OK and falls_short:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -90,7 +90,7 @@ class Scenario(msgspec.Struct, frozen=True):
             demands += stayed_at(region_of(world, s.stayed_at))
         return Plan(
             baseline_s=s.baseline_s,
-            must_bite=s.impact,
+            require_impact=s.impact,
             demands=demands,
             feel_s=s.feel_s,
             expect=s.expect,

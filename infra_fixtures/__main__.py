@@ -16,10 +16,10 @@ from drill.host_environment import settle
 from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
-from infra_fixtures.held import Held, bring_down, find_held
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import TARGETS, add_options, read_options
 
@@ -41,21 +41,21 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
     add_options(up.add_argument)
-    given = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     try:
-        if given.target not in TARGETS:
-            raise UnusableInput(f"--target {given.target} is unknown: give one of {', '.join(TARGETS)}")
-        match given.command:
+        if parsed.target not in TARGETS:
+            raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
+        match parsed.command:
             case "up":
-                options, pace = read_options(given.target, lambda name: getattr(given, name)), parse_pace(given.pace)
-                require_needs(given.runs_dir)
-                return _up(given.target, pace, given.runs_dir, options)
+                options, pace = read_options(parsed.target, lambda name: getattr(parsed, name)), parse_pace(parsed.pace)
+                require_needs(parsed.runs_dir)
+                return _up(parsed.target, pace, parsed.runs_dir, options)
             case "status":
-                return _status(given.runs_dir)
+                return _status(parsed.runs_dir)
             case "down":
-                return _down(given.runs_dir)
+                return _down(parsed.runs_dir)
             case _:
-                return _heal(given.runs_dir)
+                return _heal(parsed.runs_dir)
     except UnusableInput as e:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
@@ -75,9 +75,9 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
-        held = Held.of(world)
-        with held.announced(runs_dir):
-            print(held.describe(), flush=True)
+        running = RunningTopology.of(world)
+        with running.announced(runs_dir):
+            print(running.describe(), flush=True)
             print(f"\n{usage.describe(world)}", flush=True)
             print("Ctrl-C, or `python -m infra_fixtures down` elsewhere, brings it down.", flush=True)
             while not stop.wait(1.0):
@@ -87,17 +87,17 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
 
 def _status(runs_dir: Path) -> int:
-    held = find_held(runs_dir)
-    print("\n\n".join(h.describe() for h in held) if held else "nothing is held up")
+    running = find_running(runs_dir)
+    print("\n\n".join(h.describe() for h in running) if running else "nothing is held up")
     return 0
 
 
 def _down(runs_dir: Path) -> int:
-    held = find_held(runs_dir)
-    for h in held:
+    running = find_running(runs_dir)
+    for h in running:
         bring_down(h)
         print(f"{h.run_id} is down")
-    if not held:
+    if not running:
         print("nothing is held up")
     return 0
 

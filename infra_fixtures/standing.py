@@ -13,7 +13,7 @@ from typing import Any
 from infra_fixtures.orphan_runs import end
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.targets import module_of
-from infra_fixtures.targets.asked import Asked
+from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 from infra_fixtures.watchdog import Watchdog
 
@@ -34,7 +34,7 @@ def standing(
         journal.stands_up(header)
         watchdog = Watchdog(journal.path.parent)
         try:
-            with module_of(target).stand(Asked(header, journal, watchdog.process)) as world:
+            with module_of(target).stand(TargetConfig(header, journal, watchdog.process)) as world:
                 yield world
         finally:
             try:

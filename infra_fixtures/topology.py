@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from infra_fixtures.site import EDGE_PORT
+from infra_fixtures.run_layout import EDGE_PORT
 
 ANYWHERE = "0.0.0.0/0"
 VPC_CIDR = "172.31.0.0/16"

@@ -1,8 +1,8 @@
 """How far is the standby's database behind? A heartbeat row written in the primary and read in the standby.
 
 The lag at an instant is the age of the oldest acknowledged heartbeat that the standby does not show yet, 0 where it
-shows them all. So it grows while the link is dark, and an idle database does not make it grow. Beside it stand how much
-it may be in truth (probes.heartbeats), and what the engine itself claimed in the same answer.
+shows them all. So it grows while the link is partitioned, and an idle database does not make it grow. Beside it stand
+how much it may be in truth (probes.heartbeats), and what the engine itself claimed in the same answer.
 """
 
 from __future__ import annotations

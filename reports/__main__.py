@@ -25,9 +25,9 @@ from reports.trend import series_of, trend_table
 def main(words: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 a difference or a regression was found, 2 unusable input (one sentence on stderr)."""
     settle(os.environ)
-    asked = _parser().parse_args(words)
+    parsed = _parser().parse_args(words)
     try:
-        return int(asked.command(asked))
+        return int(parsed.command(parsed))
     except UnusableInput as e:
         print(" ".join(str(e).split()), file=sys.stderr)
         return 2
@@ -37,10 +37,10 @@ def main(words: list[str] | None = None) -> int:
         return 0
 
 
-def _build(asked: argparse.Namespace) -> int:
-    key = signing_key(asked.key)
+def _build(parsed: argparse.Namespace) -> int:
+    key = signing_key(parsed.key)
     try:
-        built = build(asked.dir, key, signer=signer(key, asked.key), resign=asked.resign)
+        built = build(parsed.dir, key, signer=signer(key, parsed.key), resign=parsed.resign)
     except Tampered as e:
         for problem in e.problems:
             print(problem)
@@ -49,8 +49,8 @@ def _build(asked: argparse.Namespace) -> int:
     print_verdicts(built.run, Console())
     for note in built.notes:
         print(note)
-    print(f"built in {asked.dir}, signed by {fingerprint(key)}")
-    return _gate(built.run) if asked.gate else 0
+    print(f"built in {parsed.dir}, signed by {fingerprint(key)}")
+    return _gate(built.run) if parsed.gate else 0
 
 
 def _gate(run: Run) -> int:
@@ -63,16 +63,16 @@ def _gate(run: Run) -> int:
     return 0 if gate.passed else 1
 
 
-def _verify(asked: argparse.Namespace) -> int:
+def _verify(parsed: argparse.Namespace) -> int:
     trusted = None
-    if asked.public_key is not None:
-        content = read_bytes(asked.public_key)
+    if parsed.public_key is not None:
+        content = read_bytes(parsed.public_key)
         if content is None:
-            raise UnusableInput(f"there is no public key {asked.public_key}: give an Ed25519 public key in PEM")
-        trusted = public_key(content, str(asked.public_key))
-    problems = in_brief(verify(asked.dir, trusted))
+            raise UnusableInput(f"there is no public key {parsed.public_key}: give an Ed25519 public key in PEM")
+        trusted = public_key(content, str(parsed.public_key))
+    problems = in_brief(verify(parsed.dir, trusted))
     try:
-        checked = rejudge(load_run(asked.dir))
+        checked = rejudge(load_run(parsed.dir))
     except UnusableInput as e:
         problems.append(" ".join(str(e).split()))
     else:
@@ -83,29 +83,29 @@ def _verify(asked: argparse.Namespace) -> int:
         print(problem)
     if problems:
         print(
-            f"{len(problems)} difference(s): {asked.dir} is not what was signed, or not what its records show",
+            f"{len(problems)} difference(s): {parsed.dir} is not what was signed, or not what its records show",
             file=sys.stderr,
         )
         return 1
-    key = trusted or public_key((asked.dir / PUBLIC_KEY).read_bytes(), PUBLIC_KEY)
+    key = trusted or public_key((parsed.dir / PUBLIC_KEY).read_bytes(), PUBLIC_KEY)
     whose = "the given key" if trusted else "the key in the run; give --public-key to know whose it is"
     print(
-        f"{asked.dir}: every verdict is what the raw records show, every file is as signed by {fingerprint(key)} ({whose})"
+        f"{parsed.dir}: every verdict is what the raw records show, every file is as signed by {fingerprint(key)} ({whose})"
     )
     return 0
 
 
-def _trend(asked: argparse.Namespace) -> int:
+def _trend(parsed: argparse.Namespace) -> int:
     # Drawing takes a second to load; the other commands need not wait for it.
     from reports.charts.over_runs import trend
 
-    series = series_of(load_runs(asked.dir))
+    series = series_of(load_runs(parsed.dir))
     if not series:
-        raise UnusableInput(f"{asked.dir} holds no judged run: give the directory that holds the runs (reports/runs)")
+        raise UnusableInput(f"{parsed.dir} holds no judged run: give the directory that holds the runs (reports/runs)")
     console = Console()
     console.print(trend_table(series), highlight=False)
     try:
-        picture, _ = trend(series, asked.picture or asked.dir / "trend")
+        picture, _ = trend(series, parsed.picture or parsed.dir / "trend")
     except OSError as e:
         raise UnusableInput(f"the picture cannot be written ({e}): give --picture a path you may write") from e
     regressions = [r for s in series for r in s.regressions]

@@ -121,7 +121,7 @@ def attach_repetitions(together: Together) -> None:
     """Attach what the runs of the running test's scenario show together: each run, median, worst, reliability."""
     for whole, context in together:
         said = json.dumps(whole.to_json(**context), indent=2)
-        ALLURE.attach(said, f"{whole.asked} runs together", ALLURE.attachment_type.JSON)
+        ALLURE.attach(said, f"{whole.requested} runs together", ALLURE.attachment_type.JSON)
 
 
 def write_environment(run_directory: Path, results: Path | None = None, signer: str = "") -> None:

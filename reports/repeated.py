@@ -16,10 +16,10 @@ from reports.figure import Figure, read_figure
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """All runs of one scenario; `met` of `asked` met their recovery time."""
+    """All runs of one scenario; `met` of `requested` met their recovery time."""
 
     scenario: str
-    asked: int
+    requested: int
     met: int
     verdict: str
     reasons: tuple[str, ...]
@@ -52,7 +52,7 @@ def read_repeated(whole: list[dict[str, Any]]) -> tuple[Repeated, ...]:
 def _repeated(found: dict[str, Any]) -> Repeated:
     return Repeated(
         scenario=str(found["scenario"]),
-        asked=int(found["repetitions"]),
+        requested=int(found["repetitions"]),
         met=sum(run["met_rto"] == "MET" for run in found["runs"]),
         verdict=str(found["verdict"]),
         reasons=tuple(map(str, found["reasons"])),

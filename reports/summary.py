@@ -75,7 +75,7 @@ def repeated_row(repeated: Repeated) -> tuple[str, ...]:
     """What the runs of one scenario show, in the order of REPEATED and without the scenario's name."""
     shown = repeated.figure("reliability")
     return (
-        f"{repeated.met} of {repeated.asked}",
+        f"{repeated.met} of {repeated.requested}",
         value(repeated.figure("rto_median_s")),
         value(repeated.figure("rto_worst_s")),
         value(repeated.figure("rpo_worst_s")),

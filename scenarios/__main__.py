@@ -66,11 +66,11 @@ def _play(files: list[Path], options: Options) -> int:
             complete = True
         finally:
             if day.has_records:
-                _, wanting = day.load_together()
+                _, falls_short = day.load_together()
                 with real_console() as console:
                     day.report(console, complete=complete)
                 print(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
-    return 0 if all(results) and not wanting else 1
+    return 0 if all(results) and not falls_short else 1
 
 
 def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -> bool:

@@ -17,7 +17,7 @@ from drill.wait import wait_until
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
-from infra_fixtures.targets.own_processes import backbone
+from infra_fixtures.targets.own_processes import call_global_process
 from infra_fixtures.targets.world import Entry, World
 from probes.steady_state import await_steady_state
 from probes.web import Client, ProbeRefused
@@ -76,7 +76,7 @@ class System:
 
     def link_state(self, link: str) -> dict[str, Any]:
         """A link of the primary region, as the data plane tells it."""
-        state = backbone(self.world.site, "GET", "/state")
+        state = call_global_process(self.world.layout, "GET", "/state")
         found: dict[str, Any] = state["links"][self.world.primary][link]
         return found
 
@@ -91,7 +91,7 @@ class System:
                 return dataclasses.replace(super().entry, dns=dns)
 
         world = self.world
-        return Elsewhere(world.site, world.journal, world.deployed, world.changes, world.machinery, world.clients)
+        return Elsewhere(world.layout, world.journal, world.deployed, world.changes, world.machinery, world.clients)
 
     def is_as_before(self) -> None:
         """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.

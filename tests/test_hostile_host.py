@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drill import host_environment
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 GOLDEN = REPOSITORY / "tests" / "drill" / "golden" / "database_primary_lost"
 NOWHERE = "http://127.0.0.1:9"

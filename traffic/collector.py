@@ -1,6 +1,6 @@
 """The harness's end: a thread that reads what every Locust process recorded, and spools it before it is counted.
 
-One process on this machine needs no more than the unix socket. Workers (see traffic.crew) introduce themselves first,
+One process on this machine needs no more than the unix socket. Workers (see traffic.worker_pool) introduce themselves first,
 and those on other machines come over TCP.
 
 Each frame is appended to the spool file as it came, so that records outlive a harness that is killed.
@@ -22,8 +22,8 @@ import polars as pl
 from drill.history import NS, Mark, Sample
 from drill.unusable import UnusableInput
 from traffic import frames
-from traffic.crew import LONGEST_HELLO, SEND_S, STRANGER_S, Crew, Peer, Stranger
 from traffic.records import OnOps, Records, as_ops
+from traffic.worker_pool import LONGEST_HELLO, SEND_S, UNKNOWN_PEER_S, Peer, UnknownPeer, WorkerPool
 
 TICK_S = 0.1
 SILENCE_S = 1.0
@@ -37,8 +37,8 @@ class Collector:
     """Listens on `socket_path` from construction on; `close` ends the thread and removes the socket file.
 
     `on_ops` is called from the collector's thread with every batch of ops and must be quick; what it raises is logged.
-    `crew`: the workers that are expected, None where one process sends all. `tcp`: where workers of other machines find
-    this collector (port 0: any free one, see `address`).
+    `worker_pool`: the workers that are expected, None where one process sends all. `tcp`: where workers of other
+    machines find this collector (port 0: any free one, see `address`).
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Collector:
         t0_ns: int,
         on_ops: OnOps | None,
         *,
-        crew: Crew | None = None,
+        worker_pool: WorkerPool | None = None,
         tcp: tuple[str, int] | None = None,
     ) -> None:
         self._t0_ns = t0_ns
         self._on_ops = on_ops
         self._path = socket_path
-        self._crew = crew
+        self._worker_pool = worker_pool
         self._records = Records()
         self._lock = threading.Lock()
         self._trouble: str | None = None
@@ -100,7 +100,7 @@ class Collector:
     @property
     def started(self) -> bool:
         """Whether a first request is on its way (of every worker)."""
-        return len(self._records.started) >= (self._crew.size if self._crew else 1)
+        return len(self._records.started) >= (self._worker_pool.size if self._worker_pool else 1)
 
     @property
     def connected(self) -> bool:
@@ -110,15 +110,15 @@ class Collector:
     @property
     def finished(self) -> bool:
         """Whether every generator that started, and is not lost, has said that it is done."""
-        if self._crew is not None:
-            return self._crew.finished
+        if self._worker_pool is not None:
+            return self._worker_pool.finished
         return len(self._records.finished) >= max(1, len(self._records.started))
 
     @property
     def trouble(self) -> str | None:
         """Why records are missing, or None: a spool that cannot be written, garbage, a lost worker, too few ops."""
-        if self._crew is not None and self._trouble is None:
-            self._trouble = self._crew.trouble
+        if self._worker_pool is not None and self._trouble is None:
+            self._trouble = self._worker_pool.trouble
         if self._trouble is None and self.finished and not self.connected:
             with self._lock:
                 sent, got = sum(f.ops for f in self._records.finished), self._records.count
@@ -128,8 +128,8 @@ class Collector:
 
     def ask_to_stop(self, grace_s: float) -> None:
         """Tell every generator to stop and how long it may wait for what is in flight; all that is due by now is still sent."""
-        if self._crew is not None:
-            self._crew.stop(grace_s)
+        if self._worker_pool is not None:
+            self._worker_pool.stop(grace_s)
             return
         for peer in list(self._peers.values()):
             peer.send(frames.Stop(grace_s, time.monotonic_ns() - self._t0_ns))
@@ -178,7 +178,7 @@ class Collector:
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(SEND_S)
-        self._peers[connection] = Peer(connection, time.monotonic_ns(), known=self._crew is None)
+        self._peers[connection] = Peer(connection, time.monotonic_ns(), known=self._worker_pool is None)
         selector.register(connection, selectors.EVENT_READ)
 
     def _serve(self, peer: Peer, selector: selectors.BaseSelector) -> None:
@@ -192,8 +192,8 @@ class Collector:
             for raw in frames.split(peer.buffer):
                 self._hear(peer, raw, received_ns)
             if not peer.known and len(peer.buffer) > LONGEST_HELLO:
-                raise Stranger("a connection began with too many bytes")
-        except (frames.NotFrames, Stranger) as e:
+                raise UnknownPeer("a connection began with too many bytes")
+        except (frames.NotFrames, UnknownPeer) as e:
             if peer.known:
                 self._trouble = f"a load generator sent what is no record ({e})"
             else:
@@ -206,13 +206,13 @@ class Collector:
         selector.unregister(peer.connection)
         del self._peers[peer.connection]
         peer.connection.close()
-        if self._crew is not None:
-            self._crew.gone(peer)
+        if self._worker_pool is not None:
+            self._worker_pool.gone(peer)
 
     def _hear(self, peer: Peer, raw: bytes, received_ns: int) -> None:
         frame = frames.decode(raw[frames.LENGTH.size :])
         peer.heard_ns = received_ns
-        if self._crew is not None and not self._crew.hear(peer, frame, received_ns):
+        if self._worker_pool is not None and not self._worker_pool.receive(peer, frame, received_ns):
             return
         peer.started = peer.started or isinstance(frame, frames.Started)
         peer.finished = peer.finished or isinstance(frame, frames.Finished)
@@ -233,7 +233,7 @@ class Collector:
         """A generator that cannot say how late it is (frozen, starved) is at least as late as it is silent."""
         now = time.monotonic_ns()
         for peer in list(self._peers.values()):
-            if not peer.known and now - peer.since_ns > STRANGER_S * NS:
+            if not peer.known and now - peer.since_ns > UNKNOWN_PEER_S * NS:
                 self._part(peer, selector)
             if not peer.started or peer.finished:
                 continue
@@ -241,8 +241,8 @@ class Collector:
             if silent_s >= SILENCE_S:
                 with self._lock:
                     self._records.samples.append(Sample(now - self._t0_ns, "dispatch_lag_s", "collector", silent_s))
-                if self._crew is not None:
-                    self._crew.silent(peer, silent_s)
+                if self._worker_pool is not None:
+                    self._worker_pool.silent(peer, silent_s)
 
 
 def _listen_unix(path: Path) -> socket.socket:

@@ -191,7 +191,8 @@ class Dispatcher:
             self._leave_to_others(self._share.of - 1)
 
     def _leave_to_others(self, orders: int) -> None:
-        """Draw what other workers draw for their orders, so that a seed gives an order the same cohort in any crew."""
+        """Draw what other workers draw for their orders, so that a seed gives an order the same cohort in any worker
+        pool."""
         for _ in range(orders):
             self._for_orders.random()  # as many as choices() takes for one
 

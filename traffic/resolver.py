@@ -33,7 +33,7 @@ LONGEST_CHAIN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CachedAnswer:
     """A record set in the cache, good until `expires` (time.monotonic()): addresses in the server's order, or an alias."""
 
     expires: float
@@ -61,7 +61,7 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
         self._server = (host, port) if host else (str(dns.resolver.Resolver().nameservers[0]), 53)
         self._timeout_s = timeout_s
         self._on_change = on_change
-        self._cache: dict[str, Held] = {}
+        self._cache: dict[str, CachedAnswer] = {}
         self._told: dict[str, tuple[str, ...]] = {}
         self._flights: dict[str, gevent.Greenlet] = {}
 
@@ -71,7 +71,7 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
         Raises socket.gaierror.
         """
         now = time.monotonic()
-        found = self._follow(name, lambda wanted: self._fresh(wanted, now))
+        found = self._follow(name, lambda queried: self._fresh(queried, now))
         if found is None:
             flight = self._flights.get(name)
             if flight is None:
@@ -106,36 +106,36 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
     def _resolve(self, name: str) -> tuple[str, ...]:
         """Ask for what is not in the cache; what was learnt on the way counts to its end, were its TTL 0."""
         limit = time.monotonic() + self._timeout_s
-        learnt: dict[str, Held] = {}
+        learnt: dict[str, CachedAnswer] = {}
 
-        def known(wanted: str) -> Held:
-            held = learnt.get(wanted) or self._fresh(wanted, time.monotonic())
-            if held is None:
-                learnt.update(self._ask(wanted, limit))
+        def known(queried: str) -> CachedAnswer:
+            cached = learnt.get(queried) or self._fresh(queried, time.monotonic())
+            if cached is None:
+                learnt.update(self._ask(queried, limit))
                 self._cache.update(learnt)
-                held = learnt[wanted]
-            return held
+                cached = learnt[queried]
+            return cached
 
         found = self._follow(name, known)
         if found is None:
             raise socket.gaierror(socket.EAI_AGAIN, f"{name}: more than {LONGEST_CHAIN} aliases in a row")
         return found
 
-    def _follow(self, name: str, known: Callable[[str], Held | None]) -> tuple[str, ...] | None:
+    def _follow(self, name: str, known: Callable[[str], CachedAnswer | None]) -> tuple[str, ...] | None:
         """From alias to alias to addresses; None where one is not known, or the chain does not end."""
-        wanted = _key(name)
+        queried = _key(name)
         for _ in range(LONGEST_CHAIN):
-            held = known(wanted)
-            if held is None or held.addresses:
-                return held.addresses if held is not None else None
-            wanted = held.alias
+            cached = known(queried)
+            if cached is None or cached.addresses:
+                return cached.addresses if cached is not None else None
+            queried = cached.alias
         return None
 
-    def _fresh(self, name: str, now: float) -> Held | None:
-        held = self._cache.get(name)
-        return held if held is not None and now < held.expires else None
+    def _fresh(self, name: str, now: float) -> CachedAnswer | None:
+        cached = self._cache.get(name)
+        return cached if cached is not None and now < cached.expires else None
 
-    def _ask(self, name: str, limit: float) -> dict[str, Held]:
+    def _ask(self, name: str, limit: float) -> dict[str, CachedAnswer]:
         """The record sets that lead on from a name, at least its own, by their names."""
         answer = self._exchange(dns.message.make_query(name, dns.rdatatype.A), limit)
         now = time.monotonic()
@@ -143,13 +143,13 @@ class Route53Resolver(ThreadResolver):  # type: ignore[misc]  # gevent ships no 
             code = socket.EAI_NONAME if answer.rcode() == dns.rcode.NXDOMAIN else socket.EAI_AGAIN
             raise socket.gaierror(code, f"{name}: the name server says {dns.rcode.to_text(answer.rcode())}")
         sets = {(_key(s.name.to_text()), s.rdtype): s for s in answer.answer}
-        found: dict[str, Held] = {}
-        wanted = _key(name)
-        while wanted not in found and (alias := sets.get((wanted, dns.rdatatype.CNAME))) is not None:
-            found[wanted] = Held(now + alias.ttl, alias=_key(alias[0].target.to_text()))
-            wanted = found[wanted].alias
-        if (addresses := sets.get((wanted, dns.rdatatype.A))) is not None:
-            found[wanted] = Held(now + addresses.ttl, tuple(r.address for r in addresses))
+        found: dict[str, CachedAnswer] = {}
+        queried = _key(name)
+        while queried not in found and (alias := sets.get((queried, dns.rdatatype.CNAME))) is not None:
+            found[queried] = CachedAnswer(now + alias.ttl, alias=_key(alias[0].target.to_text()))
+            queried = found[queried].alias
+        if (addresses := sets.get((queried, dns.rdatatype.A))) is not None:
+            found[queried] = CachedAnswer(now + addresses.ttl, tuple(r.address for r in addresses))
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, f"{name}: the name server knows no address")
         return found

@@ -23,10 +23,10 @@ from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
 from traffic.contract import Contract, order_api
-from traffic.crew import Crew
 from traffic.load import Load, Service
 from traffic.processes import ROOT, SETTINGS_VARIABLE, Process, alone, local_worker, master
 from traffic.records import OnOps
+from traffic.worker_pool import WorkerPool
 
 __all__ = ["LoadGenerator", "Meeting", "ROOT", "SETTINGS_VARIABLE", "TrafficFailed"]
 
@@ -173,7 +173,7 @@ class LoadGenerator:
                 raise UnusableInput(f"{path} is too long for a socket: set TMPDIR to a directory with a shorter path")
             size = self._workers + self._workers_elsewhere
             if size:
-                self._start_crew(path, size)
+                self._start_worker_pool(path, size)
             else:
                 self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
                 told = {**self._told, "t0_ns": self._t0_ns}
@@ -237,16 +237,18 @@ class LoadGenerator:
     ) -> None:
         self.stop()
 
-    def _start_crew(self, path: Path, size: int) -> None:
+    def _start_worker_pool(self, path: Path, size: int) -> None:
         """Master first, because it chooses its port; then the workers, which the collector tells when to begin."""
         meeting, elsewhere = self._meeting, self._workers_elsewhere
         settings = msgspec.json.encode(self._told).decode()
-        crew = Crew(size, meeting.token, settings, self._t0_ns)
+        worker_pool = WorkerPool(size, meeting.token, settings, self._t0_ns)
         tcp = (meeting.host, meeting.port) if elsewhere else None
-        collector = self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops, crew=crew, tcp=tcp)
+        collector = self._collector = Collector(
+            path, self.spool, self._t0_ns, self._on_ops, worker_pool=worker_pool, tcp=tcp
+        )
         at = (meeting.host, meeting.master_port) if elsewhere else (LOOPBACK, 0)
         self._processes.append(master(size, at, meeting.token, path, self._environment, self.log))
-        self._await(lambda: crew.master_port is not None, what="Locust's master")
+        self._await(lambda: worker_pool.master_port is not None, what="Locust's master")
         for number in range(self._workers):
             log_path = self._directory / f"locust-worker-{number}.log"
             self._processes.append(local_worker(meeting.token, path, self._environment, log_path))
@@ -255,7 +257,7 @@ class LoadGenerator:
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self._announce(f"python -m traffic.worker --master {where} --token {meeting.token}")
             what = f"{elsewhere} workers of other machines to join"
-            self._await(lambda: crew.joined == size, what=what, timeout_s=meeting.patience_s)
+            self._await(lambda: worker_pool.joined == size, what=what, timeout_s=meeting.patience_s)
 
     def _await(self, condition: Callable[[], bool], *, what: str, timeout_s: float = START_S) -> None:
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 BASELINE_S = 0.7
 """How long all is well before the first outage of a script."""
-HELD_S = 0.9
+SUSTAINED_S = 0.9
 """How long all is well behind the last one."""
 SLOW_S = 0.45
 """How long a slow answer takes; more than the deadline, less than the clients' patience."""
@@ -66,13 +66,13 @@ class Script:
     def observed_s(self) -> float:
         """When observation ends."""
         if not self.outages:
-            return BASELINE_S + HELD_S
+            return BASELINE_S + SUSTAINED_S
         latest = max(b for _, b in self.outages)
         if self.never:
             return latest
         if self.dns_s is not None:
             latest = max(latest, self.dns_s + DNS_S)
-        return latest + HELD_S
+        return latest + SUSTAINED_S
 
     @property
     def lasts_s(self) -> float:

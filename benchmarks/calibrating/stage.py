@@ -17,7 +17,7 @@ from benchmarks.measuring.beside import READY, beside, hear
 from benchmarks.measuring.figure import Failed
 from drill.history import NS, SAMPLES_SCHEMA, History, Mark, Survivor
 from drill.wait import wait_until
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.run_layout import RunLayout, child_environment
 from tests.traffic.name_server import NameServer
 from traffic.load import FOLLOWER, FRESH, STICKY, Load, Service
 from traffic.runner import LoadGenerator
@@ -30,7 +30,7 @@ LAG_S = 0.02
 BEAT_S = 0.05
 
 
-def play(site: Site, scripts: Sequence[Script], seed: int) -> Iterator[tuple[History, Truth]]:
+def play(layout: RunLayout, scripts: Sequence[Script], seed: int) -> Iterator[tuple[History, Truth]]:
     """Play the scripts one after the other under one load; raises Failed where the load died."""
     load = Load(
         orders_per_s=ORDERS_PER_S,
@@ -42,12 +42,12 @@ def play(site: Site, scripts: Sequence[Script], seed: int) -> Iterator[tuple[His
     )
     generator = LoadGenerator(
         load,
-        Service(api_key="a-key", dns_host=site.dns.host, dns_port=site.dns.port),
+        Service(api_key="a-key", dns_host=layout.dns.host, dns_port=layout.dns.port),
         t0_ns=0,  # so that its times are those of time.monotonic_ns()
-        directory=Path(site.work_dir) / "calibration",
-        environment=child_environment(site),
+        directory=Path(layout.work_dir) / "calibration",
+        environment=child_environment(layout),
     )
-    with beside(_serve, site, seed) as service:
+    with beside(_serve, layout, seed) as service:
         with generator:
             schedule = _schedule(scripts, time.monotonic_ns() + round(WARM_S * NS))
             service.send(schedule)
@@ -101,11 +101,11 @@ def _let_pass_until(at_ns: int) -> None:
     wait_until(lambda: time.monotonic_ns() >= at_ns, what="the scripts to end", timeout_s=left_s + 5)
 
 
-def _serve(parent: Connection, site: Site, seed: int) -> None:
+def _serve(parent: Connection, layout: RunLayout, seed: int) -> None:
     """The service's process: ready, told the schedule, asked for its log."""
-    hosts = [(r.name, r.edge.host) for r in (site.primary, site.standby)]
-    with NameServer(site.dns.host, site.dns.port, hosts[0][1], ttl=1) as names:
-        asyncio.run(_served(parent, ScriptedService(hosts, site.primary.edge.port, names, seed)))
+    hosts = [(r.name, r.edge.host) for r in (layout.primary, layout.standby)]
+    with NameServer(layout.dns.host, layout.dns.port, hosts[0][1], ttl=1) as names:
+        asyncio.run(_served(parent, ScriptedService(hosts, layout.primary.edge.port, names, seed)))
 
 
 async def _served(parent: Connection, service: ScriptedService) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmarks.measuring.holdings import Holdings
+from tests.holdings import Holdings
 
 WARM_UP = 2
 """The first times import and remember what later ones find there."""

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.measuring.growth import WIDTH, table
-from benchmarks.measuring.holdings import Holdings
+from tests.holdings import Holdings
 
 NOTED = pytest.StashKey[list[Holdings]]()
 

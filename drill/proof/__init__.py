@@ -1,4 +1,4 @@
-"""What is wanting in the proof: every reason why the figures of a history, as they look, prove nothing.
+"""What is missing in the proof: every reason why the figures of a history, as they look, prove nothing.
 
 One question a file; each function asks it of the records and yields doubts.
 """
@@ -22,7 +22,7 @@ from drill.proof.survivors import survivors_read
 __all__ = ["Doubt", "Figures", "doubts", "kind_of"]
 
 
-def doubts(history: History, found: Measurements, objectives: Objectives, *, must_bite: bool) -> Iterator[Doubt]:
+def doubts(history: History, found: Measurements, objectives: Objectives, *, require_impact: bool) -> Iterator[Doubt]:
     """Every reason that the records give, what may have caused the others first."""
     yield from deaths(history)
     yield from course(history)
@@ -38,9 +38,9 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, mus
     yield from answered(ops, found, objectives)
     yield from steady_before(found, objectives)
     yield from asked_for(history, found)
-    if must_bite and found.times.fault is not None and not _felt(found):
+    if require_impact and found.times.fault is not None and not _felt(found):
         yield Doubt("nobody felt the fault: no outage that cannot be chance was seen after it")
-    yield from demanded(history, ops, found, must_bite=must_bite)
+    yield from demanded(history, ops, found, require_impact=require_impact)
     yield from survivors_read(history, ops, found)
     yield from regions(history, ops)
     yield from starved(history)

@@ -17,12 +17,12 @@ NAMELESS = 0.1
 """Where more of the acknowledged writes than this name no region, nobody knows who served."""
 
 
-def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, must_bite: bool) -> Iterator[Doubt]:
+def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, require_impact: bool) -> Iterator[Doubt]:
     """A sentence for each demand that the records do not show to be fulfilled."""
     times = found.times
     if times.fault is None or times.end_ns is None:
         return
-    demands = demands_of(history.marks) or (() if must_bite else ELSEWHERE)
+    demands = demands_of(history.marks) or (() if require_impact else ELSEWHERE)
     if not demands:
         return
     written = ops.select("op", "key", "outcome", "region", "began_ns", "ended_ns").filter(

@@ -31,7 +31,7 @@ def kind_of(figure: str) -> Figures:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """`sentence` says what is wanting; `spoils` which misses it may have caused itself.
+    """`sentence` says what is missing; `spoils` which misses it may have caused itself.
 
     `unproves`: no pass stands beside it. False for what can only make figures worse than they are, as a busy machine does:
     what was met all the same is met.

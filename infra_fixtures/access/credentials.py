@@ -1,4 +1,4 @@
-"""The secrets of one run, made when its site is planned: they live in site.json, which its own user alone can read.
+"""The secrets of one run, made when its layout is planned: they live in layout.json, which its own user alone can read.
 
 Access keys look as AWS's do (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html). A role's
 are derived from its ARN, so that whoever hands them out and whoever checks them need not talk to each other.

@@ -52,7 +52,7 @@ class AdminApi:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = request.path
-        credentials = self._front.site.credentials
+        credentials = self._front.layout.credentials
         if not bearer.bears(request, credentials) and not code_link.opens(request, credentials):
             return bearer.refusal()
         for method, pattern, action in self._routes:
@@ -93,37 +93,37 @@ class AdminApi:
         return response
 
     async def _region(self, request: web.BaseRequest, region: str) -> web.StreamResponse:
-        asked = msgspec.json.decode(await request.content.read(), type=_Region)
-        if region not in {r.name for r in self._front.site.regions}:
+        request_body = msgspec.json.decode(await request.content.read(), type=_Region)
+        if region not in {r.name for r in self._front.layout.regions}:
             raise Refused(404, f"{region} is no region of this run")
-        changed = await self._front.region_up(region, asked.up)
+        changed = await self._front.region_up(region, request_body.up)
         if changed:
-            self._front.changes.emit(region, "region", "_RegionUp" if asked.up else "_RegionDown", region)
-        return _json({"up": asked.up, "changed": changed})
+            self._front.changes.emit(region, "region", "_RegionUp" if request_body.up else "_RegionDown", region)
+        return _json({"up": request_body.up, "changed": changed})
 
     async def _health_check(self, request: web.BaseRequest, check: str) -> web.StreamResponse:
-        asked = msgspec.json.decode(await request.content.read(), type=_HealthCheck)
+        request_body = msgspec.json.decode(await request.content.read(), type=_HealthCheck)
         observations = [
             {
                 "Region": o.region,
                 "IPAddress": o.ip,
                 "StatusReport": {"Status": o.status, "CheckedTime": o.checked_at},
             }
-            for o in asked.observations
+            for o in request_body.observations
         ]
         return await self._observed(
             "route53", "_HealthCheckObserved", "", check, "route53_health", "observe", check, observations
         )
 
     async def _cluster(self, request: web.BaseRequest, region: str, cluster: str) -> web.StreamResponse:
-        asked = msgspec.json.decode(await request.content.read(), type=_Cluster)
-        fields = msgspec.structs.asdict(asked)
+        request_body = msgspec.json.decode(await request.content.read(), type=_Cluster)
+        fields = msgspec.structs.asdict(request_body)
         return await self._observed(
             "rds", "_ClusterObserved", region, cluster, "rds_clusters", "observe", region, cluster, fields
         )
 
     async def _global_cluster(self, request: web.BaseRequest, cluster: str) -> web.StreamResponse:
-        asked = msgspec.json.decode(await request.content.read(), type=_GlobalCluster)
+        request_body = msgspec.json.decode(await request.content.read(), type=_GlobalCluster)
         return await self._observed(
             "rds",
             "_GlobalClusterObserved",
@@ -132,8 +132,8 @@ class AdminApi:
             "rds_global",
             "complete",
             cluster,
-            asked.writer_arn,
-            asked.status,
+            request_body.writer_arn,
+            request_body.status,
         )
 
     async def _credentials(self, request: web.BaseRequest, region: str, cluster: str) -> web.StreamResponse:
@@ -149,14 +149,14 @@ class AdminApi:
     async def _observed(
         self, service: str, action: str, region: str, resource: str, overlay: str, function: str, *args: Any
     ) -> web.StreamResponse:
-        """Hand an observation to its overlay and tell followers where it is news."""
+        """Hand an observation to its overlay and tell reconcilers where it is news."""
         changed = bool(await self._ask(service, overlay, function, *args))
         if changed:
             self._front.changes.emit(region, service, action, resource)
         return _json({"changed": changed})
 
     async def _ask(self, service: str, overlay: str, function: str, *args: Any) -> Any:
-        account = self._front.site.account_id
+        account = self._front.layout.account_id
         try:
             return await self._front.moto.overlay(service, overlay, function, account, *args)
         except LookupError as e:

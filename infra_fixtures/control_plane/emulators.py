@@ -20,7 +20,7 @@ from pathlib import Path
 import aiohttp
 
 from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
-from infra_fixtures.site import Emulator
+from infra_fixtures.run_layout import Emulator
 
 LOOK_EVERY_S = 0.05
 HEALTH_LIMIT_S = 1.0

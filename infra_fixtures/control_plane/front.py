@@ -1,7 +1,7 @@
 """The front of the AWS API: a listener a region, a global one and an internal one, before the emulators and Lambda.
 
 It refuses calls that none of the run's access keys signed, says which region a call belongs to, refuses what belongs to a
-region that is down, tells followers of every change before the caller has its answer, and passes the rest through
+region that is down, tells reconcilers of every change before the caller has its answer, and passes the rest through
 untouched. `internal`, which no region's loss takes away, takes the reconcilers' key alone.
 """
 
@@ -22,12 +22,12 @@ from infra_fixtures.access.authentication import NotAuthenticated, authenticate
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.control_plane.attribution import Scope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
-from infra_fixtures.control_plane.changes import ChangeStream
+from infra_fixtures.control_plane.change_stream import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
 from infra_fixtures.control_plane.refused_signature import refusal
-from infra_fixtures.site import GLOBAL, Address, Site
+from infra_fixtures.run_layout import GLOBAL, Address, RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Front:
     """Everything the run's AWS API consists of, as seen from outside; `admin` answers what only the harness may ask."""
 
-    def __init__(self, site: Site, moto: Moto, changes: ChangeStream) -> None:
-        self.site = site
+    def __init__(self, layout: RunLayout, moto: Moto, changes: ChangeStream) -> None:
+        self.layout = layout
         self.moto = moto
         self.changes = changes
-        self.emulators = Emulators(site.emulators)
+        self.emulators = Emulators(layout.emulators)
         self.admin: Handler | None = None
         self._down: set[str] = set()
         self._listeners: dict[str, _Listener] = {}
@@ -59,11 +59,11 @@ class Front:
         connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
         self.emulators.start(self._session)
-        for region in self.site.regions:
+        for region in self.layout.regions:
             self._functions[region.name] = HttpBackend(self._session, region.lambda_api.url)
             self._listeners[region.name] = _Listener(region.aws, self._gated)
-        self._listeners["global"] = _Listener(self.site.global_aws, self._gated)
-        self._listeners["internal"] = _Listener(self.site.internal, self._internal)
+        self._listeners["global"] = _Listener(self.layout.global_aws, self._gated)
+        self._listeners["internal"] = _Listener(self.layout.internal, self._internal)
         for listener in self._listeners.values():
             await listener.open()
 
@@ -93,19 +93,19 @@ class Front:
         """Who answers a call: the region's Lambda service an Invoke, an emulator or moto everything else."""
         if scope.signing_name == "lambda" and call.method == "POST" and _INVOKE.match(call.raw_path):
             return self._functions.get(scope.region, self.moto)
-        if not self.site.emulators:
+        if not self.layout.emulators:
             return self.moto
-        region = GLOBAL if scope.is_global else scope.region or self.site.primary.name
-        emulator = self.site.answers(service_of(scope.signing_name, call.raw_path), region)
+        region = GLOBAL if scope.is_global else scope.region or self.layout.primary.name
+        emulator = self.layout.emulator_for(service_of(scope.signing_name, call.raw_path), region)
         return self.moto if emulator is None else self.emulators.backend(emulator)
 
     def _users(self, key_id: str, token: str) -> AccessKey | None:
-        key = self.site.credentials.known(key_id, token)
-        return None if key is self.site.credentials.reconciler else key
+        key = self.layout.credentials.known(key_id, token)
+        return None if key is self.layout.credentials.reconciler else key
 
     def _reconciler(self, key_id: str, token: str) -> AccessKey | None:
-        key = self.site.credentials.known(key_id, token)
-        return key if key is self.site.credentials.reconciler else None
+        key = self.layout.credentials.known(key_id, token)
+        return key if key is self.layout.credentials.reconciler else None
 
     def _unreachable(self, scope: Scope) -> bool:
         return scope.region in self._down and not scope.is_global
@@ -145,7 +145,7 @@ class Front:
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)
 
     def _tell(self, scope: Scope, call: Call) -> None:
-        """Emit a change where the call was one; told before the answer, so that followers are not behind the caller."""
+        """Emit a change where the call was one; told before the answer, so that reconcilers are not behind the caller."""
         if call.method in {"GET", "HEAD"}:
             return
         operation = operation_of(scope.signing_name, call.method, call.raw_path, call.headers, call.body)

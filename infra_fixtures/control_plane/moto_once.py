@@ -46,14 +46,14 @@ def _build_routers_once() -> None:
     """The first calls of a service come together, and each would build the service's router."""
     from moto.core.routing import ProtocolRouter, ServiceOperationRouter
 
-    build, turn = ServiceOperationRouter._get_router, threading.Lock()
+    build, lock = ServiceOperationRouter._get_router, threading.Lock()
 
     @replaces(ServiceOperationRouter, "_get_router")
     def get_router(self: ServiceOperationRouter, protocol: str) -> ProtocolRouter:
         known = self._routers.get(protocol)
         if known is not None:
             return known
-        with turn:
+        with lock:
             return build(self, protocol)
 
 

@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from infra_fixtures.control_plane import moto_once
 from infra_fixtures.control_plane.backend import HOP_BY_HOP, Answer, Call, fault
 from infra_fixtures.control_plane.wsgi import environ_of
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ OVERLAYS: dict[str, Sequence[str]] = {
 class Moto:
     """The AWS API as moto has it, with our overlays."""
 
-    def __init__(self, site: Site) -> None:
-        os.environ["MOTO_ACCOUNT_ID"] = site.account_id
+    def __init__(self, layout: RunLayout) -> None:
+        os.environ["MOTO_ACCOUNT_ID"] = layout.account_id
         # Off by default in moto's favour of speed; cross-origin headers are of no use to SDKs.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        moto_once.apply([r.name for r in site.regions])
-        self._site = site
+        moto_once.apply([r.name for r in layout.regions])
+        self._layout = layout
         self._locks: dict[str, threading.Lock] = {}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
         # moto lists its own directory at every look
@@ -85,7 +85,7 @@ class Moto:
         with lock:
             if service not in self._apps:
                 for overlay in OVERLAYS.get(service, ()):
-                    importlib.import_module(f"{_OVERLAY_PACKAGE}.{overlay}").apply(self._site)
+                    importlib.import_module(f"{_OVERLAY_PACKAGE}.{overlay}").apply(self._layout)
                 self._apps[service] = self._create(service)
         return self._apps[service]
 

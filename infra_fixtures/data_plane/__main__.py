@@ -1,7 +1,8 @@
-"""`python -m infra_fixtures.data_plane SITE_JSON`: the backbone of a run, which starts all other processes of the data plane.
+"""`python -m infra_fixtures.data_plane LAYOUT_JSON`: the global process of a run, which starts all other processes of
+the data plane.
 
-The databases' files take a core for most of a second, so they are begun before the backbone is even imported; the regions'
-first processes are forked from it before it serves.
+The databases' files take a core for most of a second, so they are begun before the global process is even imported; the
+regions' first processes are forked from it before it serves.
 """
 
 from __future__ import annotations
@@ -13,31 +14,31 @@ from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora import files
-from infra_fixtures.data_plane.parent_death import die_with_starter
-from infra_fixtures.site import PRIVATE, Site
+from infra_fixtures.processes.parent_death import die_with_starter
+from infra_fixtures.run_layout import PRIVATE, RunLayout
 
 
 def main(arguments: list[str]) -> int:
-    """Run until SIGTERM; 2 with one sentence where the site cannot be served."""
+    """Run until SIGTERM; 2 with one sentence where the layout cannot be served."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m infra_fixtures.data_plane SITE_JSON\n")
+        sys.stderr.write("usage: python -m infra_fixtures.data_plane LAYOUT_JSON\n")
         return 2
     die_with_starter()
     os.umask(PRIVATE)
-    site = Site.load(Path(arguments[0]))
-    making_files = files.begin(site, Path(site.pg_bin), site.pg_uid) if site.pg_bin else None
-    from infra_fixtures.data_plane import backbone, region, regions
-    from infra_fixtures.data_plane.prefork import Waiting, fork_waiting
-    from infra_fixtures.data_plane.process_limits import prepare_process
-    from infra_fixtures.data_plane.supervisor import log_of
+    layout = RunLayout.load(Path(arguments[0]))
+    making_files = files.begin(layout, Path(layout.pg_bin), layout.pg_uid) if layout.pg_bin else None
+    from infra_fixtures.data_plane import global_process, region_manager, region_process
+    from infra_fixtures.processes.fork_server import ForkedProcess, fork_process
+    from infra_fixtures.processes.process_limits import prepare_process
+    from infra_fixtures.processes.supervisor import log_of
 
     prepare_process()
-    waiting: dict[str, Waiting] = {}
-    for name in (r.name for r in site.regions):
-        log = log_of(site, name, regions.PROCESS)
-        waiting[name] = fork_waiting(functools.partial(region.run, site, name), log, waiting.values())
+    forked: dict[str, ForkedProcess] = {}
+    for name in (r.name for r in layout.regions):
+        log = log_of(layout, name, region_manager.PROCESS)
+        forked[name] = fork_process(functools.partial(region_process.run, layout, name), log, forked.values())
     try:
-        backbone.run(site, making_files, waiting)
+        global_process.run(layout, making_files, forked)
     except UnusableInput as e:
         sys.stderr.write(f"{e}\n")
         return 2

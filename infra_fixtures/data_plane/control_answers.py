@@ -10,7 +10,7 @@ from aiohttp import web
 
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout
-from infra_fixtures.data_plane.supervisor import Span
+from infra_fixtures.processes.supervisor import Span
 
 
 class Refused(Exception):

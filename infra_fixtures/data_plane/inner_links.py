@@ -1,4 +1,5 @@
-"""The links inside the regions as the backbone knows them: it keeps their rules and the writer's role, their process obeys.
+"""The links inside the regions as the global process knows them: it keeps their rules and the writer's role, their
+process obeys.
 
 A region's process is told before it opens its links, so that a new one has every rule from its first connection on. A rule
 is put only where the process takes it: while it is down or frozen its links carry nothing that a rule could bite, and the
@@ -15,10 +16,10 @@ import aiohttp
 import msgspec
 
 from infra_fixtures.data_plane.control_answers import Refused
-from infra_fixtures.data_plane.listening import control_address
 from infra_fixtures.data_plane.network.control import INNER, LinksOrder
+from infra_fixtures.internal_api.listening import control_address
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 PUSH_LIMIT_S = 0.5
 """A region that does not take an order in this time is frozen or gone; the order is repeated until it is taken."""
@@ -33,17 +34,19 @@ class InnerLinks:
 
     def __init__(
         self,
-        site: Site,
+        layout: RunLayout,
         session: aiohttp.ClientSession,
         alive: Callable[[str], bool],
         aside: Callable[[Any], None],
     ) -> None:
-        self._site = site
+        self._layout = layout
         self._session = session
         self._alive = alive
-        self._aside = aside
-        self._rules: dict[str, dict[str, dict[str, LinkRule]]] = {r.name: {n: {} for n in INNER} for r in site.regions}
-        self._writer_active = {r.name: False for r in site.regions}
+        self._in_background = aside
+        self._rules: dict[str, dict[str, dict[str, LinkRule]]] = {
+            r.name: {n: {} for n in INNER} for r in layout.regions
+        }
+        self._writer_active = {r.name: False for r in layout.regions}
         self._number = 0
 
     async def put_rule(self, region: str, link: str, identity: str, rule: LinkRule) -> None:
@@ -118,7 +121,7 @@ class InnerLinks:
             return False
 
     def _tell_later(self, region: str) -> None:
-        self._aside(self._push_until_taken(region, PUSH_AGAIN_S))
+        self._in_background(self._push_until_taken(region, PUSH_AGAIN_S))
 
     async def _push_until_taken(self, region: str, every_s: float) -> None:
         while not await self._push(region, PUSH_LIMIT_S):
@@ -132,4 +135,4 @@ class InnerLinks:
         return f"the process of {region} does not answer; thaw it first if it is frozen"
 
     def _control(self, region: str) -> str:
-        return control_address(self._site.region(region)).url
+        return control_address(self._layout.region(region)).url

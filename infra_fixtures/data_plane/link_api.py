@@ -1,13 +1,14 @@
-"""The backbone's control API for links: which link a path names, and what is done to its rules.
+"""The global process's control API for links: which link a path names, and what is done to its rules.
 
 PUT    /links/{scope}/{link}/rules/{rule}   the body is a rule (link_rule.LinkRule); one of that name is replaced
 DELETE /links/{scope}/{link}/rules/{rule}   the rest stay in force; 200 also where it is not there
 POST   /links/{scope}/{link}/reset          RST to both ends of every open connection, once: "connections" says how many
 
-`scope` is a region and `link` one of its own: edge, upstream (its end of the replication link), writer, reader, egress. Or it
-is `replication` and `link` `both`: the upstream links of both regions. All answer {"began_ns", "ended_ns"}, in
-time.monotonic_ns(). A rule on writer, reader or egress, which the region's process carries, outlives that process; while it
-is down or frozen, putting one is refused (503), and taking one away succeeds, with "pending" where it waits for a thaw.
+`scope` is a region and `link` one of its own: edge, upstream (its end of the replication link), writer, reader, egress.
+Or it is `replication` and `link` `both`: the upstream links of both regions. All answer {"began_ns", "ended_ns"}, in
+time.monotonic_ns(). A rule on writer, reader or egress, which the region's process carries, outlives that process;
+while it is down or frozen, putting one is refused (503), and taking one away succeeds, with "pending" where it waits
+for a thaw.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from infra_fixtures.data_plane.control_answers import Refused, stamped
 from infra_fixtures.data_plane.network.conditions import read_identity, read_rule
 from infra_fixtures.data_plane.network.control import INNER
 from infra_fixtures.data_plane.network.link import Link
-from infra_fixtures.data_plane.regions import Regions
-from infra_fixtures.data_plane.supervisor import Span
+from infra_fixtures.data_plane.region_manager import RegionManager
+from infra_fixtures.processes.supervisor import Span
 
 REPLICATION, BOTH = "replication", "both"
 
@@ -29,7 +30,7 @@ REPLICATION, BOTH = "replication", "both"
 class LinkApi:
     """The handlers; `regions` hold the links."""
 
-    def __init__(self, regions: Regions) -> None:
+    def __init__(self, regions: RegionManager) -> None:
         self._regions = regions
 
     async def put(self, request: web.Request) -> web.Response:
@@ -62,7 +63,8 @@ class LinkApi:
         return stamped(Span(began, time.monotonic_ns()), connections=count)
 
     def _named(self, request: web.Request) -> tuple[tuple[Link, ...], str, str]:
-        """The backbone's own links that a path names, or none where the region's process carries it; its region and name."""
+        """The global process's own links that a path names, or none where the region's process carries it; its region
+        and name."""
         scope, link = request.match_info["scope"], request.match_info["link"]
         if (scope, link) == (REPLICATION, BOTH):
             return tuple(self._regions.upstreams.values()), "", link

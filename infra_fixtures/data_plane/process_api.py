@@ -1,4 +1,4 @@
-"""The backbone's control API for processes: kill, stop, freeze, thaw and restore them, by role and availability zone.
+"""The global process's control API for processes: kill, stop, freeze, thaw and restore them, by role and availability zone.
 
 POST /regions/{region}/processes/{role}/{action}[?az=ZONE]   {"began_ns", "ended_ns", "touched": [...]}
 
@@ -7,9 +7,9 @@ zones of their functions' subnets), `region` (the region's own process: API Gate
 the links inside; in no zone), `all` (every process of the region; with `az` the database and the functions of that zone).
 Links that cross the region's border and its AWS API are left alone: they go with POST /regions/{region}/lose.
 
-`touched` names each process: role, az, name, pid, and of a database how it was mended. kill, stop and freeze that would touch
-none are refused (409), as is a zone that is none of the region's (404); thaw and restore touch what there is to mend, which
-may be nothing.
+`touched` names each process: role, az, name, pid, and of a database how it was mended. kill, stop and freeze that would
+touch none are refused (409), as is a zone that is none of the region's (404); thaw and restore touch what there is to
+mend, which may be nothing.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from infra_fixtures.data_plane import follow
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS as DATABASE_PROCESS
 from infra_fixtures.data_plane.aurora.node import NodeFailure
 from infra_fixtures.data_plane.control_answers import Refused, stamped
-from infra_fixtures.data_plane.listening import control_address
-from infra_fixtures.data_plane.regions import PROCESS as REGION_PROCESS
-from infra_fixtures.data_plane.regions import Regions
-from infra_fixtures.data_plane.supervisor import Span, Supervisor
-from infra_fixtures.site import Site
+from infra_fixtures.data_plane.region_manager import PROCESS as REGION_PROCESS
+from infra_fixtures.data_plane.region_manager import RegionManager
+from infra_fixtures.internal_api import clients
+from infra_fixtures.internal_api.listening import control_address
+from infra_fixtures.processes.supervisor import Span, Supervisor
+from infra_fixtures.run_layout import RunLayout
 
 DATABASE, FUNCTIONS, REGION, ALL = "database", "functions", "region", "all"
 ROLES = (DATABASE, FUNCTIONS, REGION, ALL)
@@ -45,13 +45,13 @@ class ProcessApi:
 
     def __init__(
         self,
-        site: Site,
+        layout: RunLayout,
         supervisor: Supervisor,
-        regions: Regions,
+        regions: RegionManager,
         aurora: AuroraManager,
         session: aiohttp.ClientSession,
     ) -> None:
-        self._site = site
+        self._layout = layout
         self._supervisor = supervisor
         self._regions = regions
         self._aurora = aurora
@@ -87,8 +87,8 @@ class ProcessApi:
             return
         if role == REGION:
             raise Refused(409, f"the process of {region} is in no availability zone: leave az out")
-        ec2 = await follow.call(follow.client, self._site, "ec2", region)
-        known = [z["ZoneName"] for z in (await follow.call(ec2.describe_availability_zones))["AvailabilityZones"]]
+        ec2 = await clients.call(clients.client, self._layout, "ec2", region)
+        known = [z["ZoneName"] for z in (await clients.call(ec2.describe_availability_zones))["AvailabilityZones"]]
         if zone not in known:
             raise Refused(404, f"{zone} is no availability zone of {region}: they are {', '.join(known)}")
 
@@ -152,7 +152,7 @@ class ProcessApi:
 
     async def _functions(self, region: str, action: str, zone: str | None) -> tuple[Span, Touched]:
         """Have the region's process act on its workers."""
-        url = f"{control_address(self._site.region(region)).url}/functions/{action}"
+        url = f"{control_address(self._layout.region(region)).url}/functions/{action}"
         await self._regions.inner.require_answer(region)
         began = time.monotonic_ns()
         try:

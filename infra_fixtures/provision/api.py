@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.unusable import UnusableInput
-from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.boto_errors import ignore_errors
 from infra_fixtures.provision.compute import ALIAS
 from infra_fixtures.provision.naming import RUN_TAG, Names
 from infra_fixtures.topology import RegionPlan, Topology
@@ -71,8 +71,8 @@ def rest_api(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names
 
 def usage(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, api: str, value: str) -> None:
     """The API key (the same value in both regions) and its usage plan, throttled to the region's capacity."""
-    held = _named(apigateway.get_api_keys(nameQuery=names.of("client"))["items"], names.of("client"))
-    key = held or apigateway.create_api_key(
+    existing = _named(apigateway.get_api_keys(nameQuery=names.of("client"))["items"], names.of("client"))
+    key = existing or apigateway.create_api_key(
         name=names.of("client"), value=value, enabled=True, tags=names.tags("client")
     )
     plans = apigateway.get_usage_plans(limit=FIRST_PAGE)["items"]
@@ -89,14 +89,14 @@ def usage(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, a
 
 def domain(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, api: str) -> Api:
     """The custom domain name, mapped to the stage."""
-    held = unless("NotFoundException", apigateway.get_domain_name, domainName=topology.api_name)
-    if held is None:
+    existing = ignore_errors("NotFoundException", apigateway.get_domain_name, domainName=topology.api_name)
+    if existing is None:
         certificate = {"regionalCertificateArn": plan.certificate_arn} if plan.certificate_arn else {}
         if topology.edge_scheme == "https" and not certificate:
             raise UnusableInput(
                 f"the API's name {topology.api_name} needs a certificate in {plan.name}: give certificate_arn for it"
             )
-        held = apigateway.create_domain_name(
+        existing = apigateway.create_domain_name(
             domainName=topology.api_name,
             endpointConfiguration={"types": ["REGIONAL"]},
             securityPolicy="TLS_1_2",
@@ -109,15 +109,15 @@ def domain(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, 
     return Api(
         id=api,
         host=f"{api}.execute-api.{plan.name}.amazonaws.com",
-        domain_target=str(held["regionalDomainName"]),
-        domain_zone=str(held.get("regionalHostedZoneId") or ALIAS_ZONES[plan.name]),
+        domain_target=str(existing["regionalDomainName"]),
+        domain_zone=str(existing.get("regionalHostedZoneId") or ALIAS_ZONES[plan.name]),
     )
 
 
 def tear_down(apigateway: Any, topology: Topology, names: Names) -> None:
     """Delete the region's API and all that leads to it, where it carries the run's tag."""
-    held = unless("NotFoundException", apigateway.get_domain_name, domainName=topology.api_name)
-    if held is not None and (held.get("tags") or {}).get(RUN_TAG) == names.run_id:
+    existing = ignore_errors("NotFoundException", apigateway.get_domain_name, domainName=topology.api_name)
+    if existing is not None and (existing.get("tags") or {}).get(RUN_TAG) == names.run_id:
         for mapping in apigateway.get_base_path_mappings(domainName=topology.api_name).get("items", ()):
             apigateway.delete_base_path_mapping(domainName=topology.api_name, basePath=mapping["basePath"])
         apigateway.delete_domain_name(domainName=topology.api_name)

@@ -18,9 +18,9 @@ DEPLOYED_WITHIN_S = 1800.0
 
 def distribution(cloudfront: Any, topology: Topology, names: Names) -> str:
     """The distribution; its domain name."""
-    held = _held(cloudfront, names)
-    if held is not None:
-        return str(held["DomainName"])
+    existing = _held(cloudfront, names)
+    if existing is not None:
+        return str(existing["DomainName"])
     made = cloudfront.create_distribution_with_tags(
         DistributionConfigWithTags={
             "DistributionConfig": {
@@ -47,10 +47,10 @@ def distribution(cloudfront: Any, topology: Topology, names: Names) -> str:
 
 def tear_down(cloudfront: Any, names: Names) -> None:
     """Disable the distribution, wait until every edge has heard of it, and delete it."""
-    held = _held(cloudfront, names)
-    if held is None:
+    existing = _held(cloudfront, names)
+    if existing is None:
         return
-    identity = held["Id"]
+    identity = existing["Id"]
     found = cloudfront.get_distribution_config(Id=identity)
     tag = found["ETag"]
     if found["DistributionConfig"]["Enabled"]:

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drill.wait import wait_until
-from infra_fixtures.provision.answers import once_ready, unless
+from infra_fixtures.provision.boto_errors import ignore_errors, retry_while
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.network import Network
 from infra_fixtures.topology import FUNCTION_GROUP, RegionPlan, Topology
@@ -46,54 +46,54 @@ class Function:
     alias: bool = False
 
 
-def function(lambda_: Any, topology: Topology, names: Names, wanted: Function) -> str:
+def function(lambda_: Any, topology: Topology, names: Names, desired: Function) -> str:
     """Make or mend a function; its ARN, without qualifier."""
-    code = package.build(wanted.module)
+    code = package.build(desired.module)
     settings: dict[str, Any] = {
-        "FunctionName": wanted.name,
-        "Role": wanted.role,
+        "FunctionName": desired.name,
+        "Role": desired.role,
         "Runtime": topology.runtime,
-        "Handler": package.handler_of(wanted.module),
-        "Timeout": wanted.timeout_s,
-        "MemorySize": wanted.memory_mb,
-        "Environment": {"Variables": dict(wanted.environment)},
+        "Handler": package.handler_of(desired.module),
+        "Timeout": desired.timeout_s,
+        "MemorySize": desired.memory_mb,
+        "Environment": {"Variables": dict(desired.environment)},
     }
-    if wanted.network is not None:
+    if desired.network is not None:
         settings["VpcConfig"] = {
-            "SubnetIds": list(wanted.network.private),
-            "SecurityGroupIds": [wanted.network.groups[FUNCTION_GROUP]],
+            "SubnetIds": list(desired.network.private),
+            "SecurityGroupIds": [desired.network.groups[FUNCTION_GROUP]],
         }
-    held = unless("ResourceNotFoundException", lambda_.get_function_configuration, FunctionName=wanted.name)
-    if held is None:
-        held = once_ready(
+    existing = ignore_errors("ResourceNotFoundException", lambda_.get_function_configuration, FunctionName=desired.name)
+    if existing is None:
+        existing = retry_while(
             "InvalidParameterValueException",
             lambda_.create_function,
-            what=f"Lambda to accept the role of {wanted.name}",
+            what=f"Lambda to accept the role of {desired.name}",
             saying="role",
             timeout_s=ROLE_SEEN_WITHIN_S,
             Code={"ZipFile": code},
-            Publish=wanted.alias,
-            Tags=names.tags(wanted.module),
+            Publish=desired.alias,
+            Tags=names.tags(desired.module),
             **settings,
         )
-        _await_active(lambda_, held)
-    elif _mend(lambda_, held, settings, code) and wanted.alias:
-        held = lambda_.publish_version(FunctionName=wanted.name)
-        unless(
+        _await_active(lambda_, existing)
+    elif _mend(lambda_, existing, settings, code) and desired.alias:
+        existing = lambda_.publish_version(FunctionName=desired.name)
+        ignore_errors(
             "ResourceNotFoundException",
             lambda_.update_alias,
-            FunctionName=wanted.name,
+            FunctionName=desired.name,
             Name=ALIAS,
-            FunctionVersion=held["Version"],
+            FunctionVersion=existing["Version"],
         )
-    if wanted.alias and not _has_alias(lambda_, wanted.name):
-        version = held.get("Version", "$LATEST")
+    if desired.alias and not _has_alias(lambda_, desired.name):
+        version = existing.get("Version", "$LATEST")
         if version == "$LATEST":
-            version = lambda_.publish_version(FunctionName=wanted.name)["Version"]
-        lambda_.create_alias(FunctionName=wanted.name, Name=ALIAS, FunctionVersion=version)
-    if wanted.reserved is not None:
-        _reserve(lambda_, wanted.name, wanted.reserved)
-    return f"{_account_arn(str(held['FunctionArn']))}:{wanted.name}"
+            version = lambda_.publish_version(FunctionName=desired.name)["Version"]
+        lambda_.create_alias(FunctionName=desired.name, Name=ALIAS, FunctionVersion=version)
+    if desired.reserved is not None:
+        _reserve(lambda_, desired.name, desired.reserved)
+    return f"{_account_arn(str(existing['FunctionArn']))}:{desired.name}"
 
 
 def scaling(autoscaling: Any, lambda_: Any, plan: RegionPlan, names: Names) -> None:
@@ -127,8 +127,8 @@ def scaling(autoscaling: Any, lambda_: Any, plan: RegionPlan, names: Names) -> N
 def permit(lambda_: Any, name: str, statement: str, principal: str, source_arn: str, *, alias: bool = False) -> None:
     """Let an AWS service invoke a function for one source; a statement of that name that is there already stands."""
     qualifier = {"Qualifier": ALIAS} if alias else {}
-    held = unless("ResourceNotFoundException", lambda_.get_policy, FunctionName=name, **qualifier)
-    if held is not None and any(s["Sid"] == statement for s in json.loads(held["Policy"])["Statement"]):
+    existing = ignore_errors("ResourceNotFoundException", lambda_.get_policy, FunctionName=name, **qualifier)
+    if existing is not None and any(s["Sid"] == statement for s in json.loads(existing["Policy"])["Statement"]):
         return
     lambda_.add_permission(
         FunctionName=name,
@@ -142,8 +142,8 @@ def permit(lambda_: Any, name: str, statement: str, principal: str, source_arn: 
 
 def limit_retries(lambda_: Any, name: str, attempts: int, most_age_s: int) -> None:
     """How often, and for how long, an asynchronous invocation of the function is tried again."""
-    held = unless("ResourceNotFoundException", lambda_.get_function_event_invoke_config, FunctionName=name)
-    if held is None:
+    existing = ignore_errors("ResourceNotFoundException", lambda_.get_function_event_invoke_config, FunctionName=name)
+    if existing is None:
         lambda_.put_function_event_invoke_config(
             FunctionName=name, MaximumRetryAttempts=attempts, MaximumEventAgeInSeconds=most_age_s
         )
@@ -153,14 +153,14 @@ def tear_down_scaling(autoscaling: Any, names: Names) -> None:
     """Delete the order API's scaling."""
     resource = f"function:{names.orders}:{ALIAS}"
     policy = {**SCALING, "ResourceId": resource, "PolicyName": names.of(SCALING_POLICY)}
-    unless("ObjectNotFoundException", autoscaling.delete_scaling_policy, **policy)
-    unless("ObjectNotFoundException", autoscaling.deregister_scalable_target, **SCALING, ResourceId=resource)
+    ignore_errors("ObjectNotFoundException", autoscaling.delete_scaling_policy, **policy)
+    ignore_errors("ObjectNotFoundException", autoscaling.deregister_scalable_target, **SCALING, ResourceId=resource)
 
 
 def tear_down(lambda_: Any, names: Names) -> None:
     """Delete the run's functions in this region."""
     for name in (names.orders, names.controller, names.canary):
-        unless("ResourceNotFoundException", lambda_.delete_function, FunctionName=name)
+        ignore_errors("ResourceNotFoundException", lambda_.delete_function, FunctionName=name)
 
 
 def _await_active(lambda_: Any, made: Mapping[str, Any]) -> None:
@@ -175,21 +175,21 @@ def _await_active(lambda_: Any, made: Mapping[str, Any]) -> None:
     )
 
 
-def _mend(lambda_: Any, held: Mapping[str, Any], settings: Mapping[str, Any], code: bytes) -> bool:
+def _mend(lambda_: Any, existing: Mapping[str, Any], settings: Mapping[str, Any], code: bytes) -> bool:
     """Bring a function to what it should be; whether anything had to be done."""
     name, mended = settings["FunctionName"], False
-    vpc = held.get("VpcConfig") or {}
-    wanted_vpc = settings.get("VpcConfig", {})
+    vpc = existing.get("VpcConfig") or {}
+    desired_vpc = settings.get("VpcConfig", {})
     same = (
-        all(held.get(k) == settings[k] for k in ("Role", "Runtime", "Handler", "Timeout", "MemorySize"))
-        and held.get("Environment", {}).get("Variables", {}) == settings["Environment"]["Variables"]
-        and all(sorted(vpc.get(k, ())) == sorted(v) for k, v in wanted_vpc.items())
+        all(existing.get(k) == settings[k] for k in ("Role", "Runtime", "Handler", "Timeout", "MemorySize"))
+        and existing.get("Environment", {}).get("Variables", {}) == settings["Environment"]["Variables"]
+        and all(sorted(vpc.get(k, ())) == sorted(v) for k, v in desired_vpc.items())
     )
     if not same:
         lambda_.update_function_configuration(**settings)
         _await_updated(lambda_, name)
         mended = True
-    if held["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
+    if existing["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
         lambda_.update_function_code(FunctionName=name, ZipFile=code)
         _await_updated(lambda_, name)
         mended = True
@@ -208,17 +208,17 @@ def _await_updated(lambda_: Any, name: str) -> None:
 
 
 def _has_alias(lambda_: Any, name: str) -> bool:
-    return unless("ResourceNotFoundException", lambda_.get_alias, FunctionName=name, Name=ALIAS) is not None
+    return ignore_errors("ResourceNotFoundException", lambda_.get_alias, FunctionName=name, Name=ALIAS) is not None
 
 
 def _reserve(lambda_: Any, name: str, reserved: int) -> None:
     try:
-        held = lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+        existing = lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
     except ClientError as e:
         if e.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        held = None
-    if held != reserved:
+        existing = None
+    if existing != reserved:
         lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 

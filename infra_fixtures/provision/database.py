@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.wait import wait_until
-from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.boto_errors import ignore_errors
 from infra_fixtures.provision.identity import Key
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.network import Network
@@ -48,8 +48,8 @@ def secret(primary: Any, topology: Topology, names: Names, keys: Mapping[str, Ke
     """The secret in the primary and its replica in the standby, each under its region's key."""
     home, replica = topology.region_names
     name = names.of("database")
-    held = unless("ResourceNotFoundException", primary.get_secret_value, SecretId=name)
-    if held is None:
+    existing = ignore_errors("ResourceNotFoundException", primary.get_secret_value, SecretId=name)
+    if existing is None:
         password = secrets.token_urlsafe(24)
         made = primary.create_secret(
             Name=name,
@@ -61,14 +61,14 @@ def secret(primary: Any, topology: Topology, names: Names, keys: Mapping[str, Ke
         )
         arn = str(made["ARN"])
     else:
-        password, arn = json.loads(held["SecretString"])["password"], str(held["ARN"])
+        password, arn = json.loads(existing["SecretString"])["password"], str(existing["ARN"])
     return Secret({home: arn, replica: arn.replace(f":{home}:", f":{replica}:")}, password)
 
 
 def subnet_group(rds: Any, names: Names, network: Network) -> str:
     """The private subnets as RDS wants them; the group's name."""
     name = names.of("private")
-    unless(
+    ignore_errors(
         "DBSubnetGroupAlreadyExists",
         rds.create_db_subnet_group,
         DBSubnetGroupName=name,
@@ -81,7 +81,7 @@ def subnet_group(rds: Any, names: Names, network: Network) -> str:
 
 def global_cluster(rds: Any, topology: Topology, names: Names) -> None:
     """The global cluster, empty; it is asked for in the primary's region."""
-    unless(
+    ignore_errors(
         "GlobalClusterAlreadyExistsFault",
         rds.create_global_cluster,
         GlobalClusterIdentifier=names.global_cluster,
@@ -103,7 +103,7 @@ def cluster(
             "MasterUserPassword": password,
             "DatabaseName": topology.database,
         }
-    unless(
+    ignore_errors(
         "DBClusterAlreadyExistsFault",
         rds.create_db_cluster,
         DBClusterIdentifier=names.cluster(plan.name),
@@ -119,7 +119,7 @@ def cluster(
         Tags=names.tag_list(f"cluster-{plan.name}"),
         **owner,
     )
-    unless(
+    ignore_errors(
         "DBInstanceAlreadyExists",
         rds.create_db_instance,
         DBInstanceIdentifier=names.instance(plan.name),
@@ -155,41 +155,44 @@ def await_cluster(rds: Any, names: Names, region: str, is_final: Callable[[str],
 def tear_down(clients: Mapping[str, Any], names: Names) -> None:
     """Delete the global database whole; `clients` are RDS by region. Waits until the clusters are gone."""
     for region, rds in clients.items():
-        found = unless(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region))
+        found = ignore_errors(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region))
         if found is not None:
-            unless(
+            ignore_errors(
                 NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True
             )
     _dissolve(clients, names)
     for region, rds in clients.items():
         wait_until(
             lambda rds=rds, region=region: (  # type: ignore[misc]
-                unless(NO_INSTANCE, rds.describe_db_instances, DBInstanceIdentifier=names.instance(region)) is None
+                ignore_errors(NO_INSTANCE, rds.describe_db_instances, DBInstanceIdentifier=names.instance(region))
+                is None
             ),
             what=f"the instance of {region} to be deleted",
             timeout_s=GONE_WITHIN_S,
             every_s=0.5,
         )
-        unless(NO_CLUSTER, rds.delete_db_cluster, DBClusterIdentifier=names.cluster(region), SkipFinalSnapshot=True)
+        ignore_errors(
+            NO_CLUSTER, rds.delete_db_cluster, DBClusterIdentifier=names.cluster(region), SkipFinalSnapshot=True
+        )
     for region, rds in clients.items():
         wait_until(
             lambda rds=rds, region=region: (  # type: ignore[misc]
-                unless(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region)) is None
+                ignore_errors(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region)) is None
             ),
             what=f"the cluster of {region} to be deleted",
             timeout_s=GONE_WITHIN_S,
             every_s=0.5,
         )
-        unless("DBSubnetGroupNotFoundFault", rds.delete_db_subnet_group, DBSubnetGroupName=names.of("private"))
+        ignore_errors("DBSubnetGroupNotFoundFault", rds.delete_db_subnet_group, DBSubnetGroupName=names.of("private"))
 
 
 def tear_down_secret(primary: Any, names: Names, replica: str) -> None:
     """Delete the secret and its replica at once, without a recovery window."""
     name = names.of("database")
-    held = unless("ResourceNotFoundException", primary.describe_secret, SecretId=name)
-    if held is None:
+    existing = ignore_errors("ResourceNotFoundException", primary.describe_secret, SecretId=name)
+    if existing is None:
         return
-    if held.get("ReplicationStatus"):
+    if existing.get("ReplicationStatus"):
         primary.remove_regions_from_replication(SecretId=name, RemoveReplicaRegions=[replica])
     primary.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
@@ -197,7 +200,7 @@ def tear_down_secret(primary: Any, names: Names, replica: str) -> None:
 def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
     """Take the members out of the global cluster, readers first, and delete it."""
     rds = next(iter(clients.values()))
-    found = unless(
+    found = ignore_errors(
         "GlobalClusterNotFoundFault", rds.describe_global_clusters, GlobalClusterIdentifier=names.global_cluster
     )
     if found is None:

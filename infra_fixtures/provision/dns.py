@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra_fixtures.provision.answers import unless
 from infra_fixtures.provision.api import Api
+from infra_fixtures.provision.boto_errors import ignore_errors
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import Topology
 
@@ -60,7 +60,7 @@ def failover_records(
 ) -> str:
     """The two records of the API's name, in one change; the name as Route 53 keeps it."""
     name = f"{topology.api_name}."
-    wanted = [
+    desired = [
         {
             "Name": name,
             "Type": "A",
@@ -75,8 +75,8 @@ def failover_records(
         }
         for region, role in zip(topology.region_names, ("PRIMARY", "SECONDARY"), strict=True)
     ]
-    held = {r.get("SetIdentifier"): r for r in _records(route53, zone_id) if r["Name"] == name}
-    changed = [r for r in wanted if not _same(r, held.get(r["SetIdentifier"]))]
+    existing = {r.get("SetIdentifier"): r for r in _records(route53, zone_id) if r["Name"] == name}
+    changed = [r for r in desired if not _same(r, existing.get(r["SetIdentifier"]))]
     if changed:
         changes = [{"Action": "UPSERT", "ResourceRecordSet": r} for r in changed]
         route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
@@ -93,7 +93,7 @@ def tear_down(route53: Any, topology: Topology, names: Names) -> None:
             route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
         route53.delete_hosted_zone(Id=zone_id)
     for check in _checks_of(route53, names).values():
-        unless("NoSuchHealthCheck", route53.delete_health_check, HealthCheckId=check)
+        ignore_errors("NoSuchHealthCheck", route53.delete_health_check, HealthCheckId=check)
 
 
 def _zone_of(route53: Any, topology: Topology, names: Names) -> str | None:
@@ -126,8 +126,8 @@ def _records(route53: Any, zone_id: str) -> list[dict[str, Any]]:
     return [r for page in pages for r in page["ResourceRecordSets"]]
 
 
-def _same(wanted: Mapping[str, Any], held: Mapping[str, Any] | None) -> bool:
-    return held is not None and all(held.get(k) == v for k, v in wanted.items())
+def _same(desired: Mapping[str, Any], existing: Mapping[str, Any] | None) -> bool:
+    return existing is not None and all(existing.get(k) == v for k, v in desired.items())
 
 
 def _bare(identity: str) -> str:

@@ -16,12 +16,12 @@ def network_acl(parts: Parts, acl: NetworkAcl, subnets: tuple[str, ...]) -> str:
         "network-acl", f"acl-{acl.name}", ec2.create_network_acl, lambda a: str(a["NetworkAcl"]["NetworkAclId"]),
         VpcId=parts.vpc_id,
     )  # fmt: skip
-    held: set[tuple[int, bool]] = set()
+    existing: set[tuple[int, bool]] = set()
     if not fresh:
         described = ec2.describe_network_acls(NetworkAclIds=[made])["NetworkAcls"][0]
-        held = {(e["RuleNumber"], e["Egress"]) for e in described["Entries"]}
+        existing = {(e["RuleNumber"], e["Egress"]) for e in described["Entries"]}
     for entry in acl.entries:
-        if (entry.number, entry.egress) not in held:
+        if (entry.number, entry.egress) not in existing:
             ec2.create_network_acl_entry(
                 NetworkAclId=made, RuleNumber=entry.number, Egress=entry.egress, Protocol="6", RuleAction="allow",
                 CidrBlock=entry.cidr, PortRange={"From": entry.ports[0], "To": entry.ports[1]},
@@ -51,10 +51,10 @@ def set_rules(ec2: Any, group: SecurityGroup, groups: Mapping[str, str]) -> None
         (group.ingress, "IpPermissions", "authorize_security_group_ingress", "revoke_security_group_ingress"),
         (group.egress, "IpPermissionsEgress", "authorize_security_group_egress", "revoke_security_group_egress"),
     ):
-        held = {_key(p): p for permission in described[present] for p in _single(permission)}
-        wanted = {_key(p): p for p in (_permission(rule, groups) for rule in planned)}
-        extra = [held[k] for k in held.keys() - wanted.keys()]
-        missing = [wanted[k] for k in wanted.keys() - held.keys()]
+        existing = {_key(p): p for permission in described[present] for p in _single(permission)}
+        desired = {_key(p): p for p in (_permission(rule, groups) for rule in planned)}
+        extra = [existing[k] for k in existing.keys() - desired.keys()]
+        missing = [desired[k] for k in desired.keys() - existing.keys()]
         if extra:
             getattr(ec2, remove)(GroupId=groups[group.name], IpPermissions=extra)
         if missing:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infra_fixtures.provision import monitoring
-from infra_fixtures.provision.answers import once_ready
+from infra_fixtures.provision.boto_errors import retry_while
 from infra_fixtures.provision.deployed import Deployed
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.stack import Clients
@@ -24,7 +24,7 @@ def invoke_orders(clients: Clients, deployed: Deployed, region: str, action: str
 
     An invocation that Lambda throttles has not run; it is repeated for a while. Raises WaitTimeout where none ever ran.
     """
-    return once_ready(
+    return retry_while(
         "TooManyRequestsException",
         clients.client("lambda", region).invoke,
         what=f"{deployed.orders_function} in {region} to {action}",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra_fixtures.provision.answers import unless
+from infra_fixtures.provision.boto_errors import ignore_errors
 from infra_fixtures.provision.naming import RUN_TAG, Names
 from infra_fixtures.topology import Topology
 
@@ -43,7 +43,7 @@ class Roles:
 def key(kms: Any, names: Names, region: str) -> Key:
     """The region's key for data at rest, found by its alias."""
     alias = f"alias/{names.of('data')}"
-    found = unless("NotFoundException", kms.describe_key, KeyId=alias)
+    found = ignore_errors("NotFoundException", kms.describe_key, KeyId=alias)
     if found is None:
         tags = [{"TagKey": k, "TagValue": v} for k, v in names.tags(f"data-{region}").items()]
         found = kms.create_key(Description=f"data at rest of drill {names.run_id}", Tags=tags)
@@ -83,14 +83,14 @@ def let_controller_steer(iam: Any, names: Names, health_check_id: str) -> None:
 
 def find_key(kms: Any, names: Names) -> Key | None:
     """The region's key, where there is one."""
-    found = unless("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")
+    found = ignore_errors("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")
     return None if found is None else Key(found["KeyMetadata"]["KeyId"], found["KeyMetadata"]["Arn"])
 
 
 def tear_down_key(kms: Any, names: Names) -> None:
     """Schedule the region's key for deletion; its alias goes at once."""
     alias = f"alias/{names.of('data')}"
-    found = unless("NotFoundException", kms.describe_key, KeyId=alias)
+    found = ignore_errors("NotFoundException", kms.describe_key, KeyId=alias)
     if found is None:
         return
     identity = found["KeyMetadata"]["KeyId"]
@@ -104,7 +104,7 @@ def tear_down_roles(iam: Any, names: Names, regions: Iterable[str]) -> None:
     """Delete the roles and their policies."""
     for part in (*(f"orders-{r}" for r in regions), "controller", "canary", "replication"):
         name = names.of(part)
-        listed = unless("NoSuchEntity", iam.list_role_policies, RoleName=name)
+        listed = ignore_errors("NoSuchEntity", iam.list_role_policies, RoleName=name)
         if listed is not None:
             for policy in listed["PolicyNames"]:
                 iam.delete_role_policy(RoleName=name, PolicyName=policy)
@@ -114,7 +114,7 @@ def tear_down_roles(iam: Any, names: Names, regions: Iterable[str]) -> None:
 def _role(iam: Any, names: Names, part: str, service: str, statements: list[dict[str, Any]]) -> str:
     name = names.of(part)
     trust = _policy([{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}])
-    made = unless(
+    made = ignore_errors(
         "EntityAlreadyExists", iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust, Tags=names.tag_list(part)
     )
     _put_policy(iam, name, POLICY, statements, fresh=made is not None)
@@ -125,8 +125,8 @@ def _role(iam: Any, names: Names, part: str, service: str, statements: list[dict
 def _put_policy(iam: Any, role: str, name: str, statements: list[dict[str, Any]], *, fresh: bool = False) -> None:
     """Put an inline policy where it is not there as it should be."""
     if not fresh:
-        held = unless("NoSuchEntity", iam.get_role_policy, RoleName=role, PolicyName=name)
-        if held is not None and held["PolicyDocument"] == json.loads(_policy(statements)):
+        existing = ignore_errors("NoSuchEntity", iam.get_role_policy, RoleName=role, PolicyName=name)
+        if existing is not None and existing["PolicyDocument"] == json.loads(_policy(statements)):
             return
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=_policy(statements))
 

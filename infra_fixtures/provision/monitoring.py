@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from drill.wait import wait_until
-from infra_fixtures.provision.answers import once_ready, unless
+from infra_fixtures.provision.boto_errors import ignore_errors, retry_while
 from infra_fixtures.provision.compute import limit_retries, permit
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import RegionPlan, Topology
@@ -26,7 +26,7 @@ def log_groups(logs: Any, topology: Topology, names: Names, functions: Iterable[
     """A log group for each function, with a retention; their names."""
     groups = tuple(names.log_group(f) for f in functions)
     for group in groups:
-        made = unless(
+        made = ignore_errors(
             "ResourceAlreadyExistsException", logs.create_log_group, logGroupName=group, tags=names.tags("log")
         )
         if made is not None:
@@ -47,13 +47,13 @@ def topic(sns: Any, lambda_: Any, names: Names, controller_arn: str) -> str:
 def canary_rule(events: Any, lambda_: Any, topology: Topology, names: Names, canary_arn: str) -> str:
     """The rule that starts the canary on its schedule; its name. A late start is worth nothing, so none is retried."""
     name = names.of("canary")
-    held = unless("ResourceNotFoundException", events.describe_rule, Name=name)
-    if held is None:
-        held = {"Arn": events.put_rule(
+    existing = ignore_errors("ResourceNotFoundException", events.describe_rule, Name=name)
+    if existing is None:
+        existing = {"Arn": events.put_rule(
             Name=name, ScheduleExpression=topology.canary.schedule, State="ENABLED", Tags=names.tag_list("canary")
         )["RuleArn"]}  # fmt: skip
     limit_retries(lambda_, names.canary, attempts=0, most_age_s=60)
-    permit(lambda_, names.canary, "events", EVENTS, str(held["Arn"]))
+    permit(lambda_, names.canary, "events", EVENTS, str(existing["Arn"]))
     if not events.list_targets_by_rule(Rule=name)["Targets"]:
         events.put_targets(Rule=name, Targets=[{"Id": TARGET, "Arn": canary_arn, "Input": "{}"}])
     return name
@@ -89,7 +89,7 @@ def alarms(cloudwatch: Any, plan: RegionPlan, names: Names) -> tuple[str, ...]:
     """The region's own alarms, which tell people and start nothing; their names."""
     function = [{"Name": "FunctionName", "Value": names.orders}]
     cluster = [{"Name": "DBClusterIdentifier", "Value": names.cluster(plan.name)}]
-    wanted = [
+    desired = [
         _alarm(names, "api-5xx", "AWS/ApiGateway", "5XXError", [{"Name": "ApiName", "Value": names.orders}], 5.0),
         _alarm(names, "orders-errors", "AWS/Lambda", "Errors", function, 5.0),
         _alarm(names, "orders-throttles", "AWS/Lambda", "Throttles", function, 5.0),
@@ -98,8 +98,8 @@ def alarms(cloudwatch: Any, plan: RegionPlan, names: Names) -> tuple[str, ...]:
             "Statistic": "Maximum",
         },
     ]
-    _put_alarms(cloudwatch, names, *wanted)
-    return tuple(str(a["AlarmName"]) for a in wanted)
+    _put_alarms(cloudwatch, names, *desired)
+    return tuple(str(a["AlarmName"]) for a in desired)
 
 
 def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callable[[], bool]) -> None:
@@ -111,7 +111,7 @@ def arm(cloudwatch: Any, lambda_: Any, names: Names, alarm: str, healthy: Callab
     if _states(cloudwatch, [alarm])[alarm]["ActionsEnabled"]:
         return
     wait_until(healthy, what="the primary to be healthy", timeout_s=ARMED_WITHIN_S, every_s=0.05)
-    once_ready(
+    retry_while(
         "ResourceNotFoundException",
         lambda_.invoke,
         what=f"{names.canary} to be there",
@@ -140,7 +140,7 @@ def tear_down_alarms(cloudwatch: Any, names: Names) -> None:
 def tear_down_rule(events: Any, names: Names) -> None:
     """Delete the rule that starts the canary."""
     rule = names.of("canary")
-    if unless("ResourceNotFoundException", events.describe_rule, Name=rule) is not None:
+    if ignore_errors("ResourceNotFoundException", events.describe_rule, Name=rule) is not None:
         events.remove_targets(Rule=rule, Ids=[TARGET])
         events.delete_rule(Name=rule)
 
@@ -158,7 +158,7 @@ def tear_down_topic(sns: Any, names: Names) -> None:
 def tear_down_logs(logs: Any, names: Names, functions: Iterable[str]) -> None:
     """Delete the functions' log groups."""
     for function in functions:
-        unless("ResourceNotFoundException", logs.delete_log_group, logGroupName=names.log_group(function))
+        ignore_errors("ResourceNotFoundException", logs.delete_log_group, logGroupName=names.log_group(function))
 
 
 def _alarm(
@@ -178,11 +178,11 @@ def _alarm(
     }
 
 
-def _put_alarms(cloudwatch: Any, names: Names, *wanted: dict[str, Any]) -> None:
+def _put_alarms(cloudwatch: Any, names: Names, *desired: dict[str, Any]) -> None:
     """Put those that are not there: putting an alarm again would disarm it."""
-    held = _states(cloudwatch, [str(a["AlarmName"]) for a in wanted])
-    for alarm in wanted:
-        if alarm["AlarmName"] not in held:
+    existing = _states(cloudwatch, [str(a["AlarmName"]) for a in desired])
+    for alarm in desired:
+        if alarm["AlarmName"] not in existing:
             cloudwatch.put_metric_alarm(**alarm, Tags=names.tag_list("alarm"))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.unusable import UnusableInput
-from infra_fixtures.provision.answers import once_ready, unless
+from infra_fixtures.provision.boto_errors import ignore_errors, retry_while
 from infra_fixtures.provision.firewall import drop_rules, network_acl, security_group, set_rules
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.parts import Parts, find_parts
@@ -110,7 +110,7 @@ def _gateway(parts: Parts) -> str:
 def _routes(parts: Parts, public: tuple[str, ...], private: tuple[str, ...]) -> str:
     """The way out for the public subnets, none for the private ones; the private subnets' table."""
     gateway = _gateway(parts)
-    unless(
+    ignore_errors(
         "RouteAlreadyExists",
         parts.ec2.create_route,
         RouteTableId=_route_table(parts, "public", public),
@@ -168,9 +168,9 @@ def tear_down(ec2: Any, names: Names) -> None:
     found = find_parts(ec2, names)
 
     def delete(call: str, gone: str, **resource: str) -> None:
-        once_ready(
+        retry_while(
             IN_USE,
-            lambda: unless(gone, getattr(ec2, call), **resource),
+            lambda: ignore_errors(gone, getattr(ec2, call), **resource),
             what=f"{', '.join(resource.values())} to be out of use",
             timeout_s=RELEASED_WITHIN_S,
         )

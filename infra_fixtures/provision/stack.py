@@ -205,7 +205,7 @@ class _Stack:
     ) -> str:
         """The order API's function of a region, its scaling and its gateway's permission."""
         t, names, region, lambda_ = self._topology, self._names, plan.name, self._aws("lambda", plan.name)
-        held, own = secret.result(), clusters.result()[region]
+        existing, own = secret.result(), clusters.result()[region]
         arn = compute.function(
             lambda_,
             t,
@@ -221,7 +221,7 @@ class _Stack:
                     "DB_READER_HOST": own.reader,
                     "DB_PORT": str(own.port),
                     "DB_NAME": t.database,
-                    "DB_SECRET_ARN": held.arns[region],
+                    "DB_SECRET_ARN": existing.arns[region],
                     "DB_TLS": t.database_tls,
                     "RECEIPTS_BUCKET": buckets.result()[region],
                     "HEALTHY_WHEN": "writable" if plan == t.primary else "readable",
@@ -246,7 +246,7 @@ class _Stack:
         """The standby's controller and canary and what starts them: (alarm, topic ARN, rule)."""
         t, names, standby = self._topology, self._names, self._topology.standby.name
         lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
-        held, home, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
+        existing, home, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
         identity.let_controller_steer(self._aws("iam", GLOBAL), names, check)
         canary_arn = compute.function(
             lambda_,
@@ -255,7 +255,7 @@ class _Stack:
             compute.Function(
                 names.canary,
                 package.CANARY,
-                held.canary,
+                existing.canary,
                 CANARY_SPARE_S + math.ceil(t.canary.duration_s),
                 compute.MEMORY_MB,
                 self._canary_environment(home),
@@ -269,7 +269,7 @@ class _Stack:
             compute.Function(
                 names.controller,
                 package.CONTROLLER,
-                held.controller,
+                existing.controller,
                 t.controller_timeout_s,
                 t.standby.capacity.memory_mb,
                 self._controller_environment(clusters.result(), check, alarm),

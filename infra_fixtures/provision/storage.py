@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra_fixtures.provision.answers import once_ready, unless
+from infra_fixtures.provision.boto_errors import ignore_errors, retry_while
 from infra_fixtures.provision.identity import Key
 from infra_fixtures.provision.naming import RUN_TAG, Names
 
@@ -19,7 +19,9 @@ def bucket(s3: Any, names: Names, region: str, own: Key) -> str:
     name = names.bucket(region, own.account)
     where = {} if region == EVERYWHERE else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     # us-east-1 alone answers 200 to the owner who creates a bucket again.
-    if unless("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket=name, **where) is None and _is_set_up(s3, name):
+    if ignore_errors("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket=name, **where) is None and _is_set_up(
+        s3, name
+    ):
         return name
     s3.put_public_access_block(
         Bucket=name,
@@ -45,7 +47,7 @@ def bucket(s3: Any, names: Names, region: str, own: Key) -> str:
 
 def replicate(s3: Any, source: str, target: str, role_arn: str, target_key: Key) -> None:
     """Have everything in `source` replicated to `target`, with replication time control and its metrics."""
-    if unless("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, Bucket=source):
+    if ignore_errors("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, Bucket=source):
         return
     rule = {
         "ID": RULE,
@@ -61,7 +63,7 @@ def replicate(s3: Any, source: str, target: str, role_arn: str, target_key: Key)
             "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
         },
     }
-    once_ready(
+    retry_while(
         "InvalidRequest",
         s3.put_bucket_replication,
         what="S3 to know the replication role",
@@ -75,19 +77,19 @@ def replicate(s3: Any, source: str, target: str, role_arn: str, target_key: Key)
 def tear_down(s3: Any, names: Names, region: str, account: str) -> None:
     """Delete the region's bucket with every version in it, if it carries the run's tag."""
     name = names.bucket(region, account)
-    if unless(("NoSuchBucket", "404"), s3.head_bucket, Bucket=name) is None:
+    if ignore_errors(("NoSuchBucket", "404"), s3.head_bucket, Bucket=name) is None:
         return
-    tags = unless("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
+    tags = ignore_errors("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
     if tags is not None and {t["Key"]: t["Value"] for t in tags["TagSet"]}.get(RUN_TAG) != names.run_id:
         return
-    unless("ReplicationConfigurationNotFoundError", s3.delete_bucket_replication, Bucket=name)
+    ignore_errors("ReplicationConfigurationNotFoundError", s3.delete_bucket_replication, Bucket=name)
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-        held = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        if held:
-            objects = [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in held]
+        existing = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        if existing:
+            objects = [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in existing]
             s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
     s3.delete_bucket(Bucket=name)
 
 
 def _is_set_up(s3: Any, name: str) -> bool:
-    return unless("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name) is not None
+    return ignore_errors("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name) is not None

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.access.users import TRANSIENT_IDS, busy_uids
-from infra_fixtures.site import DNS_PORT, Address
+from infra_fixtures.run_layout import DNS_PORT, Address
 
 FIRST_OCTETS = range(64, 120)
 WORK_PREFIX = "failover-drill-"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
-from infra_fixtures.data_plane.process_tree import CGROUP_PREFIX
+from infra_fixtures.processes.process_tree import CGROUP_PREFIX
+from infra_fixtures.processes.shared_memory import release_shared_memory
+from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.lease import WORK_PREFIX, work_dirs
-from infra_fixtures.site import RUN_ID_VARIABLE
 
 SERVER, DATA_DIRECTORY = "postgres", "aurora"
 """PostgreSQL's server by its executable, and the name of its data directories, where it works in."""

@@ -1,6 +1,6 @@
 """Where a topology can live: each target gives clients, endpoints, powers and fidelity.
 
-A target is a row of TARGETS and a module with `stand(asked) -> context manager of a World` and `orphan(header) -> Orphan`;
+A target is a row of TARGETS and a module with `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`;
 nothing outside this package knows one by name.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra_fixtures.safety.journal import Header
-from infra_fixtures.targets.asked import Option
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
+from infra_fixtures.targets.target_config import Option
 
 
 @dataclass(frozen=True, slots=True)

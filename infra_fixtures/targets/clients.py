@@ -15,9 +15,9 @@ from botocore.config import Config
 
 from infra_fixtures import aws_models
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.run_layout import Address, RunLayout, child_environment
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.scope import GLOBAL, Scope
-from infra_fixtures.site import Address, Site, child_environment
 
 GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 CONFIG = Config(
@@ -32,11 +32,11 @@ Make = Callable[[Address, str, str], Any]
 """Makes a client: for an endpoint, a service and a region. Called by one thread at a time."""
 
 
-def whereabouts(site: Site, service: str, region: str | None) -> tuple[Address, str]:
+def endpoint_for(layout: RunLayout, service: str, region: str | None) -> tuple[Address, str]:
     """Which endpoint is asked, and for which region: the global one where the service is global or `region` None."""
     if region is None or service in GLOBAL_SERVICES:
-        return site.global_aws, site.primary.name
-    return site.region(region).aws, region
+        return layout.global_aws, layout.primary.name
+    return layout.region(region).aws, region
 
 
 def of_one_session(key: AccessKey) -> Make:
@@ -58,16 +58,16 @@ def of_one_session(key: AccessKey) -> Make:
 
 
 class Clients:
-    """The clients of the run at `site`; threads may share it."""
+    """The clients of the run at `layout`; threads may share it."""
 
-    def __init__(self, site: Site, makes: Callable[[AccessKey], Make] = of_one_session) -> None:
-        self.site = site
+    def __init__(self, layout: RunLayout, makes: Callable[[AccessKey], Make] = of_one_session) -> None:
+        self.layout = layout
         allowed = Scope(
-            frozenset({site.account_id}), frozenset({GLOBAL, *(r.name for r in site.regions)}), confirmed=True
+            frozenset({layout.account_id}), frozenset({GLOBAL, *(r.name for r in layout.regions)}), confirmed=True
         )
-        self.guard = Guard(allowed, self.client, account=site.account_id)
+        self.guard = Guard(allowed, self.client, account=layout.account_id)
         """Lets through what changes this run's own account in its own regions, and nothing else."""
-        self._make = makes(site.credentials.user)
+        self._make = makes(layout.credentials.user)
         self._made: dict[tuple[Address, str, str], Any] = {}
         self._closed = False
         self._building = threading.Lock()  # making clients is not thread-safe in boto3
@@ -75,14 +75,14 @@ class Clients:
     @property
     def environment(self) -> Mapping[str, str]:
         """The run id, and what Python needs."""
-        return child_environment(self.site)
+        return child_environment(self.layout)
 
     def client(self, service: str, region: str | None) -> Any:
         """The client for a service of a region (None: a global service); the same one for the same question.
 
         Raises RuntimeError once all are closed: nobody would close another.
         """
-        address, region = whereabouts(self.site, service, region)
+        address, region = endpoint_for(self.layout, service, region)
         asked = (address, service, region)
         if asked not in self._made:
             with self._building:

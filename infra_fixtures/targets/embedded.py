@@ -24,14 +24,12 @@ from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.powers import REPLICATION, Harm, Instant, LinkName, Role
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
-from infra_fixtures.roles import return_to_primary
+from infra_fixtures.run_layout import EDGE_PORT, RunLayout, child_environment
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.safety.scope import GLOBAL
 from infra_fixtures.safety.stop_conditions import Condition
-from infra_fixtures.site import EDGE_PORT, Site, child_environment
-from infra_fixtures.targets.asked import Asked
-from infra_fixtures.targets.changes import ChangeBoard
+from infra_fixtures.targets.change_feed import ChangeFeed
 from infra_fixtures.targets.clients import Clients, Make, of_one_session
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.machinery import LocalMachinery
@@ -41,12 +39,14 @@ from infra_fixtures.targets.own_processes import (
     answers,
     await_control_plane,
     await_data_plane,
-    backbone,
+    call_global_process,
     require_alive,
     start,
     stop,
 )
 from infra_fixtures.targets.provisioned_parts import provisioned_parts
+from infra_fixtures.targets.roles import return_to_primary
+from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry, World
 from infra_fixtures.topology import Topology, embedded_topology
 from traffic.contract import order_api
@@ -78,8 +78,8 @@ UNCONFINED = "that a function reaches nothing of the harness: functions ran as t
 """Of a harness that may not become another user."""
 
 
-def _as_planned(site: Site) -> Site:
-    return site
+def _as_planned(layout: RunLayout) -> RunLayout:
+    return layout
 
 
 @contextlib.contextmanager
@@ -92,15 +92,15 @@ def _nothing(clients: Clients, topology: Topology, run_id: str) -> Iterator[None
 class Variant:
     """What another target on this machine has instead: its own AWS API, and its own words about it.
 
-    `arrange` adds to the site who answers the AWS API; `around` is entered when it answers and before anything is made, and
-    left while all still runs.
+    `arrange` adds to the layout who answers the AWS API; `around` is entered when it answers and before anything is
+    made, and left while all still runs.
     """
 
     target: str = "embedded"
     fidelity: Mapping[str, str] = field(default_factory=lambda: FIDELITY)
     not_proven: tuple[str, ...] = NOT_PROVEN
     clients: Callable[[AccessKey], Make] = of_one_session
-    arrange: Callable[[Site], Site] = _as_planned
+    arrange: Callable[[RunLayout], RunLayout] = _as_planned
     around: Callable[[Clients, Topology, str], AbstractContextManager[None]] = _nothing
     stop_conditions: tuple[Condition, ...] = ()
 
@@ -109,10 +109,10 @@ class Variant:
 class Embedded:
     """A world on this machine; it has every power."""
 
-    site: Site
+    layout: RunLayout
     journal: Journal
     deployed: Deployed
-    changes: ChangeBoard
+    changes: ChangeFeed
     machinery: LocalMachinery
     clients: Clients
     variant: Variant = field(default_factory=Variant)
@@ -141,17 +141,17 @@ class Embedded:
     @property
     def pace(self) -> float:
         """How many times faster than AWS's the timers run."""
-        return self.site.pace
+        return self.layout.pace
 
     @property
     def primary(self) -> str:
         """The region that serves in normal operation."""
-        return self.site.primary.name
+        return self.layout.primary.name
 
     @property
     def standby(self) -> str:
         """The region that takes over."""
-        return self.site.standby.name
+        return self.layout.standby.name
 
     @property
     def fidelity(self) -> Mapping[str, str]:
@@ -161,7 +161,7 @@ class Embedded:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What a run on this target cannot prove."""
-        said = self.variant.not_proven if self.site.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
+        said = self.variant.not_proven if self.layout.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
         return tuple(sentence.format(pace=self.pace) for sentence in said)
 
     @property
@@ -175,18 +175,18 @@ class Embedded:
         return Entry(
             f"http://{self.deployed.api_name}:{EDGE_PORT}",
             self.deployed.api_key,
-            (self.site.dns.host, self.site.dns.port),
+            (self.layout.dns.host, self.layout.dns.port),
         )
 
     @property
     def environment(self) -> Mapping[str, str]:
         """The run id, and what Python needs."""
-        return child_environment(self.site)
+        return child_environment(self.layout)
 
     @property
     def access_key(self) -> AccessKey:
         """What the AWS API of this run knows the harness, and the person at it, by."""
-        return self.site.credentials.user
+        return self.layout.credentials.user
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client at the region's own endpoint."""
@@ -204,15 +204,15 @@ class Embedded:
         """The region's regional endpoint, by its address and the name AWS would give it."""
         host = self.deployed.regions[region].api_host
         return Endpoint(
-            self.site.region(region).edge.url + f"/{self.deployed.stage}",
+            self.layout.region(region).edge.url + f"/{self.deployed.stage}",
             {"host": host, "x-api-key": self.deployed.api_key},
         )
 
     def database(self, region: str) -> DatabaseEndpoint:
         """The region's node, past the links of its VPC; user and password are those of the secret in that region."""
-        node, secrets = self.site.region(region).node, self.client("secretsmanager", region)
-        held = secrets.get_secret_value(SecretId=self.deployed.regions[region].secret_arn)
-        user = json.loads(held["SecretString"])
+        node, secrets = self.layout.region(region).node, self.client("secretsmanager", region)
+        value = secrets.get_secret_value(SecretId=self.deployed.regions[region].secret_arn)
+        user = json.loads(value["SecretString"])
         return DatabaseEndpoint(node.host, node.port, self.deployed.database, user["username"], user["password"])
 
     def wait_for_change(self, services: frozenset[str], timeout_s: float) -> None:
@@ -226,44 +226,44 @@ class Embedded:
     def lose_region(self, region: str) -> Instant:
         """Kill the region's processes, cut its links, take its AWS API away."""
         self.clients.guard.allow_power("lose_region", region)
-        return _instant(backbone(self.site, "POST", f"/regions/{region}/lose"))
+        return _instant(call_global_process(self.layout, "POST", f"/regions/{region}/lose"))
 
     def restore_region(self, region: str) -> None:
         """Give it all back."""
-        backbone(self.site, "POST", f"/regions/{region}/restore")
+        call_global_process(self.layout, "POST", f"/regions/{region}/restore")
 
     def harm_processes(self, region: str, role: Role, harm: Harm, az: str | None = None) -> Instant:
         """Stop, kill or freeze the region's processes of a role, in one zone or all."""
         self.clients.guard.allow_power("harm_processes", region)
-        return _instant(backbone(self.site, "POST", _processes(region, role, harm, az)))
+        return _instant(call_global_process(self.layout, "POST", _processes(region, role, harm, az)))
 
     def restore_processes(self, region: str, role: Role, az: str | None = None) -> None:
         """Start or thaw them; a database joins the present writer."""
-        backbone(self.site, "POST", _processes(region, role, "restore", az))
+        call_global_process(self.layout, "POST", _processes(region, role, "restore", az))
 
     def add_link_rule(self, link: LinkName, rule_id: str, rule: LinkRule) -> Instant:
         """Put a rule on a link."""
         self.clients.guard.allow_power("add_link_rule", _region_of(link))
-        return _instant(backbone(self.site, "PUT", _rule(link, rule_id), msgspec.to_builtins(rule)))
+        return _instant(call_global_process(self.layout, "PUT", _rule(link, rule_id), msgspec.to_builtins(rule)))
 
     def remove_link_rule(self, link: LinkName, rule_id: str) -> None:
         """Take a rule off a link."""
-        backbone(self.site, "DELETE", _rule(link, rule_id))
+        call_global_process(self.layout, "DELETE", _rule(link, rule_id))
 
     def reset_link(self, link: LinkName) -> Instant:
         """Reset what is open on a link."""
         self.clients.guard.allow_power("reset_link", _region_of(link))
-        return _instant(backbone(self.site, "POST", f"/links/{link.scope}/{link.link}/reset"))
+        return _instant(call_global_process(self.layout, "POST", f"/links/{link.scope}/{link.link}/reset"))
 
     def return_to_primary(self) -> None:
         """Give the roles back as they were before the drill."""
         return_to_primary(self)
 
 
-def stand(asked: Asked) -> AbstractContextManager[World]:
+def stand(config: TargetConfig) -> AbstractContextManager[World]:
     """The embedded target of a run."""
     keep_to_this_machine(os.environ)
-    return embedded(asked, embedded_topology(asked.run.pace))
+    return embedded(config, embedded_topology(config.run.pace))
 
 
 def orphan(run: Header) -> Orphan:
@@ -272,58 +272,58 @@ def orphan(run: Header) -> Orphan:
 
 
 @contextlib.contextmanager
-def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -> Iterator[Embedded]:
+def embedded(config: TargetConfig, topology: Topology, variant: Variant | None = None) -> Iterator[Embedded]:
     """Stand the whole system up on this machine; at the end its processes are stopped (`orphan` finds any rest).
 
     Raises UnusableInput where the machine cannot carry it (no PostgreSQL, a port in use), in one sentence.
     """
     variant = variant or Variant()
-    run_id, pace, journal = asked.run.run_id, asked.run.pace, asked.journal
-    with lease(run_id) as held:
-        pg_bin, pg_uid = locate(held.work_dir, held.worker_uid)
-        site = Site.plan(
+    run_id, pace, journal = config.run.run_id, config.run.pace, config.journal
+    with lease(run_id) as leased:
+        pg_bin, pg_uid = locate(leased.work_dir, leased.worker_uid)
+        layout = RunLayout.plan(
             run_id=run_id,
-            work_dir=held.work_dir,
+            work_dir=leased.work_dir,
             pace=pace,
-            network=held.network,
+            network=leased.network,
             regions=topology.region_names,
             pg_bin=str(pg_bin),
             pg_uid=pg_uid,
-            worker_uid=held.worker_uid,
+            worker_uid=leased.worker_uid,
         )
-        require_free(site.addresses)
-        site = variant.arrange(site)
-        site.save()
+        require_free(layout.addresses)
+        layout = variant.arrange(layout)
+        layout.save()
         processes: list[Started] = []
-        changes = ChangeBoard(site)
-        clients = Clients(site, variant.clients)
+        changes = ChangeFeed(layout)
+        clients = Clients(layout, variant.clients)
         try:
-            processes.append(start(site, "control plane", "infra_fixtures.control_plane"))
-            processes.append(start(site, "backbone", "infra_fixtures.data_plane"))
-            machinery = LocalMachinery(site, [*processes, Started("watchdog", asked.watchdog)])
-            with _uncollected():
+            processes.append(start(layout, "control plane", "infra_fixtures.control_plane"))
+            processes.append(start(layout, "backbone", "infra_fixtures.data_plane"))
+            machinery = LocalMachinery(layout, [*processes, Started("watchdog", config.watchdog)])
+            with _garbage_collection_off():
                 make_clients(clients, topology)
-                await_control_plane(site, processes)
+                await_control_plane(layout, processes)
             changes.start()
 
             def alive() -> None:
                 require_alive(processes)
-                _refuse_dead(machinery)
+                _refuse_dead_processes(machinery)
 
             with contextlib.ExitStack() as parts:
-                with _uncollected(), _naming_the_dead(machinery):
+                with _garbage_collection_off(), _naming_dead_processes(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
                     with gate(EVERYWHERE, "provisioning"):
                         deployed = provision(
                             clients,
                             topology,
                             run_id,
-                            is_final=lambda host: host.startswith(f"{held.network}."),
-                            edges={r.name: str(r.edge) for r in site.regions},
+                            is_final=lambda host: host.startswith(f"{leased.network}."),
+                            edges={r.name: str(r.edge) for r in layout.regions},
                         )
-                    world = Embedded(site, journal, deployed, changes, machinery, clients, variant)
+                    world = Embedded(layout, journal, deployed, changes, machinery, clients, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
-                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(site, alive))
+                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(layout, alive))
                 yield world
         finally:
             changes.stop()
@@ -332,7 +332,7 @@ def embedded(asked: Asked, topology: Topology, variant: Variant | None = None) -
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def _garbage_collection_off() -> Iterator[None]:
     """Leave garbage while standing up: looking for it among all that boto3 makes takes a sixth of this process's own time."""
     collected = gc.isenabled()
     gc.disable()
@@ -344,18 +344,18 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _naming_the_dead(machinery: LocalMachinery) -> Iterator[None]:
+def _naming_dead_processes(machinery: LocalMachinery) -> Iterator[None]:
     """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
     except UnusableInput:
         raise
     except Exception as e:
-        _refuse_dead(machinery, e)
+        _refuse_dead_processes(machinery, e)
         raise
 
 
-def _refuse_dead(machinery: LocalMachinery, cause: Exception | None = None) -> None:
+def _refuse_dead_processes(machinery: LocalMachinery, cause: Exception | None = None) -> None:
     """Raise GateNotPassed where a process of the run died."""
     for death in machinery.deaths():
         region, of_region, _ = death.process.partition("/")

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from infra_fixtures.data_plane.events import Event, read_events
-from infra_fixtures.endings import how_ended
-from infra_fixtures.site import Site
+from infra_fixtures.processes.endings import how_ended
+from infra_fixtures.processes.events import Event, read_events
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.targets.own_processes import Started, failure
 from infra_fixtures.targets.world import Death
 
@@ -24,16 +24,16 @@ STARTED, DIED = "process.started", "process.died"
 class LocalMachinery:
     """`started` are the harness's own children; threads may share it."""
 
-    def __init__(self, site: Site, started: Sequence[Started]) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, started: Sequence[Started]) -> None:
+        self._layout = layout
         self._started = tuple(started)
         self._deaths: dict[str, Death] = {}
         self._told: set[int] = set()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def deaths(self) -> tuple[Death, ...]:
         """Every unasked death so far, in the order in which they were noticed."""
-        with self._turn:
+        with self._lock:
             for death in self._found():
                 self._deaths.setdefault(f"{death.process} {death.how}", death)
             return tuple(self._deaths.values())
@@ -64,11 +64,11 @@ class LocalMachinery:
         for event in self._events():
             if event.event == DIED:
                 yield Death(event.at_ns, event.subject, event.detail)
-        if self._site.emulators and (what := failure(self._site)):
+        if self._layout.emulators and (what := failure(self._layout)):
             yield Death(now_ns, "control plane", what)
 
     def _events(self) -> Iterator[Event]:
-        for path in sorted(Path(self._site.work_dir).glob("*.events.jsonl")):
+        for path in sorted(Path(self._layout.work_dir).glob("*.events.jsonl")):
             yield from (e for e in read_events(path) if e.event in (STARTED, DIED))
 
 

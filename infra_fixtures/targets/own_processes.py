@@ -17,10 +17,10 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
-from infra_fixtures.data_plane.parent_death import PARENT_VARIABLE
-from infra_fixtures.endings import how_ended
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.processes.endings import how_ended
+from infra_fixtures.processes.parent_death import PARENT_VARIABLE
+from infra_fixtures.run_layout import RunLayout, child_environment
 
 STAND_UP_TIMEOUT_S = 60.0
 PUBLIC = 0o022
@@ -35,14 +35,14 @@ class Started:
     log: Path | None = None
 
 
-def start(site: Site, name: str, module: str) -> Started:
+def start(layout: RunLayout, name: str, module: str) -> Started:
     """Start one, by its module; what it says goes to a log in the run's directory."""
-    path = Path(site.work_dir) / f"{module.rpartition('.')[2]}.log"
+    path = Path(layout.work_dir) / f"{module.rpartition('.')[2]}.log"
     path.touch(mode=0o600)
     with path.open("ab") as log:
         popen = subprocess.Popen(
-            [sys.executable, "-m", module, str(site.path)],
-            env=child_environment(site, **{PARENT_VARIABLE: str(os.getpid())}),
+            [sys.executable, "-m", module, str(layout.path)],
+            env=child_environment(layout, **{PARENT_VARIABLE: str(os.getpid())}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -52,15 +52,15 @@ def start(site: Site, name: str, module: str) -> Started:
     return Started(name, popen, path)
 
 
-def await_control_plane(site: Site, processes: Sequence[Started]) -> None:
+def await_control_plane(layout: RunLayout, processes: Sequence[Started]) -> None:
     """Wait until the AWS API answers; UnusableInput where one of the processes has ended meanwhile."""
-    ready = _asking(site, f"{site.internal.url}/_drill/ready")
+    ready = _asking(layout, f"{layout.internal.url}/_drill/ready")
     with gate(EVERYWHERE, "the AWS API"):
         wait_until(lambda: require_alive(processes) and answers(ready), what="the AWS API to answer", timeout_s=30)
 
 
-def await_data_plane(site: Site, check: Callable[[], object]) -> None:
-    """Wait until the backbone says that every part serves; raises GateNotPassed, which names a late part.
+def await_data_plane(layout: RunLayout, check: Callable[[], object]) -> None:
+    """Wait until the global process says that every part serves; raises GateNotPassed, which names a late part.
 
     `check` raises where there is nothing to wait for any more.
     """
@@ -69,14 +69,14 @@ def await_data_plane(site: Site, check: Callable[[], object]) -> None:
     while time.monotonic() < limit:
         check()
         try:
-            with urllib.request.urlopen(_asking(site, f"{site.backbone.url}/ready"), timeout=2):
+            with urllib.request.urlopen(_asking(layout, f"{layout.global_process.url}/ready"), timeout=2):
                 return
         except urllib.error.HTTPError as e:
             awaited = e.read().decode(errors="replace")
         except OSError:
             pass
         time.sleep(0.05)
-    region = next((r.name for r in site.regions if r.name in awaited), EVERYWHERE)
+    region = next((r.name for r in layout.regions if r.name in awaited), EVERYWHERE)
     raise GateNotPassed(
         region, f"the data plane did not come up within {STAND_UP_TIMEOUT_S:g} s; it waits for: {awaited}"
     )
@@ -92,10 +92,10 @@ def require_alive(processes: Sequence[Started]) -> bool:
     return True
 
 
-def failure(site: Site) -> str | None:
+def failure(layout: RunLayout) -> str | None:
     """Which emulator behind the AWS API died unasked, as a sentence; None while all live, or where nobody can say."""
     try:
-        with urllib.request.urlopen(_asking(site, f"{site.internal.url}/_drill/failure"), timeout=2) as answer:
+        with urllib.request.urlopen(_asking(layout, f"{layout.internal.url}/_drill/failure"), timeout=2) as answer:
             said: str | None = json.load(answer)["failure"]
             return said
     except OSError:
@@ -111,8 +111,8 @@ def answers(url: str | urllib.request.Request) -> bool:
         return False
 
 
-def _asking(site: Site, url: str) -> urllib.request.Request:
-    return urllib.request.Request(url, headers=site.credentials.bearer)
+def _asking(layout: RunLayout, url: str) -> urllib.request.Request:
+    return urllib.request.Request(url, headers=layout.credentials.bearer)
 
 
 def stop(processes: Sequence[Started]) -> None:
@@ -130,15 +130,17 @@ def stop(processes: Sequence[Started]) -> None:
             process.wait()
 
 
-def backbone(site: Site, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def call_global_process(
+    layout: RunLayout, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Call the control API of the process that spans regions and return its JSON answer.
 
-    Raises RuntimeError with the backbone's own words where it refuses.
+    Raises RuntimeError with the global process's own words where it refuses.
     """
     request = urllib.request.Request(
-        site.backbone.url + path,
+        layout.global_process.url + path,
         data=json.dumps(body or {}).encode(),
-        headers={"content-type": "application/json", **site.credentials.bearer},
+        headers={"content-type": "application/json", **layout.credentials.bearer},
         method=method,
     )
     try:

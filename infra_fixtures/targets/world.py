@@ -96,7 +96,7 @@ class World(Protocol):
         """What processes that act for this run (the load generator) are started with: its run id, no credentials."""
 
     def return_to_primary(self) -> None:
-        """Give the regions the roles back that they had before the drill (`infra_fixtures.roles`)."""
+        """Give the regions the roles back that they had before the drill (`infra_fixtures.targets.roles`)."""
 
     def healing(self) -> AbstractContextManager[None]:
         """What is done in here is undone: the guard lets it through although no window is open."""

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 ORDER_API, CONTROLLER, CANARY = "order_api", "failover_controller", "canary"
 DRIVER = ("pg8000", "scramp", "asn1crypto", "python-dateutil", "six")

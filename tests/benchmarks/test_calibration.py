@@ -11,7 +11,7 @@ from benchmarks.calibrating.comparison import compare
 from benchmarks.calibrating.script import How, Script, scripts
 from benchmarks.calibrating.stage import play
 from drill.history import History
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 SCRIPTS = (
     Script("turned away, with losses", How.TURNED_AWAY, ((0.7, 1.0123),), loses_s=0.2, loses_objects_s=0.3),
@@ -25,9 +25,9 @@ LATER_NS = 300_000_000
 
 
 @pytest.mark.slow
-def test_every_figure_is_as_scripted(site: Site) -> None:
+def test_every_figure_is_as_scripted(layout: RunLayout) -> None:
     """RTO to 1.5 arrival intervals, brackets that cover, counts that are exact; and a wrong truth is told as wrong."""
-    played = list(play(site, SCRIPTS, seed=3))
+    played = list(play(layout, SCRIPTS, seed=3))
     found = [compare(history, truth) for history, truth in played]
     assert [(f.name, f.wrong) for f in found] == [(s.name, ()) for s in SCRIPTS]
     assert found[0].lost > 20

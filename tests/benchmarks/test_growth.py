@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from benchmarks.measuring.growth import slope, slopes
-from benchmarks.measuring.holdings import Holdings
+from tests.holdings import Holdings
 
 
 def test_what_is_held_is_counted() -> None:

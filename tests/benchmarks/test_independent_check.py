@@ -14,7 +14,7 @@ from benchmarks.measuring.figure import Failed
 from benchmarks.measuring.looks import Outage, outage_around, read_looks
 from drill.history import NS, Mark
 from drill.wait import wait_until
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.traffic.name_server import NameServer
 from tests.traffic.order_service import OrderService
 from traffic.load import amount_of
@@ -27,17 +27,17 @@ with_tools = pytest.mark.skipif(
 
 
 @with_tools
-def test_the_loop_sees_an_outage_and_its_end(site: Site) -> None:
+def test_the_loop_sees_an_outage_and_its_end(layout: RunLayout) -> None:
     """Refused connections are bad looks, stored orders good ones, and both carry the address that was answered."""
-    edge = site.primary.edge
-    out = Path(site.work_dir) / "looks"
+    edge = layout.primary.edge
+    out = Path(layout.work_dir) / "looks"
 
     def saw(count: int, good: bool) -> bool:
         return sum(look.good == good for look in read_looks(out.read_text())) >= count
 
-    with NameServer(site.dns.host, site.dns.port, edge.host), out.open("wb") as file:
+    with NameServer(layout.dns.host, layout.dns.port, edge.host), out.open("wb") as file:
         service = OrderService(edge.host, edge.port, "us-east-1").__enter__()
-        arguments = [site.dns.host, site.dns.port, "api.dr-drill.example", edge.port, KEY, amount_of(KEY)]
+        arguments = [layout.dns.host, layout.dns.port, "api.dr-drill.example", edge.port, KEY, amount_of(KEY)]
         loop = subprocess.Popen(
             [str(SCRIPT), *map(str, arguments)], stdout=file, env={"API_KEY": "k", "PATH": os.environ["PATH"]}
         )

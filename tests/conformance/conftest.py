@@ -22,7 +22,7 @@ from tests.conformance.backends import (
     not_offered,
 )
 from tests.conformance.table import Cell, Table
-from tests.infra_fixtures.conftest import planned_site, run_control_plane
+from tests.infra_fixtures.conftest import planned_layout, run_control_plane
 
 EMBEDDED = "embedded"
 TABLE = pytest.StashKey[Table]()
@@ -45,8 +45,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Backend]:
     """An embedded control plane, started once for all checks."""
-    with planned_site() as site:
-        for running in run_control_plane(site):
+    with planned_layout() as layout:
+        for running in run_control_plane(layout):
             urls = {r.name: r.aws.url for r in running.regions} | {"global": running.global_aws.url}
             yield Backend(EMBEDDED, urls, running.credentials.user, known(EMBEDDED))
 

@@ -72,7 +72,7 @@ def test_a_switchover_that_did_nothing_is_unproven() -> None:
 
 
 def test_a_switchover_that_nobody_felt_but_everybody_followed_is_met() -> None:
-    """Without any demand of its own a fault that need not bite must have moved service, and did."""
+    """Without any demand of its own a fault that need not have an impact must have moved service, and did."""
     assert judge(planned(demanding(whole=history(down_s=0.0))), LIMITS).verdict is Verdict.MET
 
 

@@ -21,9 +21,9 @@ def test_a_key_set_is_a_set(wide: list[int], narrow: list[int], apart: bool) -> 
     """Whether keys lie together or far apart, membership and size are those of a Python set."""
     keys = wide + narrow if apart else narrow
     found = KeySet(np.array(keys, dtype=np.int64))
-    asked = [*range(-6, 202), *wide, -(2**63), 2**63 - 1]
+    requested = [*range(-6, 202), *wide, -(2**63), 2**63 - 1]
     assert found.size == len(set(keys))
-    assert found.has(np.array(asked, dtype=np.int64)).tolist() == [k in set(keys) for k in asked]
+    assert found.has(np.array(requested, dtype=np.int64)).tolist() == [k in set(keys) for k in requested]
 
 
 def plus(whole: History, *ops: Op) -> History:

@@ -119,19 +119,19 @@ def test_a_run_without_a_figure_is_the_worst_there_can_be() -> None:
 
 def test_runs_that_were_asked_for_and_not_recorded_count_as_unproven() -> None:
     """59 flawless runs of 60 asked for show no more than 59 of 60; a gap in the numbers was a run as well."""
-    assert judge_repetitions("x", numbered(*["met"] * 59), DEMANDING, asked=60).verdict is Verdict.UNPROVEN
+    assert judge_repetitions("x", numbered(*["met"] * 59), DEMANDING, requested=60).verdict is Verdict.UNPROVEN
     runs = {n: run("met") for n in range(1, 61) if n != 30}
     found = judge_repetitions("x", runs, DEMANDING)
-    assert (found.asked, found.verdict) == (60, Verdict.UNPROVEN)
+    assert (found.requested, found.verdict) == (60, Verdict.UNPROVEN)
     assert "1 unproven or not recorded" in found.measurements["reliability"].because
 
 
 kinds = st.lists(st.sampled_from(["met", "never", "unproven", "lossy"]), min_size=1, max_size=70)
 
 
-def bounds(those: Sequence[str], asked: int = 0) -> tuple[float, float, Verdict]:
+def bounds(those: Sequence[str], requested: int = 0) -> tuple[float, float, Verdict]:
     """(lower, upper, verdict) of the reliability of these runs."""
-    found = judge_repetitions("x", numbered(*those), dataclasses.replace(DEMANDING, reliability=0.8), asked)
+    found = judge_repetitions("x", numbered(*those), dataclasses.replace(DEMANDING, reliability=0.8), requested)
     one = found.measurements["reliability"]
     assert one.lower is not None
     assert one.upper is not None

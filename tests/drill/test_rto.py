@@ -165,18 +165,18 @@ def test_a_kind_nobody_asked_for_is_not_held_against_the_drill() -> None:
 
 
 def test_a_planned_fault_that_nobody_felt_is_zero_with_a_bound() -> None:
-    """No outage: 0 s, bounded by the longest time without a good request; MET only where it need not bite."""
+    """No outage: 0 s, bounded by the longest time without a good request; MET only where it need not have an impact."""
     whole = history(down_s=0.0)
     assert judge(whole, LIMITS).verdict is Verdict.UNPROVEN
     assert "felt" in judge(whole, LIMITS).sentence()
-    planned = judge(whole, LIMITS, must_bite=False)
+    planned = judge(whole, LIMITS, require_impact=False)
     assert planned.verdict is Verdict.MET
     rto = planned.measurements["rto_s"]
     assert rto.value == 0.0
     assert rto.upper == pytest.approx(1 / 50)
 
 
-def test_the_mark_says_whether_it_must_bite() -> None:
+def test_the_mark_says_whether_impact_is_required() -> None:
     """drill.expects decides where the caller does not say, so stored records give the same verdict."""
     whole = history(down_s=0.0)
     marks = (m for m in whole.marks or () if m.event != "drill.expects")

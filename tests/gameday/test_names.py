@@ -9,7 +9,7 @@ import pytest
 from drill.objective import resolve_objectives
 from drill.unusable import UnusableInput
 from gameday.names import refuse_unknown, refuse_unknown_parameters, scenario_names
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 pytest_plugins = ("pytester",)
 

@@ -16,46 +16,46 @@ import pytest
 from botocore.config import Config
 
 from drill.wait import wait_until
+from infra_fixtures.run_layout import RunLayout, child_environment
 from infra_fixtures.safety.lease import lease
-from infra_fixtures.site import Site, child_environment
 
 
 @contextlib.contextmanager
-def planned_site() -> Iterator[Site]:
+def planned_layout() -> Iterator[RunLayout]:
     """The plan of a run of two regions, whose network and work directory are held; nothing of it is started or saved."""
-    with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        yield Site.plan(
-            run_id=held.work_dir.name,
-            work_dir=held.work_dir,
+    with lease(f"test-{uuid.uuid4().hex[:8]}") as leased:
+        yield RunLayout.plan(
+            run_id=leased.work_dir.name,
+            work_dir=leased.work_dir,
             pace=10.0,
-            network=held.network,
+            network=leased.network,
             regions=("us-east-1", "us-west-2"),
-            worker_uid=held.worker_uid,
+            worker_uid=leased.worker_uid,
         )
 
 
 @pytest.fixture(scope="module")
-def control_plane() -> Iterator[Site]:
-    """The site of a running control plane (front and moto), one for all tests of a module; stopped afterwards."""
-    with planned_site() as site:
-        yield from run_control_plane(site)
+def control_plane() -> Iterator[RunLayout]:
+    """The layout of a running control plane (front and moto), one for all tests of a module; stopped afterwards."""
+    with planned_layout() as layout:
+        yield from run_control_plane(layout)
 
 
-def run_control_plane(site: Site) -> Iterator[Site]:
-    """Save a site and start its control plane, yield it once it is ready, and stop it; raises where it ends by itself."""
-    site.save()
-    log_path = Path(site.work_dir) / "control_plane.log"
+def run_control_plane(layout: RunLayout) -> Iterator[RunLayout]:
+    """Save a layout and start its control plane, yield it once it is ready, and stop it; raises where it ends by itself."""
+    layout.save()
+    log_path = Path(layout.work_dir) / "control_plane.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra_fixtures.control_plane", str(site.path)],
-            env=child_environment(site),
+            [sys.executable, "-m", "infra_fixtures.control_plane", str(layout.path)],
+            env=child_environment(layout),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
     try:
-        wait_until(lambda: _ready(site, process, log_path), what="the control plane to be ready", timeout_s=30)
-        yield site
+        wait_until(lambda: _ready(layout, process, log_path), what="the control plane to be ready", timeout_s=30)
+        yield layout
         assert process.poll() is None, f"the control plane ended by itself: {log_path.read_text()[-2000:]}"
     finally:
         process.terminate()
@@ -66,11 +66,11 @@ def run_control_plane(site: Site) -> Iterator[Site]:
             process.wait()
 
 
-def _ready(site: Site, process: subprocess.Popen[bytes], log_path: Path) -> bool:
+def _ready(layout: RunLayout, process: subprocess.Popen[bytes], log_path: Path) -> bool:
     if process.poll() is not None:
         raise RuntimeError(f"the control plane ended with {process.returncode}: {log_path.read_text()[-2000:]}")
     try:
-        ready = urllib.request.Request(f"{site.internal.url}/_drill/ready", headers=site.credentials.bearer)
+        ready = urllib.request.Request(f"{layout.internal.url}/_drill/ready", headers=layout.credentials.bearer)
         with urllib.request.urlopen(ready, timeout=1):
             return True
     except OSError:
@@ -81,7 +81,7 @@ AwsClient = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def aws_client(control_plane: Site) -> AwsClient:
+def aws_client(control_plane: RunLayout) -> AwsClient:
     """A maker of boto3 clients: `aws_client("rds", "us-west-2")` at the region's own endpoint, `endpoint=` elsewhere."""
 
     def make(service: str, region: str = "us-east-1", endpoint: str | None = None, **config: Any) -> Any:

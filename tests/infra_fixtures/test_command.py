@@ -16,14 +16,14 @@ import pytest
 from drill.wait import wait_until
 from infra_fixtures.__main__ import main
 from infra_fixtures.data_plane.aurora.binaries import locate
+from infra_fixtures.run_layout import REPOSITORY, RUN_ID_VARIABLE
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import processes_of
-from infra_fixtures.site import REPOSITORY, RUN_ID_VARIABLE
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A topology held up by another process, whose runs directory is `tmp_path`."""
     with (tmp_path / "said.txt").open("w") as said:
         holder = subprocess.Popen(
@@ -45,7 +45,7 @@ def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.slow
 def test_a_topology_is_held_shown_and_brought_down(
-    held: subprocess.Popen[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    running: subprocess.Popen[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`status` shows what `up` printed, and no key; `down` ends the holder with status 0; then nothing is held."""
     runs = ["--runs-dir", str(tmp_path)]
@@ -61,7 +61,7 @@ def test_a_topology_is_held_shown_and_brought_down(
     assert (tmp_path / f"{run_id}.held.json").stat().st_mode & 0o077 == 0
     assert main(["down", *runs]) == 0
     assert capsys.readouterr().out == f"{run_id} is down\n"
-    assert held.wait(timeout=5) == 0
+    assert running.wait(timeout=5) == 0
     assert processes_of(run_id) == []
     assert main(["status", *runs]) == 0
     assert capsys.readouterr().out == "nothing is held up\n"

@@ -21,9 +21,9 @@ import pytest
 
 from infra_fixtures.access import sigv4
 from infra_fixtures.access.credentials import AccessKey
-from infra_fixtures.data_plane.listening import control_address
+from infra_fixtures.internal_api.listening import control_address
+from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.sweep import processes_of
-from infra_fixtures.site import Address, Site
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 
@@ -49,9 +49,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 
 @pytest.fixture
-def site(world: Embedded) -> Site:
+def layout(world: Embedded) -> RunLayout:
     """Where everything listens: a stranger can find that out."""
-    return world.site
+    return world.layout
 
 
 def as_stranger(attempt: Callable[[], Any]) -> Any:
@@ -121,17 +121,17 @@ FORMS = {"json": '"__type":"{}"', "xml": "<ErrorResponse><Error><Type>Sender</Ty
 
 
 @pytest.mark.parametrize("wish", CALLS)
-def test_the_aws_api_refuses_as_aws_does(site: Site, wish: str) -> None:
+def test_the_aws_api_refuses_as_aws_does(layout: RunLayout, wish: str) -> None:
     """Unsigned, with a made-up key, with the run's key id and another secret: refused, in the form of the protocol."""
     service, method, path, body, target, kind = CALLS[wish]
     protocol = service if service in NAMES else "json" if kind == JSON11 else "xml"
     headers = {k: v for k, v in (("Content-Type", kind), ("X-Amz-Target", target)) if v}
-    guessed = AccessKey(site.credentials.user.id, "guessed")
-    for at in (site.primary.aws, site.global_aws, site.internal, site.primary.egress):
+    guessed = AccessKey(layout.credentials.user.id, "guessed")
+    for at in (layout.primary.aws, layout.global_aws, layout.internal, layout.primary.egress):
         tries = (
             {"Authorization": f"Bearer Credential=x/20260101/us-east-1/{service}/aws4_request"},
             signed(MADE_UP, at, method, path, body, service),
-            signed(guessed if at != site.internal else AccessKey(site.credentials.reconciler.id, "guessed"),
+            signed(guessed if at != layout.internal else AccessKey(layout.credentials.reconciler.id, "guessed"),
                    at, method, path, body, service),
         )  # fmt: skip
         for headers_tried, name in zip(tries, NAMES[protocol], strict=True):
@@ -140,10 +140,10 @@ def test_the_aws_api_refuses_as_aws_does(site: Site, wish: str) -> None:
             assert FORMS[protocol].format(name) in said
 
 
-def test_lambdas_own_door_refuses_too(site: Site) -> None:
+def test_lambdas_own_door_refuses_too(layout: RunLayout) -> None:
     """The Invoke API behind the front: the same three, as Lambda words them."""
-    at, path = site.primary.lambda_api, "/2015-03-31/functions/orders/invocations"
-    guessed = AccessKey(site.credentials.user.id, "guessed")
+    at, path = layout.primary.lambda_api, "/2015-03-31/functions/orders/invocations"
+    guessed = AccessKey(layout.credentials.user.id, "guessed")
     tries = ({}, *(signed(key, at, "POST", path, b"{}", "lambda") for key in (MADE_UP, guessed)))
     for headers, name in zip(tries, NAMES["json"], strict=True):
         status, said = ask(at, "POST", path, b"{}", headers)
@@ -152,8 +152,8 @@ def test_lambdas_own_door_refuses_too(site: Site) -> None:
 
 def test_the_inner_endpoint_takes_the_reconcilers_key_alone(world: Embedded) -> None:
     """A user's or a function's key would reach a lost region there: not known."""
-    at = world.site.internal
-    for key in (world.site.credentials.user, world.site.credentials.of_role("arn:aws:iam::123456789012:role/r")):
+    at = world.layout.internal
+    for key in (world.layout.credentials.user, world.layout.credentials.of_role("arn:aws:iam::123456789012:role/r")):
         token = {"X-Amz-Security-Token": key.token} if key.token else {}
         status, said = ask(at, "GET", "/", b"", {**signed(key, at, "GET", "/", b"", "s3"), **token})
         assert (status, "InvalidAccessKeyId" in said) == (403, True)
@@ -175,9 +175,9 @@ def test_the_inner_endpoint_takes_the_reconcilers_key_alone(world: Embedded) -> 
         ("internal", "GET", "/_drill/lambda/us-east-1/functions/orders/code/00?signature=00", {}),
     ],
 )
-def test_the_runs_own_doors_want_its_secret(site: Site, part: str, method: str, path: str, body: Any) -> None:
+def test_the_runs_own_doors_want_its_secret(layout: RunLayout, part: str, method: str, path: str, body: Any) -> None:
     """Kill a region or a database, change a link, stop all, read state, changes, passwords, code: 401, each time."""
-    doors = {"backbone": site.backbone, "region": control_address(site.primary), "internal": site.internal}
+    doors = {"backbone": layout.global_process, "region": control_address(layout.primary), "internal": layout.internal}
     for secret in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer guessed"}):
         status, said = ask(doors[part], method, path, json.dumps(body).encode(), secret)
         assert (status, "needs the run's own secret" in said) == (401, True)
@@ -185,12 +185,12 @@ def test_the_runs_own_doors_want_its_secret(site: Site, part: str, method: str, 
 
 @only_as_root
 def test_no_file_of_the_run_can_be_read(world: Embedded) -> None:
-    """The directory is closed: its list, the site with the secrets, logs, databases, functions' code and scratch."""
-    work_dir = Path(world.site.work_dir)
+    """The directory is closed: its list, the layout with the secrets, logs, databases, functions' code and scratch."""
+    work_dir = Path(world.layout.work_dir)
     assert as_stranger(lambda: [str(p) for p in work_dir.iterdir()]).startswith("PermissionError")
     files = [p for p in work_dir.rglob("*") if p.is_file() and not p.is_symlink()]
     assert len(files) > 100
-    assert {"site.json", "control_plane.log", "pgpass", "rdsadmin.secret"} <= {p.name for p in files}
+    assert {"layout.json", "control_plane.log", "pgpass", "rdsadmin.secret"} <= {p.name for p in files}
 
     def readable() -> list[str]:
         found = []
@@ -205,13 +205,13 @@ def test_no_file_of_the_run_can_be_read(world: Embedded) -> None:
         within = path.relative_to(work_dir).parts
         if within[0] != "lambda" or within[2] == "tmp":  # functions' own code is for their user to read
             assert path.stat().st_mode & 0o077 == 0, path
-    assert (world.site.path.stat().st_mode & 0o777, world.site.path.stat().st_uid) == (0o600, os.geteuid())
+    assert (world.layout.path.stat().st_mode & 0o777, world.layout.path.stat().st_uid) == (0o600, os.geteuid())
 
 
 @pytest.mark.parametrize("door", ["node", "writer", "reader", "upstream"])
 def test_postgresql_wants_a_password(world: Embedded, door: str) -> None:
     """By TCP, as the automation's user and as the application's: none and a wrong one are refused."""
-    at: Address = getattr(world.site.primary, door)
+    at: Address = getattr(world.layout.primary, door)
     user = world.database(world.primary).user
     for name in ("rdsadmin", user):
         for password in ("", "wrong"):
@@ -230,17 +230,17 @@ def test_postgresql_wants_a_password(world: Embedded, door: str) -> None:
 
 def test_postgresql_has_no_unix_socket(world: Embedded) -> None:
     """Nothing of the run listens on a path, and the rule for one is to reject."""
-    pids = {p.pid for p in processes_of(world.site.run_id, Path(world.site.work_dir))}
+    pids = {p.pid for p in processes_of(world.layout.run_id, Path(world.layout.work_dir))}
     listening = [c for c in psutil.net_connections("unix") if c.pid in pids and str(c.laddr).startswith("/")]
     assert listening == []
-    rules = (Path(world.site.work_dir) / world.primary / "aurora" / "pg_hba.conf").read_text().splitlines()
+    rules = (Path(world.layout.work_dir) / world.primary / "aurora" / "pg_hba.conf").read_text().splitlines()
     assert [r.split()[-1] for r in rules] == ["reject", "scram-sha-256", "scram-sha-256"]
 
 
 def _worker_ports(world: Embedded) -> list[Address]:
     """Where Runtime APIs of the primary's workers listen."""
-    host = world.site.primary.runtime_host
-    control = control_address(world.site.primary)
+    host = world.layout.primary.runtime_host
+    control = control_address(world.layout.primary)
     found = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr]
     return [Address(str(ip), int(port)) for ip, port in found if ip == host and port != control.port]
 
@@ -265,11 +265,11 @@ def test_a_workers_runtime_api_answers_its_worker_alone(world: Embedded) -> None
 
 def test_nothing_listens_but_the_known_doors(world: Embedded) -> None:
     """moto has no port of its own, and no process of the run opened one that the plan does not name."""
-    site = world.site
-    pids = {p.pid for p in processes_of(site.run_id, Path(site.work_dir))}
-    known = {(a.host, a.port) for a in site.addresses.values()}
-    known |= {(a.host, a.port) for a in map(control_address, site.regions)}
-    runtimes = {r.runtime_host for r in site.regions}
+    layout = world.layout
+    pids = {p.pid for p in processes_of(layout.run_id, Path(layout.work_dir))}
+    known = {(a.host, a.port) for a in layout.addresses.values()}
+    known |= {(a.host, a.port) for a in map(control_address, layout.regions)}
+    runtimes = {r.runtime_host for r in layout.regions}
     listening = {
         (str(c.laddr[0]), int(c.laddr[1]))
         for c in psutil.net_connections("inet")
@@ -282,9 +282,9 @@ def test_nothing_listens_but_the_known_doors(world: Embedded) -> None:
 @only_as_root
 def test_functions_run_as_a_user_that_nobody_else_is(world: Embedded) -> None:
     """Workers: a transient uid, no way back to root, no core dumps, limited memory; nobody may touch them or PostgreSQL."""
-    uid = world.site.worker_uid
-    assert uid not in {None, 0, world.site.pg_uid, pwd.getpwnam("nobody").pw_uid}
-    processes = processes_of(world.site.run_id, Path(world.site.work_dir))
+    uid = world.layout.worker_uid
+    assert uid not in {None, 0, world.layout.pg_uid, pwd.getpwnam("nobody").pw_uid}
+    processes = processes_of(world.layout.run_id, Path(world.layout.work_dir))
     workers = [p for p in processes if p.uids().real == uid]
     assert workers
     for worker in workers:

@@ -14,7 +14,7 @@ import pytest
 from drill.unusable import UnusableInput
 from infra_fixtures import needs
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 
 def test_a_machine_that_runs_these_tests_has_all_that_is_needed(tmp_path: Path) -> None:

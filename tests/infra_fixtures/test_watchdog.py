@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 
 from drill.wait import wait_until
+from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.journal import JOURNAL, Header, Journal, has_ended, open_entries
 from infra_fixtures.safety.lease import WORK_PREFIX, lease, work_dirs, work_prefix
 from infra_fixtures.safety.sweep import processes_of, sweep
-from infra_fixtures.site import RUN_ID_VARIABLE
 from infra_fixtures.watchdog import LOG, Watchdog
 from tests.infra_fixtures.targets.shared_memory import segments
 

@@ -1,4 +1,4 @@
-"""The lag is the age of what the standby lacks: 0 while it has all, growing while the link is dark."""
+"""The lag is the age of what the standby lacks: 0 while it has all, growing while the link is partitioned."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.probes.conftest import let_pass, watching
 from tests.real_world import System
 
 
-def test_the_lag_grows_while_the_link_is_dark(system: System) -> None:
-    """Near 0 at first, as old as the darkness during it, and near 0 again after."""
+def test_the_lag_grows_while_the_link_is_partitioned(system: System) -> None:
+    """Near 0 at first, as old as the partition during it, and near 0 again after."""
     with watching(ReplicationLag(system.world)) as notebook:
         notebook.await_said("replication_lag_s", subject="aurora")
         notebook.await_value(below=0.3)
         with injected(system.world, ReplicationCut()) as effect:
             lag_s = notebook.await_value(above=0.8).value
-            dark_s = (time.monotonic_ns() - effect.began_ns) / 1e9
-            assert lag_s <= dark_s + 0.3, "no older than the darkness, and a heartbeat or two"
+            partition_s = (time.monotonic_ns() - effect.began_ns) / 1e9
+            assert lag_s <= partition_s + 0.3, "no older than the partition, and a heartbeat or two"
         notebook.await_value(below=0.3)
 
 

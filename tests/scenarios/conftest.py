@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from drill.wait import wait_until
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL, open_entries
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import processes_of
-from infra_fixtures.site import REPOSITORY
 
 FAULT_LIMIT_S = 90.0
 ATTEMPTS = 3

@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not isinstance(world, Embedded):
             return
         known = {"api key": world.entry.api_key, "token": day.options.distribution.token}
-        known |= {f"credential {n}": secret for n, secret in enumerate(world.site.credentials.secrets)}
+        known |= {f"credential {n}": secret for n, secret in enumerate(world.layout.credentials.secrets)}
         vault = world.client("secretsmanager", world.primary)
         for held in vault.list_secrets()["SecretList"]:
             value = vault.get_secret_value(SecretId=held["ARN"])["SecretString"]

@@ -12,8 +12,8 @@ import pytest
 
 from drill.history import History
 from drill.wait import wait_until
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import open_entries
-from infra_fixtures.site import REPOSITORY
 from tests.scenarios.conftest import GameDay, Start, struck
 
 STOPPED_WITHIN_S = 5.0

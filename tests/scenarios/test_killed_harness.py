@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from drill.wait import WaitTimeout, wait_until
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL, has_ended, open_entries
 from infra_fixtures.safety.lease import work_dirs
 from infra_fixtures.safety.sweep import processes_of
-from infra_fixtures.site import REPOSITORY
 from tests.scenarios.conftest import GameDay, Start
 
 GONE_WITHIN_S = 5.0

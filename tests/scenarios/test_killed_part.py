@@ -19,10 +19,10 @@ import pytest
 
 from drill.history import History
 from drill.wait import wait_until
-from infra_fixtures.data_plane.events import read_events
+from infra_fixtures.processes.events import read_events
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import open_entries
 from infra_fixtures.safety.lease import WORK_PREFIX
-from infra_fixtures.site import REPOSITORY
 from tests.scenarios.conftest import ATTEMPTS, GameDay, Start
 
 SCENARIO = "primary_region_lost"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL, Header, Journal
 from infra_fixtures.safety.undo import RestoreRegion
-from infra_fixtures.site import REPOSITORY
 
 OPTIONS = {
     "an unknown target": (["--target", "mars"], "--target mars is unknown: give one of embedded"),

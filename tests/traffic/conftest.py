@@ -14,7 +14,7 @@ import pytest
 
 from drill.history import NS
 from drill.wait import wait_until
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.run_layout import RunLayout, child_environment
 from tests.traffic.name_server import NameServer
 from tests.traffic.order_service import OrderService
 from traffic.load import Load, Service
@@ -25,7 +25,7 @@ from traffic.runner import LoadGenerator
 class Stage:
     """What a test plays on: both regions' services, the name server (answering east), and generators started on them."""
 
-    site: Site
+    layout: RunLayout
     east: OrderService
     west: OrderService
     names: NameServer
@@ -34,7 +34,7 @@ class Stage:
 
     def service(self) -> Service:
         """The service under its name."""
-        return Service(api_key="a-key", dns_host=self.site.dns.host, dns_port=self.site.dns.port)
+        return Service(api_key="a-key", dns_host=self.layout.dns.host, dns_port=self.layout.dns.port)
 
     def generator(
         self,
@@ -49,8 +49,8 @@ class Stage:
             load,
             service or self.service(),
             t0_ns=self.t0_ns,
-            directory=Path(self.site.work_dir) / name,
-            environment=child_environment(self.site, **(environment or {})),
+            directory=Path(self.layout.work_dir) / name,
+            environment=child_environment(self.layout, **(environment or {})),
             **more,
         )
         self.stack.callback(made.stop, 0)
@@ -74,11 +74,11 @@ def await_ops(generator: LoadGenerator, count: int, *conditions: pl.Expr) -> pl.
 
 
 @pytest.fixture
-def stage(site: Site) -> Iterator[Stage]:
+def stage(layout: RunLayout) -> Iterator[Stage]:
     """Both regions up, DNS leading to the primary with a TTL of 1 s."""
     with contextlib.ExitStack() as stack:
-        here, there = site.primary, site.standby
+        here, there = layout.primary, layout.standby
         east = stack.enter_context(OrderService(here.edge.host, here.edge.port, here.name))
         west = stack.enter_context(OrderService(there.edge.host, there.edge.port, there.name))
-        names = stack.enter_context(NameServer(site.dns.host, site.dns.port, here.edge.host, ttl=1))
-        yield Stage(site, east, west, names, stack)
+        names = stack.enter_context(NameServer(layout.dns.host, layout.dns.port, here.edge.host, ttl=1))
+        yield Stage(layout, east, west, names, stack)

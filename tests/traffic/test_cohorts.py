@@ -108,7 +108,7 @@ def test_no_request_is_retried_and_each_failure_has_its_name(stage: Stage) -> No
 
 def test_refused_is_surely_not_done_and_the_load_goes_on(stage: Stage) -> None:
     """Nobody listens: every op is a failure, at once, and none was ever seen."""
-    stage.names.addresses = (stage.site.primary.gateway.host,)
+    stage.names.addresses = (stage.layout.primary.gateway.host,)
     with stage.generator(Load(reads_per_s=0)) as generator:
         await_ops(generator, 100)
     ops = generator.ops()
@@ -131,7 +131,7 @@ def test_without_dns_new_connections_fail_and_kept_ones_serve(stage: Stage) -> N
 
 def test_a_connection_that_never_opens_is_in_doubt_and_named(stage: Stage) -> None:
     """A black hole: nobody says that it was not done, so it is unknown, and the error tells it from a lost answer."""
-    hole = stage.site.primary.gateway
+    hole = stage.layout.primary.gateway
     stage.names.addresses = (hole.host,)
     load = Load(orders_per_s=50, reads_per_s=0, connect_timeout_s=0.3, request_timeout_s=0.3)
     with socket.socket() as deaf:

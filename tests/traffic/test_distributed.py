@@ -21,7 +21,7 @@ import pytest
 from drill.history import NS
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
-from infra_fixtures.site import child_environment
+from infra_fixtures.run_layout import child_environment
 from tests.traffic.conftest import Stage, await_ops
 from traffic import frames
 from traffic.clock import SKEW_VARIABLE
@@ -48,8 +48,8 @@ class Elsewhere:
         python, *rest = command.split()
         assert python == "python"
         for skew in self._skews:
-            environment = child_environment(self._stage.site, **{SKEW_VARIABLE: skew})
-            with (Path(self._stage.site.work_dir) / "elsewhere.log").open("ab") as out:
+            environment = child_environment(self._stage.layout, **{SKEW_VARIABLE: skew})
+            with (Path(self._stage.layout.work_dir) / "elsewhere.log").open("ab") as out:
                 process = subprocess.Popen([sys.executable, *rest], env=environment, stdout=out, stderr=out)
             self.processes.append(process)
             self._stage.stack.callback(_end, process)
@@ -258,7 +258,7 @@ def test_strangers_are_turned_away_and_change_nothing(stage: Stage) -> None:
                 assert _ended(stranger)
         late = [sys.executable, *elsewhere.printed[0].split()[1:]]
         told = subprocess.run(
-            late, env=child_environment(stage.site), capture_output=True, text=True, timeout=10, check=False
+            late, env=child_environment(stage.layout), capture_output=True, text=True, timeout=10, check=False
         )
         assert told.returncode == 2
         assert told.stderr.startswith("all 1 workers of this drill have joined")
@@ -327,12 +327,12 @@ def test_an_address_that_is_not_this_machines_is_refused(stage: Stage) -> None:
 
 def test_a_killed_harness_takes_every_process_with_it(stage: Stage) -> None:
     """Master and workers end by themselves when the harness that records them is gone; the spool is readable."""
-    directory = Path(stage.site.work_dir) / "traffic"
+    directory = Path(stage.layout.work_dir) / "traffic"
     program = (
         "import pathlib, time, threading\n"
         "from traffic.load import Load, Service\n"
         "from traffic.runner import LoadGenerator\n"
-        f"g = LoadGenerator(Load(), Service(dns_host={stage.site.dns.host!r}, dns_port={stage.site.dns.port}),"
+        f"g = LoadGenerator(Load(), Service(dns_host={stage.layout.dns.host!r}, dns_port={stage.layout.dns.port}),"
         f" t0_ns=time.monotonic_ns(), directory=pathlib.Path({str(directory)!r}), environment={{}}, workers=2)\n"
         "g.start()\n"
         "print(*g.pids, flush=True)\n"

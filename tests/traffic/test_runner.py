@@ -18,9 +18,9 @@ from polars.testing import assert_frame_equal
 from drill.history import OPS_SCHEMA, Op, Outcome
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.run_layout import child_environment
 from infra_fixtures.safety.lease import work_dirs, work_prefix
 from infra_fixtures.safety.sweep import sweep
-from infra_fixtures.site import child_environment
 from tests.traffic.conftest import Stage, await_ops
 from traffic.load import Load
 from traffic.records import read_spool
@@ -141,9 +141,9 @@ def test_a_locust_that_hangs_is_killed_in_time(stage: Stage) -> None:
 
 def test_a_generator_that_cannot_start_says_why(stage: Stage) -> None:
     """Locust's last log lines are in the sentence, and nothing stays behind."""
-    environment = child_environment(stage.site, LOCUST_RUN_TIME="nonsense")
+    environment = child_environment(stage.layout, LOCUST_RUN_TIME="nonsense")
     generator = LoadGenerator(
-        Load(), stage.service(), t0_ns=0, directory=Path(stage.site.work_dir) / "traffic", environment=environment
+        Load(), stage.service(), t0_ns=0, directory=Path(stage.layout.work_dir) / "traffic", environment=environment
     )
     with pytest.raises(TrafficFailed, match=r"(?s)ended with status.*locust\.log:\n.*run.time"):
         generator.start()
@@ -163,12 +163,12 @@ def test_a_killed_harness_takes_the_load_with_it_and_leaves_records(stage: Stage
     The directory of its socket is found and removed as one of the run's, however long the path of the records is.
     """
     run_id = f"killed-{os.getpid()}"
-    directory = Path(stage.site.work_dir) / ("traffic" * 20)
+    directory = Path(stage.layout.work_dir) / ("traffic" * 20)
     program = (
         "import sys, pathlib, time, threading\n"
         "from traffic.load import Load, Service\n"
         "from traffic.runner import LoadGenerator\n"
-        f"g = LoadGenerator(Load(), Service(dns_host={stage.site.dns.host!r}, dns_port={stage.site.dns.port}),"
+        f"g = LoadGenerator(Load(), Service(dns_host={stage.layout.dns.host!r}, dns_port={stage.layout.dns.port}),"
         f" t0_ns=time.monotonic_ns(), directory=pathlib.Path({str(directory)!r}), environment={{}},"
         f" private_prefix={work_prefix(run_id) + 'traffic-'!r})\n"
         "g.start()\n"

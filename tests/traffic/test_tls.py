@@ -49,9 +49,9 @@ def test_orders_go_over_tls_with_the_name_checked(stage: Stage, certificate: Pat
     """Trusted, every order is stored over kept connections; untrusted, none leaves the machine."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    host = stage.site.primary.gateway.host
+    host = stage.layout.primary.gateway.host
     stage.names.addresses = (host,)
-    service = Service(f"https://{NAME}:18443", dns_host=stage.site.dns.host, dns_port=stage.site.dns.port)
+    service = Service(f"https://{NAME}:18443", dns_host=stage.layout.dns.host, dns_port=stage.layout.dns.port)
     load = Load(orders_per_s=100, reads_per_s=0, cohorts={"follower": 0.5, "sticky": 0.5})
     with OrderService(host, 18443, "us-east-1", tls=context) as secured:
         trusting = {"SSL_CERT_FILE": str(certificate)}

@@ -24,7 +24,7 @@ from traffic.load import Load, amount_of
 from traffic.runner import LoadGenerator
 
 LIMITS = Objectives(rto_s=10, rpo_s=2, deadline_s=0.5, settle_s=1.5, window_s=0.5)
-PLAN = Plan(baseline_s=2.0, warm_up_s=10.0, must_bite=False, feel_s=3.0, demands=stayed_at("us-east-1"))
+PLAN = Plan(baseline_s=2.0, warm_up_s=10.0, require_impact=False, feel_s=3.0, demands=stayed_at("us-east-1"))
 
 
 class Heart:
@@ -90,7 +90,7 @@ def played(stage: Stage, directory: Path, strike: Callable[[LoadGenerator], None
 
 @pytest.mark.slow
 def test_a_drill_with_two_workers_is_proved(stage: Stage, tmp_path: Path) -> None:
-    """Nothing wanting: MET, and what the workers' clocks may be off is in the records and in the bracket."""
+    """Nothing missing: MET, and what the workers' clocks may be off is in the records and in the bracket."""
     found = played(stage, tmp_path, lambda _generator: None)
     assert found.verdict is Verdict.MET, found.sentence()
     samples = History.load(tmp_path).samples

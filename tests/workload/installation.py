@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 LOCK = REPOSITORY / "requirements" / "kinto.lock"
 HOME = REPOSITORY / ".kinto-venv"

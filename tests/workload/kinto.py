@@ -19,7 +19,7 @@ import urllib3
 from drill.parts import Effect
 from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
-from infra_fixtures.site import Address, Site, child_environment
+from infra_fixtures.run_layout import Address, RunLayout, child_environment
 from infra_fixtures.targets.world import Endpoint
 from tests.workload.installation import kinto_programs
 
@@ -50,7 +50,7 @@ kinto.cache_url = {database}
 class Kinto:
     """The application; `kill` and `start` are what a fault and whoever restarts it do."""
 
-    site: Site
+    layout: RunLayout
     password: str = field(default_factory=lambda: secrets.token_hex(16))
     programs: Path = field(default_factory=kinto_programs)
     _server: subprocess.Popen[bytes] | None = None
@@ -58,7 +58,7 @@ class Kinto:
     @property
     def address(self) -> Address:
         """Where it listens."""
-        return self.site.primary.edge
+        return self.layout.primary.edge
 
     @property
     def authorization(self) -> str:
@@ -72,17 +72,17 @@ class Kinto:
 
     def database(self) -> psycopg.Connection:
         """A connection to its PostgreSQL, past it."""
-        node = self.site.primary.node
+        node = self.layout.primary.node
         return psycopg.connect(
             host=node.host, port=node.port, user=USER, dbname=DATABASE, password=self.password, autocommit=True
         )
 
     def start(self) -> None:
         """Start it; it answers some seconds later."""
-        with (Path(self.site.work_dir) / "kinto.log").open("ab") as log:
+        with (Path(self.layout.work_dir) / "kinto.log").open("ab") as log:
             self._server = subprocess.Popen(
                 [str(self.programs / "pserve"), str(self._settings())],
-                env=child_environment(self.site),
+                env=child_environment(self.layout),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,8 +125,8 @@ class Kinto:
             self.await_up()
 
     def _settings(self) -> Path:
-        node = self.site.primary.node
-        path = Path(self.site.work_dir) / "kinto.ini"
+        node = self.layout.primary.node
+        path = Path(self.layout.work_dir) / "kinto.ini"
         path.touch(mode=0o600)
         path.write_text(
             SETTINGS.format(
@@ -141,7 +141,7 @@ class Kinto:
     def migrate(self) -> None:
         """Have it create its tables."""
         command = [str(self.programs / "kinto"), "migrate", "--ini", str(self._settings())]
-        done = subprocess.run(command, env=child_environment(self.site), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=child_environment(self.layout), capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr[-2000:]
 
     def _asked(self, method: str, path: str) -> int:
@@ -156,10 +156,10 @@ class Kinto:
 
 
 @contextlib.contextmanager
-def standing(site: Site) -> Iterator[Kinto]:
+def standing(layout: RunLayout) -> Iterator[Kinto]:
     """Kinto and its PostgreSQL, empty, ended at the end."""
-    kinto = Kinto(site)
-    with _postgresql(site, kinto.password):
+    kinto = Kinto(layout)
+    with _postgresql(layout, kinto.password):
         kinto.migrate()
         kinto.start()
         try:
@@ -171,9 +171,9 @@ def standing(site: Site) -> Iterator[Kinto]:
 
 
 @contextlib.contextmanager
-def _postgresql(site: Site, password: str) -> Iterator[None]:
+def _postgresql(layout: RunLayout, password: str) -> Iterator[None]:
     """A server of its own at the primary's node address, which asks for the password."""
-    work_dir, node = Path(site.work_dir), site.primary.node
+    work_dir, node = Path(layout.work_dir), layout.primary.node
     programs, uid = locate(work_dir)
     home = work_dir / "kinto-postgresql"
     home.mkdir()
@@ -195,15 +195,15 @@ def _postgresql(site: Site, password: str) -> Iterator[None]:
             user=uid, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        wait_until(lambda: _answers(site, password), what="PostgreSQL to answer", timeout_s=30)
+        wait_until(lambda: _answers(layout, password), what="PostgreSQL to answer", timeout_s=30)
         yield
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(timeout=20)
 
 
-def _answers(site: Site, password: str) -> bool:
-    node = site.primary.node
+def _answers(layout: RunLayout, password: str) -> bool:
+    node = layout.primary.node
     try:
         psycopg.connect(
             host=node.host, port=node.port, user=USER, dbname=DATABASE, password=password, connect_timeout=2

@@ -15,7 +15,7 @@ from drill.evidence import Judgement, judge
 from drill.history import History, Survivor
 from drill.objective import Objectives, Verdict
 from drill.run import Drill, Plan
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.run_layout import RunLayout, child_environment
 from infra_fixtures.targets.parts import ApiPart, HeartbeatPart, WorkloadPart
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
@@ -53,9 +53,9 @@ class OnePlace:
 
 
 @pytest.fixture
-def kinto(site: Site) -> Iterator[Kinto]:
+def kinto(layout: RunLayout) -> Iterator[Kinto]:
     """It stands, and its collections are empty."""
-    with standing(site) as stands:
+    with standing(layout) as stands:
         yield stands
 
 
@@ -68,23 +68,23 @@ def contract(kinto: Kinto, monkeypatch: pytest.MonkeyPatch) -> Contract:
 
 def play(kinto: Kinto, contract: Contract, directory: Path, before_reading: Callable[[], None]) -> Judgement:
     """The drill: load by name through a DNS server, every probe that fits, the process killed in the middle."""
-    site, world, t0_ns = kinto.site, cast(World, OnePlace(kinto, contract)), time.monotonic_ns()
+    layout, world, t0_ns = kinto.layout, cast(World, OnePlace(kinto, contract)), time.monotonic_ns()
     await_steady_state(world)
     service = Service(
         f"http://{NAME}:{kinto.address.port}",
-        dns_host=site.dns.host,
-        dns_port=site.dns.port,
+        dns_host=layout.dns.host,
+        dns_port=layout.dns.port,
         headers=contract.secrets(),
     )
     traffic = LoadGenerator(
-        LOAD, service, t0_ns=t0_ns, directory=directory, environment=child_environment(site), contract=contract
+        LOAD, service, t0_ns=t0_ns, directory=directory, environment=child_environment(layout), contract=contract
     )
 
     def survivors(region: str) -> Iterable[Survivor]:
         before_reading()
         return read_survivors(world, region, t0_ns)
 
-    with NameServer(site.dns.host, site.dns.port, kinto.address.host):
+    with NameServer(layout.dns.host, layout.dns.port, kinto.address.host):
         return Drill(
             scenario="kinto_killed",
             directory=directory,

@@ -10,10 +10,10 @@ from typing import Any
 from moto.apigateway.models import APIGatewayBackend
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Make moto answer with an empty list."""
     original = APIGatewayBackend.get_base_path_mappings
 

@@ -17,7 +17,7 @@ from typing import Any
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 KEPT = 100_000
 """Entries a region's feed holds; an evaluator reads every second or so."""
@@ -52,7 +52,7 @@ _feeds: dict[tuple[str, str], Feed] = {}
 _guard = threading.Lock()
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's CloudWatch."""
     replaces(CloudWatchBackend, "put_metric_data")(_putting(CloudWatchBackend.put_metric_data))
     replaces(CloudWatchBackend, "put_metric_alarm")(_putting_alarm(CloudWatchBackend.put_metric_alarm))

@@ -14,7 +14,7 @@ from moto.kms.models import Key, KmsBackend
 from moto.kms.utils import KEY_ID_LEN, decrypt, generate_private_key
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 USES = ("encrypt", "sign", "verify", "generate_mac", "verify_mac")
 """The operations that need an enabled key; data keys and re-encryption come down to `encrypt` and `decrypt`."""
@@ -45,7 +45,7 @@ class KMSInvalidStateException(JsonRESTError):
         super().__init__("KMSInvalidStateException", f"{arn} is {shown}.")
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's keys."""
     replaces(models, "generate_private_key")(_private_half(generate_private_key))
     replaces(KmsBackend, "get_public_key")(_of_a_pair(KmsBackend.get_public_key))

@@ -16,7 +16,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 
 from infra_fixtures.control_plane.overlays.mending import adds, replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 ACCOUNT_CONCURRENCY = 1000
 UNRESERVED_MINIMUM = 100
@@ -45,7 +45,7 @@ class ProvisionedConcurrencyConfigNotFound(LambdaClientError):
         )
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Give moto what it lacks of Lambda's capacity."""
     replaces(LambdaBackend, "put_function_concurrency")(_reserving(LambdaBackend.put_function_concurrency))
     adds(LambdaResponse, "get_account_settings")(_account_settings)
@@ -94,7 +94,7 @@ def _account_settings(self: LambdaResponse) -> Answer:
 
 def _put(self: LambdaResponse) -> Answer:
     """Provision for a version or an alias; never for $LATEST."""
-    function, qualifier = _asked(self)
+    function, qualifier = _function_and_qualifier(self)
     wanted = int(json.loads(self.body)["ProvisionedConcurrentExecutions"])
     if qualifier in {"", "$LATEST"}:
         raise InvalidParameterValueException(
@@ -111,7 +111,7 @@ def _put(self: LambdaResponse) -> Answer:
 
 
 def _get(self: LambdaResponse) -> Answer:
-    function, qualifier = _asked(self)
+    function, qualifier = _function_and_qualifier(self)
     if self.querystring.get("List"):
         return _list(self)
     if qualifier not in _configs(function):
@@ -120,21 +120,21 @@ def _get(self: LambdaResponse) -> Answer:
 
 
 def _delete(self: LambdaResponse) -> Answer:
-    function, qualifier = _asked(self)
+    function, qualifier = _function_and_qualifier(self)
     if _configs(function).pop(qualifier, None) is None:
         raise ProvisionedConcurrencyConfigNotFound
     return 204, {"status": 204}, ""
 
 
 def _list(self: LambdaResponse) -> Answer:
-    function, _ = _asked(self)
+    function, _ = _function_and_qualifier(self)
     found = [
         {**_described(function, q), "FunctionArn": f"{function.function_arn}:{q}"} for q in sorted(_configs(function))
     ]
     return _answer({"ProvisionedConcurrencyConfigs": found})
 
 
-def _asked(response: LambdaResponse) -> tuple[LambdaFunction, str]:
+def _function_and_qualifier(response: LambdaResponse) -> tuple[LambdaFunction, str]:
     name = unquote(response.path.split("/functions/", 1)[1].split("/", 1)[0])
     qualifier = response.querystring.get("Qualifier", [""])[0]
     function = response.backend.get_function(name)

@@ -15,12 +15,12 @@ from moto.awslambda.responses import LambdaResponse
 
 from infra_fixtures.control_plane import code_link
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's functions."""
-    replaces(LambdaFunction, "get_code")(_locating(LambdaFunction.get_code, site))
+    replaces(LambdaFunction, "get_code")(_locating(LambdaFunction.get_code, layout))
     replaces(LambdaResponse, "get_function_concurrency")(_concurrency)
 
 
@@ -37,13 +37,13 @@ def _hex(function: LambdaFunction) -> str:
     return base64.b64decode(function.code_sha_256).hex()
 
 
-def _locating(original: Any, site: Site) -> Any:
+def _locating(original: Any, layout: RunLayout) -> Any:
     def get_code(self: LambdaFunction) -> dict[str, Any]:
         """GetFunction; on AWS the location is a presigned URL, valid for ten minutes."""
         answer: dict[str, Any] = original(self)
         if "Location" in answer.get("Code", {}) and self.code_bytes:
             path = f"/_drill/lambda/{self.region}/functions/{quote(self.function_name)}/code/{_hex(self)}"
-            answer["Code"]["Location"] = site.internal.url + code_link.signed(path, site.credentials)
+            answer["Code"]["Location"] = layout.internal.url + code_link.signed(path, layout.credentials)
         if self.reserved_concurrency is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
         return answer

@@ -16,11 +16,11 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.data_plane.follow import client
-from infra_fixtures.site import GLOBAL, Site
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.run_layout import GLOBAL, RunLayout
 
-_sites: list[Site] = []
-"""The run's site, once it is known that it has other emulators."""
+_layouts: list[RunLayout] = []
+"""The run's layout, once it is known that it has other emulators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class Subnet:
     availability_zone: str
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Make moto ask; where it answers for everything itself, nothing changes."""
-    if _sites or not site.emulators:
+    if _layouts or not layout.emulators:
         return
-    _sites.append(site)
-    if site.answers("ec2", site.primary.name):
+    _layouts.append(layout)
+    if layout.emulator_for("ec2", layout.primary.name):
         replaces(SubnetBackend, "get_subnet")(_subnet)
-    if site.answers("iam", GLOBAL):
+    if layout.emulator_for("iam", GLOBAL):
         replaces(IAMBackend, "get_role_by_arn")(_role)
 
 
 def neighbour(service: str, region: str) -> Any:
     """A client of a service that another emulator answers for; None where moto does."""
-    for site in _sites:
-        if site.answers(service, region):
-            return client(site, service, region)
+    for layout in _layouts:
+        if layout.emulator_for(service, region):
+            return client(layout, service, region)
     return None
 
 
@@ -61,6 +61,6 @@ def _subnet(self: Any, subnet_id: str) -> Subnet:
 
 def _role(self: IAMBackend, arn: str) -> Any:
     try:
-        return client(_sites[0], "iam", _sites[0].primary.name).get_role(RoleName=arn.rpartition("/")[2])["Role"]
+        return client(_layouts[0], "iam", _layouts[0].primary.name).get_role(RoleName=arn.rpartition("/")[2])["Role"]
     except ClientError as e:
         raise NotFoundException(f"Role {arn} not found") from e

@@ -22,13 +22,13 @@ from moto.rds.models import DBCluster, DBInstanceClustered, GlobalCluster, RDSBa
 
 from infra_fixtures.control_plane.overlays.mending import replaces
 from infra_fixtures.control_plane.overlays.neighbours import neighbour
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 PASSWORD_LENGTH = range(8, 129)
 """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html, MasterUserPassword."""
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's clusters."""
     replaces(RDSBackend, "create_db_cluster")(_creating(RDSBackend.create_db_cluster))
     replaces(RDSBackend, "delete_db_cluster")(_deleting(RDSBackend.delete_db_cluster))

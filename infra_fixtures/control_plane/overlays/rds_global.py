@@ -16,7 +16,7 @@ from moto.rds.responses import RDSResponse
 
 from infra_fixtures.control_plane.overlays.mending import adds, replaces
 from infra_fixtures.control_plane.overlays.rds_clusters import find_cluster, global_clusters
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 SWITCHING_OVER = "switching-over"
 FAILING_OVER = "failing-over"
@@ -24,7 +24,7 @@ AVAILABLE = "available"
 PROMOTING = "promoting"
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Give moto what it lacks of global databases."""
     replaces(RDSResponse, "describe_global_clusters")(_describe)
     replaces(RDSResponse, "create_global_cluster")(_creating(RDSResponse.create_global_cluster))
@@ -69,8 +69,8 @@ def _find(account_id: str, global_id: str) -> GlobalCluster:
 
 def _describe(self: RDSResponse) -> ActionResult:
     """moto ignores GlobalClusterIdentifier."""
-    wanted = self.params.get("GlobalClusterIdentifier")
-    found = [_find(self.current_account, wanted)] if wanted else global_clusters(self.current_account)
+    identifier = self.params.get("GlobalClusterIdentifier")
+    found = [_find(self.current_account, identifier)] if identifier else global_clusters(self.current_account)
     return ActionResult({"GlobalClusters": found})
 
 

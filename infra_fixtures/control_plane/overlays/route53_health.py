@@ -16,7 +16,7 @@ from moto.route53.models import HealthCheck, Route53Backend, route53_backends
 from moto.route53.responses import Route53
 
 from infra_fixtures.control_plane.overlays.mending import adds, replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 RESETTABLE = {
     "FullyQualifiedDomainName": "fqdn",
@@ -29,7 +29,7 @@ RESETTABLE = {
 LAST_FAILURE_URL = r"{0}/(?P<api_version>[\d_-]+)/healthcheck/(?P<health_check_id>[^/]+)/lastfailurereason$"
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's health checks."""
     replaces(Route53, "create_health_check")(_creating(Route53.create_health_check))
     replaces(Route53, "update_health_check")(_update)

@@ -21,12 +21,12 @@ from moto.route53.models import RecordSet, Route53Backend
 from moto.route53.utils import validate_domain_name
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 Identity = tuple[str, str, str]
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Mend moto's record sets."""
     replaces(Route53Backend, "change_resource_record_sets")(_change)
     replaces(RecordSet, "resource_records")(property(_resource_records))
@@ -48,12 +48,12 @@ def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]
             raise InvalidActionValue(action)
         record = _record(change["ResourceRecordSet"], zone.name)
         identity = _identity(record)
-        held = staged.get(identity)
+        existing = staged.get(identity)
         if action == "DELETE":
-            _must_match(record, held)
+            _must_match(record, existing)
             del staged[identity]
             continue
-        if action == "CREATE" and held is not None:
+        if action == "CREATE" and existing is not None:
             raise ResourceRecordAlreadyExists(name=record.name, _type=str(record.type))
         if record.health_check_id and record.health_check_id not in self.health_checks:
             raise NoSuchHealthCheck(record.health_check_id)
@@ -93,12 +93,12 @@ def _values(record: RecordSet) -> tuple[object, ...]:
     return ttl, sorted(map(str, record.records or [])), sorted((k, str(v)) for k, v in dict(alias).items())
 
 
-def _must_match(record: RecordSet, held: RecordSet | None) -> None:
+def _must_match(record: RecordSet, existing: RecordSet | None) -> None:
     """A DELETE names every value of what it deletes."""
     said = f"[name='{record.name}', type='{record.type}', set identifier='{record.set_identifier or ''}']"
-    if held is None:
+    if existing is None:
         raise _invalid(f"Tried to delete resource record set {said} but it was not found")
-    if _values(record) != _values(held):
+    if _values(record) != _values(existing):
         raise _invalid(
             f"Tried to delete resource record set {said} but the values provided do not match the current values"
         )

@@ -14,12 +14,12 @@ from moto.s3.models import FakeKey, S3Backend
 from moto.s3.responses import S3Response
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 KMS_ALGORITHMS = frozenset({"aws:kms", "aws:kms:dsse"})
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Make moto's S3 ask for the key."""
     replaces(S3Backend, "put_object")(_putting(S3Backend.put_object))
     replaces(S3Response, "get_object")(_getting(S3Response.get_object))

@@ -13,7 +13,7 @@ from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.core.exceptions import JsonRESTError
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 OPERATIONS = ("delete_scaling_policy", "deregister_scalable_target")
 ABSENT = "No scal"
@@ -29,7 +29,7 @@ class ObjectNotFoundException(JsonRESTError):
         super().__init__("ObjectNotFoundException", message)
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Make moto say so."""
     for name in OPERATIONS:
         replaces(ApplicationAutoscalingBackend, name)(_naming_absence(getattr(ApplicationAutoscalingBackend, name)))

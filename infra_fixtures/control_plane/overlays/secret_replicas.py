@@ -10,10 +10,10 @@ from typing import Any
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend
 
 from infra_fixtures.control_plane.overlays.mending import replaces
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 
-def apply(site: Site) -> None:
+def apply(layout: RunLayout) -> None:
     """Make moto's replicas keep their key."""
     replaces(FakeSecret, "create_replicas")(_keeping_keys(FakeSecret.create_replicas))
     replaces(ReplicaSecret, "to_dict")(_under_its_own_key(ReplicaSecret.to_dict))
@@ -24,8 +24,8 @@ def _keeping_keys(original: Any) -> Any:
         self: FakeSecret, replica_regions: list[dict[str, str]], force_overwrite: bool
     ) -> list[ReplicaSecret]:
         replicas: list[ReplicaSecret] = original(self, replica_regions, force_overwrite)
-        for replica, asked in zip(replicas, replica_regions, strict=True):
-            replica.config["KmsKeyId"] = asked.get("KmsKeyId") or SecretsManagerBackend.DEFAULT_KMS_KEY_ALIAS
+        for replica, requested in zip(replicas, replica_regions, strict=True):
+            replica.config["KmsKeyId"] = requested.get("KmsKeyId") or SecretsManagerBackend.DEFAULT_KMS_KEY_ALIAS
         return replicas
 
     return create_replicas

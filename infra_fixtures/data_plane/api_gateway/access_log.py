@@ -39,12 +39,12 @@ class AccessLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._held: list[Entry] = []
+        self._buffered: list[Entry] = []
         self._encoder = msgspec.json.Encoder()
 
     def note(self, entry: Entry) -> None:
         """Note one request."""
-        self._held.append(entry)
+        self._buffered.append(entry)
 
     async def run(self) -> None:
         """Write what was noted, until cancelled."""
@@ -54,7 +54,7 @@ class AccessLog:
 
     def write(self) -> None:
         """Write what was noted now."""
-        held, self._held = self._held, []
-        if held:
+        buffered, self._buffered = self._buffered, []
+        if buffered:
             with self._path.open("ab") as f:
-                f.write(self._encoder.encode_lines(held))
+                f.write(self._encoder.encode_lines(buffered))

@@ -1,4 +1,4 @@
-"""API Gateway of one region: a follower of its API that serves what is deployed, over HTTP on the site's `gateway`.
+"""API Gateway of one region: a reconciler of its API that serves what is deployed, over HTTP on the layout's `gateway`.
 
 Served are regional REST APIs with Lambda proxy integrations, by their execute-api name, by custom domain names and by
 these domains' regional names. A method that asks for an authorizer this gateway does not have is refused (403), any
@@ -16,16 +16,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from infra_fixtures.data_plane import follow
-from infra_fixtures.data_plane.api_gateway import deployed, proxy, refusal
+from infra_fixtures.data_plane.api_gateway import deployed, gateway_responses, proxy
 from infra_fixtures.data_plane.api_gateway.access_log import AccessLog, Entry
 from infra_fixtures.data_plane.api_gateway.deployed import Served, Stage
+from infra_fixtures.data_plane.api_gateway.request_context import Refused, RequestContext
 from infra_fixtures.data_plane.api_gateway.routing import Method
 from infra_fixtures.data_plane.api_gateway.throttle import Throttles
-from infra_fixtures.data_plane.api_gateway.trip import Refused, Trip
 from infra_fixtures.data_plane.lambda_runtime import InvokeResult
-from infra_fixtures.data_plane.metric_batch import Dimensions, MetricBatch
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api import clients
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.metric_batch import Dimensions, MetricBatch
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,16 @@ class Functions(Protocol):
 class ApiGateway:
     """Serves the REST APIs of `region` from the functions of `lambda_service`."""
 
-    def __init__(self, site: Site, region: str, lambda_service: Functions) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, region: str, lambda_service: Functions) -> None:
+        self._layout = layout
         self._region = region
         self._functions = lambda_service
         self._served = Served()
         self._snapshots: deployed.Snapshots = {}
         self._throttles = Throttles()
-        self._metrics = MetricBatch(site, region, "AWS/ApiGateway")
+        self._metrics = MetricBatch(layout, region, "AWS/ApiGateway")
         self._dimensions: dict[tuple[str, str], tuple[Dimensions, Dimensions]] = {}
-        self._access = AccessLog(Path(site.work_dir) / f"api-gateway-{region}.access.jsonl")
+        self._access = AccessLog(Path(layout.work_dir) / f"api-gateway-{region}.access.jsonl")
         self._runner: web.ServerRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -70,7 +71,7 @@ class ApiGateway:
             web.Server(self._handle, access_log=None, keepalive_timeout=75.0), shutdown_timeout=0.1
         )
         await self._runner.setup()
-        at = self._site.region(self._region).gateway
+        at = self._layout.region(self._region).gateway
         await web.TCPSite(self._runner, at.host, at.port, backlog=1024).start()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._access.run()), loop.create_task(self._metrics.publish())]
@@ -95,22 +96,22 @@ class ApiGateway:
 
     @property
     def services(self) -> frozenset[str]:
-        """It follows the API Gateway (v1) API."""
+        """Reconciles the API Gateway (v1) API."""
         return frozenset({"apigateway"})
 
-    async def reconcile(self, changes: Sequence[follow.Change]) -> None:
+    async def reconcile(self, changes: Sequence[Change]) -> None:
         """Serve what the API now says; a change leads to a look at its own part only, none to a look at everything."""
         parts = EVERYTHING
         if changes:
             parts = frozenset[str]().union(*(_parts_of(c.action) for c in changes if c.region == self._region))
-        client = follow.client(self._site, "apigateway", self._region)
+        client = clients.client(self._layout, "apigateway", self._region)
         reading: dict[str, Any] = {}
         if STAGES in parts:
-            reading[STAGES] = follow.call(deployed.read_stages, client, self._snapshots)
+            reading[STAGES] = clients.call(deployed.read_stages, client, self._snapshots)
         if KEYS in parts:
-            reading[KEYS] = follow.call(deployed.read_keys, client)
+            reading[KEYS] = clients.call(deployed.read_keys, client)
         if DOMAINS in parts:
-            reading[DOMAINS] = follow.call(deployed.read_domains, client)
+            reading[DOMAINS] = clients.call(deployed.read_domains, client)
         if not reading:
             return
         found = dict(zip(reading, await asyncio.gather(*reading.values()), strict=True))
@@ -127,38 +128,40 @@ class ApiGateway:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         began_s = time.monotonic()
-        trip = Trip(request)
+        context = RequestContext(request)
         try:
-            response = await self._serve(request, trip)
+            response = await self._serve(request, context)
         except proxy.MalformedAnswer as e:
-            response = trip.refuse(refusal.BAD_INTEGRATION_ANSWER, f"Malformed Lambda proxy response: {e}")
+            response = context.refuse(gateway_responses.BAD_INTEGRATION_ANSWER, f"Malformed Lambda proxy response: {e}")
         except Refused as e:
-            response = trip.refuse(e.refusal, e.detail)
+            response = context.refuse(e.response, e.detail)
         headers = response.headers
-        headers["x-amzn-RequestId"] = trip.request_id
-        headers["x-amz-apigw-id"] = trip.extended_id
-        self._account_for(trip, response, (time.monotonic() - began_s) * 1000)
+        headers["x-amzn-RequestId"] = context.request_id
+        headers["x-amz-apigw-id"] = context.extended_id
+        self._account_for(context, response, (time.monotonic() - began_s) * 1000)
         return response
 
-    async def _serve(self, request: web.BaseRequest, trip: Trip) -> web.Response:
-        found = self._served.stage_for(trip.host, trip.path)
+    async def _serve(self, request: web.BaseRequest, context: RequestContext) -> web.Response:
+        found = self._served.stage_for(context.host, context.path)
         if found is None:
-            raise Refused(refusal.UNKNOWN_HOST, f"nothing is deployed at {trip.host}{trip.path}")
+            raise Refused(gateway_responses.UNKNOWN_HOST, f"nothing is deployed at {context.host}{context.path}")
         stage, path, event_path = found
-        trip.stage = stage
+        context.stage = stage
         matched = stage.router.match(request.method, path)
         if matched is None:
-            raise Refused(refusal.MISSING_AUTHENTICATION_TOKEN)
+            raise Refused(gateway_responses.MISSING_AUTHENTICATION_TOKEN)
         method, parameters = matched
-        trip.method = method
+        context.method = method
         if method.authorization != "NONE":
-            raise Refused(refusal.MISSING_AUTHENTICATION_TOKEN, f"authorization {method.authorization} is not modelled")
-        key = self._admit(request, stage, method, trip)
+            raise Refused(
+                gateway_responses.MISSING_AUTHENTICATION_TOKEN, f"authorization {method.authorization} is not modelled"
+            )
+        key = self._admit(request, stage, method, context)
         if (request.content_length or 0) > MOST_BODY_BYTES:
-            raise Refused(refusal.REQUEST_TOO_LARGE)
+            raise Refused(gateway_responses.REQUEST_TOO_LARGE)
         body = await request.read() if request.body_exists else b""
         if len(body) > MOST_BODY_BYTES:
-            raise Refused(refusal.REQUEST_TOO_LARGE)
+            raise Refused(gateway_responses.REQUEST_TOO_LARGE)
         function = self._function(stage, method, request.method)
         call = proxy.Call(
             stage=stage,
@@ -166,27 +169,27 @@ class ApiGateway:
             parameters=parameters,
             http_method=request.method,
             path=event_path,
-            context_path=trip.path,
-            query=trip.query,
+            context_path=context.path,
+            query=context.query,
             headers=request.headers,
             body=body,
-            host=trip.host,
-            source_ip=trip.source_ip,
-            request_id=trip.request_id,
-            extended_id=trip.extended_id,
-            trace_id=trip.trace_id,
+            host=context.host,
+            source_ip=context.source_ip,
+            request_id=context.request_id,
+            extended_id=context.extended_id,
+            trace_id=context.trace_id,
             api_key=key,
-            api_key_id=trip.api_key_id,
-            account_id=self._site.account_id,
+            api_key_id=context.api_key_id,
+            account_id=self._layout.account_id,
         )
-        result = await self._invoke(function, call, trip)
+        result = await self._invoke(function, call, context)
         status, headers, answer = proxy.answer(
             result.payload, accepts=request.headers.get("Accept", ""), binary_types=stage.api.binary_types
         )
-        headers["X-Amzn-Trace-Id"] = trip.trace_id
+        headers["X-Amzn-Trace-Id"] = context.trace_id
         return web.Response(status=status, headers=headers, body=answer)
 
-    def _admit(self, request: web.BaseRequest, stage: Stage, method: Method, trip: Trip) -> str | None:
+    def _admit(self, request: web.BaseRequest, stage: Stage, method: Method, context: RequestContext) -> str | None:
         """Check key, plan and throttles; the key's value where one was needed."""
         value = None
         api, name = stage.api.id, stage.name
@@ -195,72 +198,75 @@ class ApiGateway:
             key = self._served.keys.get(value) if value else None
             plan = key.plan(api, name) if key is not None else None
             if key is None or plan is None:
-                raise Refused(refusal.INVALID_API_KEY)
-            trip.api_key_id = key.id
+                raise Refused(gateway_responses.INVALID_API_KEY)
+            context.api_key_id = key.id
             if not self._throttles.admit((plan.id, key.id, api, name), plan.limit):
-                raise Refused(refusal.THROTTLED, f"usage plan {plan.id}")
+                raise Refused(gateway_responses.THROTTLED, f"usage plan {plan.id}")
             if plan.quota is not None and not self._throttles.count((plan.id, key.id), plan.quota):
-                raise Refused(refusal.QUOTA_EXCEEDED, f"usage plan {plan.id}")
+                raise Refused(gateway_responses.QUOTA_EXCEEDED, f"usage plan {plan.id}")
         setting = stage.limit(method.resource_path, request.method)
         if setting is not None and not self._throttles.admit((api, name, setting[0]), setting[1]):
-            raise Refused(refusal.THROTTLED, f"stage setting {setting[0]}")
+            raise Refused(gateway_responses.THROTTLED, f"stage setting {setting[0]}")
         return value
 
     def _function(self, stage: Stage, method: Method, http_method: str) -> str:
         """The function to invoke; refuses where there is none or its policy does not let this API in."""
         if method.integration != "AWS_PROXY" or method.function is None:
             detail = f"integration {method.integration or 'missing'} is not modelled"
-            raise Refused(refusal.CONFIGURATION_ERROR, detail)
+            raise Refused(gateway_responses.CONFIGURATION_ERROR, detail)
         function = method.function
         if "${stageVariables." in function:
             for name, value in stage.variables.items():
                 function = function.replace(f"${{stageVariables.{name}}}", value)
         source = (
-            f"arn:aws:execute-api:{self._region}:{self._site.account_id}:"
+            f"arn:aws:execute-api:{self._region}:{self._layout.account_id}:"
             f"{stage.api.id}/{stage.name}/{http_method}{method.resource_path}"
         )
         if not self._functions.permits(function, PRINCIPAL, source):
-            raise Refused(refusal.CONFIGURATION_ERROR, "Invalid permissions on Lambda function")
+            raise Refused(gateway_responses.CONFIGURATION_ERROR, "Invalid permissions on Lambda function")
         return function
 
-    async def _invoke(self, function: str, call: proxy.Call, trip: Trip) -> InvokeResult:
+    async def _invoke(self, function: str, call: proxy.Call, context: RequestContext) -> InvokeResult:
         began_s = time.monotonic()
         try:
             async with asyncio.timeout(call.method.timeout_s):
                 result = await self._functions.invoke(function, proxy.event(call))
         except TimeoutError:
-            raise Refused(refusal.INTEGRATION_TIMEOUT, "Execution failed due to a timeout error") from None
+            raise Refused(gateway_responses.INTEGRATION_TIMEOUT, "Execution failed due to a timeout error") from None
         finally:
-            trip.integration_ms = (time.monotonic() - began_s) * 1000
-        trip.integration_request_id = result.request_id
+            context.integration_ms = (time.monotonic() - began_s) * 1000
+        context.integration_request_id = result.request_id
         if result.status != 200:
-            raise Refused(refusal.INTEGRATION_FAILURE, f"Lambda invocation failed with status: {result.status}")
+            raise Refused(
+                gateway_responses.INTEGRATION_FAILURE, f"Lambda invocation failed with status: {result.status}"
+            )
         if result.function_error is not None:
             raise Refused(
-                refusal.BAD_INTEGRATION_ANSWER, "Lambda execution failed with status 200 due to customer function error"
+                gateway_responses.BAD_INTEGRATION_ANSWER,
+                "Lambda execution failed with status 200 due to customer function error",
             )
         return result
 
-    def _account_for(self, trip: Trip, response: web.Response, took_ms: float) -> None:
-        stage, method = trip.stage, trip.method
+    def _account_for(self, context: RequestContext, response: web.Response, took_ms: float) -> None:
+        stage, method = context.stage, context.method
         self._access.note(
             Entry(
                 request_time_epoch=time.time_ns() // 1_000_000,
-                request_id=trip.request_id,
-                ip=trip.source_ip,
-                domain_name=trip.host,
-                http_method=trip.http_method,
-                path=trip.path,
+                request_id=context.request_id,
+                ip=context.source_ip,
+                domain_name=context.host,
+                http_method=context.http_method,
+                path=context.path,
                 status=response.status,
                 response_length=len(response.body) if isinstance(response.body, bytes) else 0,
                 response_latency=round(took_ms, 3),
-                integration_latency=None if trip.integration_ms is None else round(trip.integration_ms, 3),
+                integration_latency=None if context.integration_ms is None else round(context.integration_ms, 3),
                 stage=stage.name if stage is not None else "",
                 resource_path=method.resource_path if method is not None else "",
-                api_key_id=trip.api_key_id,
-                integration_request_id=trip.integration_request_id,
-                error=trip.error,
-                error_detail=trip.error_detail,
+                api_key_id=context.api_key_id,
+                integration_request_id=context.integration_request_id,
+                error=context.error,
+                error_detail=context.error_detail,
             )
         )
         if stage is None:
@@ -276,8 +282,8 @@ class ApiGateway:
             add("4XXError", 1.0 if 400 <= status < 500 else 0.0, dimensions)
             add("5XXError", 1.0 if status >= 500 else 0.0, dimensions)
             add("Latency", took_ms, dimensions, "Milliseconds")
-            if trip.integration_ms is not None:
-                add("IntegrationLatency", trip.integration_ms, dimensions, "Milliseconds")
+            if context.integration_ms is not None:
+                add("IntegrationLatency", context.integration_ms, dimensions, "Milliseconds")
 
 
 UNDEPLOYED = ("Resource", "Method", "Integration", "Model", "Authorizer", "Validator", "Documentation", "Account")

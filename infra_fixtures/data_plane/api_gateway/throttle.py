@@ -2,7 +2,7 @@
 
 Source: API Gateway developer guide, "Throttle requests to your REST APIs" (token bucket: `rate` tokens a second, at most
 `burst` in the bucket) and "Usage plans and API keys" (quota a day, week or month). Rates are in real seconds whatever
-the site's pace: they shape traffic, which is not sped up.
+the layout's pace: they shape traffic, which is not sped up.
 """
 
 from __future__ import annotations

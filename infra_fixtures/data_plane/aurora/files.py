@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra_fixtures.data_plane.aurora.settings import ADMIN
-from infra_fixtures.data_plane.parent_death import die_with_parent
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.processes.parent_death import die_with_parent
+from infra_fixtures.run_layout import RunLayout, child_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Home:
     uid: int | None
 
     @classmethod
-    def of(cls, site: Site, region: str, uid: int | None) -> Home:
+    def of(cls, layout: RunLayout, region: str, uid: int | None) -> Home:
         """The home of a region's node."""
-        work_dir = Path(site.work_dir)
+        work_dir = Path(layout.work_dir)
         return cls(work_dir / region, work_dir / "rdsadmin.secret", uid)
 
     @property
@@ -71,30 +71,30 @@ class Home:
         ]  # fmt: skip
 
 
-def log_of(site: Site) -> Path:
+def log_of(layout: RunLayout) -> Path:
     """Where the making of the first files says what it does."""
-    return Path(site.work_dir) / "aurora-files.log"
+    return Path(layout.work_dir) / "aurora-files.log"
 
 
-def begin(site: Site, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
+def begin(layout: RunLayout, pg_bin: Path, uid: int | None) -> subprocess.Popen[bytes]:
     """Start to make the files of both regions' nodes: an empty database, and a copy of it.
 
     What is started dies with the calling thread.
     """
-    writer, standby = (Home.of(site, region.name, uid) for region in site.regions)
+    writer, standby = (Home.of(layout, region.name, uid) for region in layout.regions)
     for home in (writer, standby):
         home.furnish()
     copy = ["cp", "-R", "--preserve=mode", str(writer.data), str(standby.data)]
-    group = [] if site.worker_uid is None else [site.worker_uid]
+    group = [] if layout.worker_uid is None else [layout.worker_uid]
     user = {} if uid is None else {"user": uid, "group": uid, "extra_groups": group}
-    with log_of(site).open("ab") as output:
+    with log_of(layout).open("ab") as output:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             ["/bin/sh", "-c", f"{shlex.join(writer.initdb(pg_bin))} && {shlex.join(copy)}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=writer.path,
-            env={**child_environment(site), "LC_ALL": "C"},
+            env={**child_environment(layout), "LC_ALL": "C"},
             start_new_session=True,
             preexec_fn=die_with_parent,
             **user,  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """AuroraGlobalDBReplicationLag as Aurora tells CloudWatch: in milliseconds, of a secondary cluster, in its own region.
 
-Where the lag is not known (a dark link, a writer that does not answer, a standby that is down) nothing is published:
+Where the lag is not known (a partitioned link, a writer that does not answer, a standby that is down) nothing is published:
 missing data is what AWS shows then, and 0 would be a lie.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 """
@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from infra_fixtures.data_plane.metric_batch import MetricBatch
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.metric_batch import MetricBatch
+from infra_fixtures.run_layout import RunLayout
 
 NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
 LOOK_EVERY_S = 0.5
@@ -30,9 +30,9 @@ class SecondaryLag:
 class LagMetric:
     """Looks all the time and publishes once a (paced) minute; use it as an async context manager."""
 
-    def __init__(self, site: Site, look: Callable[[], Awaitable[Sequence[SecondaryLag]]]) -> None:
+    def __init__(self, layout: RunLayout, look: Callable[[], Awaitable[Sequence[SecondaryLag]]]) -> None:
         self._look = look
-        self._batches = {r.name: MetricBatch(site, r.name, NAMESPACE) for r in site.regions}
+        self._batches = {r.name: MetricBatch(layout, r.name, NAMESPACE) for r in layout.regions}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> LagMetric:

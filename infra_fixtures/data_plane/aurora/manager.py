@@ -1,7 +1,7 @@
 """The Aurora manager: reads what the RDS API wants of the clusters, makes it so, and reports how things are.
 
 A node that dies is reported and stays dead: the drill's model is an AZ or its storage lost, which Aurora does not
-restart in place. Whoever lost it restores it, through the backbone's control API.
+restart in place. Whoever lost it restores it, through the global process's control API.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from infra_fixtures.data_plane.aurora.lag_metric import SecondaryLag
 from infra_fixtures.data_plane.aurora.node import PROCESS, Node, NodeFailure
 from infra_fixtures.data_plane.aurora.pair import Pair, SetWriterEndpoint, TransferFailed
 from infra_fixtures.data_plane.aurora.view import Cluster, GlobalCluster, Transfer, View, look
-from infra_fixtures.data_plane.events import EventLog
-from infra_fixtures.data_plane.follow import Change
-from infra_fixtures.data_plane.supervisor import Process, Supervisor
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.processes.events import EventLog
+from infra_fixtures.processes.supervisor import Process, Supervisor
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ OBSERVATIONS = frozenset({"_ClusterObserved", "_GlobalClusterObserved"})
 
 
 class RdsAdmin(Protocol):
-    """What the manager needs of `infra_fixtures.control_plane.admin.Admin`."""
+    """What the manager needs of `infra_fixtures.internal_api.admin.Admin`."""
 
     async def observe_cluster(self, region: str, cluster_id: str, /, **fields: Any) -> None:
         """Say how a cluster is."""
@@ -45,23 +45,23 @@ class RdsAdmin(Protocol):
 
 
 class AuroraManager:
-    """A follower of `rds`."""
+    """A reconciler of `rds`."""
 
     def __init__(
         self,
-        site: Site,
+        layout: RunLayout,
         supervisor: Supervisor,
         admin: RdsAdmin,
         set_writer_endpoint: SetWriterEndpoint,
         pg_bin: Path,
         pg_uid: int | None,
     ) -> None:
-        self._site = site
+        self._layout = layout
         self._supervisor = supervisor
         self._admin = admin
         self._pg_bin, self._pg_uid = pg_bin, pg_uid
-        self.events = EventLog(Path(site.work_dir) / "aurora.events.jsonl")
-        nodes = {r.name: Node(site, r, supervisor, pg_bin, pg_uid) for r in site.regions}
+        self.events = EventLog(Path(layout.work_dir) / "aurora.events.jsonl")
+        nodes = {r.name: Node(layout, r, supervisor, pg_bin, pg_uid) for r in layout.regions}
         self.pair = Pair(nodes, self.events, set_writer_endpoint)
         self._set_writer_endpoint = set_writer_endpoint
         self._view = View({}, None)
@@ -74,7 +74,7 @@ class AuroraManager:
 
     @property
     def services(self) -> frozenset[str]:
-        """Follows RDS."""
+        """Reconciles RDS."""
         return frozenset({"rds"})
 
     async def prepare(self, making_files: subprocess.Popen[bytes] | None = None) -> None:
@@ -85,17 +85,17 @@ class AuroraManager:
         async with self._turn:
             if self.pair.follows:
                 return
-            making = making_files or files.begin(self._site, self._pg_bin, self._pg_uid)
+            making = making_files or files.begin(self._layout, self._pg_bin, self._pg_uid)
             if status := await asyncio.to_thread(making.wait):
-                raise NodeFailure(f"no database could be made ({status}): see {files.log_of(self._site)}")
-            await self.pair.raise_pair(self._site.primary.name, self._site.standby.name)
+                raise NodeFailure(f"no database could be made ({status}): see {files.log_of(self._layout)}")
+            await self.pair.raise_pair(self._layout.primary.name, self._layout.standby.name)
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Bring the nodes in line with the API."""
         if changes and all(change.action in OBSERVATIONS for change in changes):
             return
         async with self._turn:
-            self._view = view = await look(self._site)
+            self._view = view = await look(self._layout)
             await self._drop_deleted(view)
             await self._build(view)
             await self._detach_removed(view)
@@ -128,7 +128,7 @@ class AuroraManager:
     async def awaited(self) -> list[str]:
         """What is still missing for the pair to serve; empty when it streams."""
         missing = []
-        for region in (r.name for r in self._site.regions):
+        for region in (r.name for r in self._layout.regions):
             if region not in self._view.clusters:
                 missing.append(f"aurora: no cluster in {region} in the API")
             elif region not in self._owned:
@@ -255,12 +255,12 @@ class AuroraManager:
         cluster = self._view.clusters.get(region)
         if cluster is None:
             return
-        site = self._site.region(region)
+        layout = self._layout.region(region)
         fields: dict[str, Any] = {
             "status": "available",
-            "endpoint": site.writer.host,
-            "reader_endpoint": site.reader.host,
-            "port": site.writer.port,
+            "endpoint": layout.writer.host,
+            "reader_endpoint": layout.reader.host,
+            "port": layout.writer.port,
             "instance_status": instance_status,
         }
         said = (cluster.arn, cluster.instances, cluster.status, instance_status)
@@ -275,9 +275,9 @@ class AuroraManager:
         if process.name != PROCESS or region in self.pair.meant_down or region not in self._owned:
             return
         self.events.record("node.died", region, f"exit status {process.returncode}")
-        self._aside(lambda: self._observe(region, "failed"))
+        self._in_background(lambda: self._observe(region, "failed"))
 
-    def _aside(self, work: Callable[[], Any]) -> None:
+    def _in_background(self, work: Callable[[], Any]) -> None:
         async def run() -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 try:

@@ -16,9 +16,9 @@ from psycopg import sql
 from drill.wait import await_until
 from infra_fixtures.data_plane.aurora.files import Home
 from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration, conninfo
-from infra_fixtures.data_plane.aurora.shared_memory import release_shared_memory
-from infra_fixtures.data_plane.supervisor import Process, Span, Supervisor
-from infra_fixtures.site import RegionSite, Site
+from infra_fixtures.processes.shared_memory import release_shared_memory
+from infra_fixtures.processes.supervisor import Process, Span, Supervisor
+from infra_fixtures.run_layout import RegionLayout, RunLayout
 
 T = TypeVar("T")
 
@@ -44,10 +44,10 @@ class Node:
     """A region's PostgreSQL; methods are to be called one at a time."""
 
     def __init__(
-        self, site: Site, region: RegionSite, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
+        self, layout: RunLayout, region: RegionLayout, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
     ) -> None:
         self.region = region
-        self._home = Home.of(site, region.name, pg_uid)
+        self._home = Home.of(layout, region.name, pg_uid)
         self._supervisor = supervisor
         self._bin = pg_bin
         self._uid = pg_uid

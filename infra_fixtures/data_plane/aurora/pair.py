@@ -13,7 +13,7 @@ import psycopg
 
 from drill.wait import WaitTimeout, await_until
 from infra_fixtures.data_plane.aurora.node import Node, NodeFailure
-from infra_fixtures.data_plane.events import EventLog
+from infra_fixtures.processes.events import EventLog
 
 SetWriterEndpoint = Callable[[str, bool], Awaitable[None]]
 """Makes a region's writer endpoint lead to its node, or to nothing."""
@@ -45,13 +45,13 @@ class Pair:
         self.nodes = nodes
         self.follows: dict[str, str | None] = {}
         self.meant_down: set[str] = set()
-        """Regions whose node is down because we took it down."""
+        """RegionManager whose node is down because we took it down."""
         self._events = events
         self._set_writer_endpoint = set_writer_endpoint
 
     @property
     def writers(self) -> list[str]:
-        """Regions whose node is a writer."""
+        """RegionManager whose node is a writer."""
         return [region for region, upstream in self.follows.items() if upstream is None]
 
     async def raise_pair(self, writer: str, standby: str) -> None:

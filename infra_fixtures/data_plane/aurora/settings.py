@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 ADMIN = "rdsadmin"
 """The superuser of AWS's own automation; the name is reserved on RDS as well."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra_fixtures.data_plane.follow import call, client
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.run_layout import RunLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class View:
     joined: GlobalCluster | None
 
 
-async def look(site: Site) -> View:
+async def look(layout: RunLayout) -> View:
     """Read it; botocore's errors pass through."""
-    regions = [r.name for r in site.regions]
-    apis = [await call(client, site, "rds", name) for name in regions]
+    regions = [r.name for r in layout.regions]
+    apis = [await call(client, layout, "rds", name) for name in regions]
     answers = await asyncio.gather(
         *(call(api.describe_db_clusters) for api in apis),
         *(call(api.describe_db_instances) for api in apis),

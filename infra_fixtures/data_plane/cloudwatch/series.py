@@ -44,10 +44,10 @@ class Series:
 
     def forget(self, before: float) -> None:
         """Let go of data kept under a time before `before`."""
-        for key, held in list(self._data.items()):
-            while held and held[0][0] < before:
-                held.popleft()
-            if not held:
+        for key, kept in list(self._data.items()):
+            while kept and kept[0][0] < before:
+                kept.popleft()
+            if not kept:
                 del self._data[key]
 
     def points(

@@ -19,7 +19,6 @@ from typing import Any
 
 import msgspec
 
-from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.cloudwatch.alarm import Alarm, NotEvaluated, read_alarm
 from infra_fixtures.data_plane.cloudwatch.evaluation import evaluate, evaluation_range
 from infra_fixtures.data_plane.cloudwatch.notification import (
@@ -30,9 +29,11 @@ from infra_fixtures.data_plane.cloudwatch.notification import (
     sns_event,
 )
 from infra_fixtures.data_plane.cloudwatch.series import Datum, Series
-from infra_fixtures.data_plane.events import EventLog
-from infra_fixtures.data_plane.follow import Change, call, client
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.admin import Admin
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.processes.events import EventLog
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +54,20 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 class CloudWatch:
-    """A follower of `cloudwatch` in one region; use it as an async context manager.
+    """A reconciler of `cloudwatch` in one region; use it as an async context manager.
 
     `invoke` is given a function's ARN and an event, and returns once the function's service has taken it.
     Actions other than SNS topics and Lambda functions are noted in the log and left undone, alarms on expressions and
     composite alarms are not evaluated.
     """
 
-    def __init__(self, site: Site, region: str, invoke: Invoke) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, region: str, invoke: Invoke) -> None:
+        self._layout = layout
         self._region = region
         self._invoke = invoke
-        self._admin = Admin(site)
-        self._events = EventLog(Path(site.work_dir) / f"cloudwatch.{region}.events.jsonl")
-        self._series = Series(site.pace)
+        self._admin = Admin(layout)
+        self._events = EventLog(Path(layout.work_dir) / f"cloudwatch.{region}.events.jsonl")
+        self._series = Series(layout.pace)
         self._alarms: dict[str, Alarm] = {}
         self._states: dict[str, str] = {}
         self._evaluated: dict[str, float] = {}
@@ -80,7 +81,7 @@ class CloudWatch:
 
     @property
     def services(self) -> frozenset[str]:
-        """Follows CloudWatch."""
+        """Reconciles CloudWatch."""
         return frozenset({"cloudwatch"})
 
     async def __aenter__(self) -> CloudWatch:
@@ -108,9 +109,9 @@ class CloudWatch:
         await self._read_feed()
 
     async def _read_alarms(self) -> None:
-        cloudwatch = await call(client, self._site, "cloudwatch", self._region)
+        cloudwatch = await call(client, self._layout, "cloudwatch", self._region)
         if not self._primed:  # the first alarm to fire must not wait for it
-            await call(client, self._site, "sns", self._region)
+            await call(client, self._layout, "sns", self._region)
         pages = await call(lambda: list(cloudwatch.get_paginator("describe_alarms").paginate()))
         found = [a for page in pages for a in page.get("MetricAlarms") or ()]
         alarms: dict[str, Alarm] = {}
@@ -176,7 +177,7 @@ class CloudWatch:
             alarm.statistic,
             alarm.unit,
             end=end,
-            window_s=alarm.period_s / self._site.pace,
+            window_s=alarm.period_s / self._layout.pace,
             windows=evaluation_range(alarm),
         )
         decision = evaluate(alarm, points, current)
@@ -189,7 +190,7 @@ class CloudWatch:
             "recentDatapoints": [p for p in points if p is not None],
             "threshold": alarm.threshold,
         }
-        cloudwatch = client(self._site, "cloudwatch", self._region)
+        cloudwatch = client(self._layout, "cloudwatch", self._region)
         await call(
             cloudwatch.set_alarm_state,
             AlarmName=alarm.name,
@@ -201,17 +202,17 @@ class CloudWatch:
 
     def _last_boundary(self, alarm: Alarm) -> float:
         """The end of the alarm's last step whose data have settled, as a Unix time."""
-        step_s = alarm.step_s / self._site.pace
+        step_s = alarm.step_s / self._layout.pace
         return math.floor((time.time() - SETTLE_S) / step_s) * step_s
 
     def _until_next_s(self) -> float | None:
         """Seconds until an alarm is due; None where there are no alarms."""
-        due = [at + self._alarms[name].step_s / self._site.pace for name, at in self._evaluated.items()]
+        due = [at + self._alarms[name].step_s / self._layout.pace for name, at in self._evaluated.items()]
         # A hair more, so that rounding never wakes it just before.
         return max(0.0, min(due) + SETTLE_S + 0.001 - time.time()) if due else None
 
     def _horizon_s(self) -> float:
-        needed = [a.period_s * (evaluation_range(a) + 1) / self._site.pace for a in self._alarms.values()]
+        needed = [a.period_s * (evaluation_range(a) + 1) / self._layout.pace for a in self._alarms.values()]
         return max(KEPT_S, *needed) if needed else KEPT_S
 
     # actions
@@ -242,7 +243,7 @@ class CloudWatch:
 
     async def _publish(self, topic: str, alarm: Alarm, transition: Transition) -> None:
         """Deliver an alarm's message to the functions subscribed to its topic."""
-        sns = client(self._site, "sns", self._region)
+        sns = client(self._layout, "sns", self._region)
         paginator = sns.get_paginator("list_subscriptions_by_topic")
         pages = await call(lambda: list(paginator.paginate(TopicArn=topic)))
         subject = alarm_subject(transition, self._region)

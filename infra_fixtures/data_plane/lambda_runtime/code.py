@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 
 class UnusableCode(Exception):
@@ -26,9 +26,9 @@ class UnusableCode(Exception):
 class CodeStore:
     """Unpacked function code by its SHA-256."""
 
-    def __init__(self, site: Site, directory: Path) -> None:
-        self._worker_uid = site.worker_uid
-        self._internal = urlsplit(site.internal.url)
+    def __init__(self, layout: RunLayout, directory: Path) -> None:
+        self._worker_uid = layout.worker_uid
+        self._internal = urlsplit(layout.internal.url)
         self._directory = directory
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -41,9 +41,9 @@ class CodeStore:
         """Fetch the zip at `location` through the internal endpoint and unpack it; raises UnusableCode."""
         lock = self._locks.setdefault(code_sha256, asyncio.Lock())
         async with lock:
-            held = self.unpacked(code_sha256)
-            if held is not None:
-                return held
+            existing = self.unpacked(code_sha256)
+            if existing is not None:
+                return existing
             data = await self._download(location)
             return await asyncio.to_thread(self._unpack, code_sha256, data, location)
 

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
-from infra_fixtures.data_plane.process_tree import TREE_VARIABLE
-from infra_fixtures.site import RUN_ID_VARIABLE, Site
+from infra_fixtures.processes.process_tree import TREE_VARIABLE
+from infra_fixtures.run_layout import RUN_ID_VARIABLE, RunLayout
 
 RUNTIME_PACKAGES = (
     "awslambdaric",
@@ -58,7 +58,7 @@ def furnish(uid: int | None, *, within: Path, scratch: Path) -> None:
 
 
 def environment(
-    site: Site,
+    layout: RunLayout,
     region: str,
     definition: FunctionDefinition,
     *,
@@ -75,7 +75,7 @@ def environment(
     A function may override no reserved variable; AWS refuses such a configuration, here the service's value wins.
     """
     runtime = f"AWS_Lambda_{definition.runtime}"
-    key = site.credentials.of_role(definition.role)
+    key = layout.credentials.of_role(definition.role)
     return {
         **definition.environment,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -91,7 +91,7 @@ def environment(
         "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_SESSION_TOKEN": key.token,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": site.region(region).egress.url,
+        "AWS_ENDPOINT_URL": layout.region(region).egress.url,
         "AWS_EXECUTION_ENV": runtime,
         "AWS_LAMBDA_FUNCTION_NAME": definition.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(definition.memory_mb),
@@ -102,6 +102,6 @@ def environment(
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "LAMBDA_TASK_ROOT": str(task_root),
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
-        RUN_ID_VARIABLE: site.run_id,
+        RUN_ID_VARIABLE: layout.run_id,
         **({TREE_VARIABLE: os.environ[TREE_VARIABLE]} if TREE_VARIABLE in os.environ else {}),
     }

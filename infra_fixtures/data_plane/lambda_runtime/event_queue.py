@@ -1,7 +1,7 @@
 """Asynchronous invocations: accepted at once, run later, and tried again as Lambda does.
 
 A function error is tried again twice, after one minute and after two more; a throttled event goes back to the queue
-with a growing delay (1 s to 5 min) until it is six hours old. All delays run at the site's pace. Source: AWS Lambda
+with a growing delay (1 s to 5 min) until it is six hours old. All delays run at the layout's pace. Source: AWS Lambda
 developer guide, "How Lambda handles errors and retries with asynchronous invocation". The queue is the region's own and
 lives in memory: it ends with the region's process.
 """

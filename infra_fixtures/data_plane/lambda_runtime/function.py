@@ -26,7 +26,7 @@ class Function:
         """The pool that serves an alias or a version; None where there is none."""
         return self.pools.get(self._aliases.get(qualifier, qualifier))
 
-    def versions_wanted(self) -> set[str]:
+    def required_versions(self) -> set[str]:
         """The versions that need a pool: $LATEST, what aliases point at, what has provisioned concurrency."""
         return {LATEST, *self._aliases.values(), *(self._aliases.get(q, q) for q in self._provisioned)}
 
@@ -45,12 +45,12 @@ class Function:
 
     def provision(self) -> None:
         """Have every pool start what is provisioned for it."""
-        wanted: dict[str, int] = {}
+        required: dict[str, int] = {}
         for qualifier, count in self._provisioned.items():
             version = self._aliases.get(qualifier, qualifier)
-            wanted[version] = wanted.get(version, 0) + count
+            required[version] = required.get(version, 0) + count
         for version, pool in self.pools.items():
-            pool.provisioned = wanted.get(version, 0)
+            pool.provisioned = required.get(version, 0)
             pool.ensure()
 
     def take_policy(self, statements: tuple[Mapping[str, Any], ...]) -> None:

@@ -41,7 +41,7 @@ class Invocation:
     """One invocation under way; `future` gets its InvokeResult even when nobody waits for it any more."""
 
     __slots__ = (
-        "asked_s", "began_s", "client_context", "future", "lines", "payload", "reported", "request_id", "timer"
+        "arrived_s", "began_s", "client_context", "future", "lines", "payload", "reported", "request_id", "timer"
     )  # fmt: skip
 
     def __init__(self, payload: bytes, loop: asyncio.AbstractEventLoop, client_context: str | None = None) -> None:
@@ -50,7 +50,7 @@ class Invocation:
         self.client_context = client_context
         self.future: asyncio.Future[InvokeResult] = loop.create_future()
         self.reported = True
-        self.asked_s = loop.time()
+        self.arrived_s = loop.time()
         self.began_s = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.lines: list[str] = []

@@ -17,7 +17,7 @@ from aiohttp import web
 from infra_fixtures.access.authentication import KnownKey, NotAuthenticated, authenticate
 from infra_fixtures.access.refusals import JSON as REFUSED
 from infra_fixtures.data_plane.lambda_runtime.invocation import InvokeResult
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 PREFIX = "/2015-03-31/functions/"
 SUFFIX = "/invocations"

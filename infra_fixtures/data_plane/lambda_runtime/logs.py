@@ -17,9 +17,9 @@ from pathlib import Path
 
 import aiohttp
 
-from infra_fixtures.data_plane.aws_json import AwsRefusal, JsonService
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.aws_json import AwsError, JsonService
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class LogStream:
 class LogShipper:
     """Carries the streams of one region's Lambda service."""
 
-    def __init__(self, site: Site, region: str, path: Path) -> None:
+    def __init__(self, layout: RunLayout, region: str, path: Path) -> None:
         self._path = path
-        self._logs = JsonService(site, region, scope="logs", target="Logs_20140328", version="1.1")
+        self._logs = JsonService(layout, region, scope="logs", target="Logs_20140328", version="1.1")
         self._unshipped: set[LogStream] = set()
         self.touched: set[LogStream] = set()
         self._second = 0
@@ -106,7 +106,7 @@ class LogShipper:
         for stream in streams:
             try:
                 await self._put(stream)
-            except (AwsRefusal, aiohttp.ClientError, OSError, TimeoutError) as e:
+            except (AwsError, aiohttp.ClientError, OSError, TimeoutError) as e:
                 log.warning("log of %s not shipped: %s", stream.label, e)
                 del stream.to_ship[:-MOST_HELD_EVENTS]
                 self._unshipped.add(stream)
@@ -131,9 +131,9 @@ class LogShipper:
         where = {"logGroupName": stream.group, "logStreamName": stream.name}
         try:
             await self._logs.call("CreateLogStream", where)
-        except AwsRefusal as e:
+        except AwsError as e:
             if e.code == "ResourceNotFoundException":  # Lambda makes a missing group itself
-                with contextlib.suppress(AwsRefusal):
+                with contextlib.suppress(AwsError):
                     await self._logs.call("CreateLogGroup", {"logGroupName": stream.group})
                 await self._logs.call("CreateLogStream", where)
             elif e.code != "ResourceAlreadyExistsException":

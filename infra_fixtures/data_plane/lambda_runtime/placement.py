@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from infra_fixtures.data_plane import follow
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api import clients
+from infra_fixtures.run_layout import RunLayout
 
 
 class Zones:
     """The zones of a region's subnets; a subnet never changes its zone, so each is asked for once."""
 
-    def __init__(self, site: Site, region: str) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, region: str) -> None:
+        self._layout = layout
         self._region = region
         self._known: dict[str, str] = {}
 
     async def of(self, subnets: Sequence[str]) -> tuple[str, ...]:
         """The zones of these subnets in their order, each once; a subnet that is not there has none."""
         if any(s not in self._known for s in subnets):
-            ec2 = await follow.call(follow.client, self._site, "ec2", self._region)
-            described = await follow.call(ec2.describe_subnets)
+            ec2 = await clients.call(clients.client, self._layout, "ec2", self._region)
+            described = await clients.call(ec2.describe_subnets)
             self._known = {s["SubnetId"]: s["AvailabilityZone"] for s in described["Subnets"]}
         return tuple(dict.fromkeys(self._known[s] for s in subnets if s in self._known))
 

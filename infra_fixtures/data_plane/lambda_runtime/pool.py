@@ -25,7 +25,7 @@ from infra_fixtures.data_plane.lambda_runtime.invocation import (
 from infra_fixtures.data_plane.lambda_runtime.placement import next_zone
 from infra_fixtures.data_plane.lambda_runtime.quota import Quota
 from infra_fixtures.data_plane.lambda_runtime.worker import Launch, State, Worker
-from infra_fixtures.data_plane.metric_batch import MetricBatch
+from infra_fixtures.internal_api.metric_batch import MetricBatch
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class Pool:
     def _worth_a_start_s(self) -> float:
         """When (loop time) another worker is worth its start: once the longest waiting has waited for a while, at once where
         no worker serves."""
-        return self._waiting[0].asked_s + SCALE_PATIENCE_S if self._waiting and self.ready_workers else 0.0
+        return self._waiting[0].arrived_s + SCALE_PATIENCE_S if self._waiting and self.ready_workers else 0.0
 
     def _scale_soon(self) -> None:
         if self._scale_timer is None:

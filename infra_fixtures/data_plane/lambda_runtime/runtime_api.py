@@ -39,7 +39,7 @@ class Runtime(Protocol):
     def user(self) -> int:
         """The uid that may speak for it."""
 
-    def next_wanted(self, channel: RuntimeChannel) -> None:
+    def next_requested(self, channel: RuntimeChannel) -> None:
         """The runtime asks for an invocation; `channel.deliver` answers, now or later."""
 
     def answered(self, request_id: str, payload: bytes, *, failed: bool) -> bool:
@@ -88,7 +88,7 @@ class RuntimeChannel(asyncio.Protocol):
                 if self._refused:
                     self._write(FORBIDDEN)
                 else:
-                    self._runtime.next_wanted(self)
+                    self._runtime.next_requested(self)
                 continue
             head = bytes(buffer[:end])
             length = _content_length(head)

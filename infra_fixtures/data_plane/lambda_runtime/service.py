@@ -1,4 +1,4 @@
-"""The Lambda service of one region: a follower of the Lambda API that runs what it describes.
+"""The Lambda service of one region: a reconciler of the Lambda API that runs what it describes.
 
 Served are $LATEST, the versions that aliases point at, and versions with provisioned concurrency.
 """
@@ -15,8 +15,6 @@ from typing import Any
 from aiohttp import web
 from botocore.exceptions import ClientError
 
-from infra_fixtures.data_plane import follow
-from infra_fixtures.data_plane.events import EventLog
 from infra_fixtures.data_plane.lambda_runtime import definition as read
 from infra_fixtures.data_plane.lambda_runtime.code import CodeStore, UnusableCode
 from infra_fixtures.data_plane.lambda_runtime.definition import LATEST, FunctionDefinition, split_name
@@ -32,8 +30,11 @@ from infra_fixtures.data_plane.lambda_runtime.processes import FunctionProcesses
 from infra_fixtures.data_plane.lambda_runtime.quota import Account
 from infra_fixtures.data_plane.lambda_runtime.template import Template
 from infra_fixtures.data_plane.lambda_runtime.worker import Freezing, Launch
-from infra_fixtures.data_plane.metric_batch import MetricBatch
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api import clients
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.metric_batch import MetricBatch
+from infra_fixtures.processes.events import EventLog
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -65,20 +66,20 @@ PARTS_OF_ACTION = {
 
 
 class LambdaService:
-    """Runs the functions of `region`; Invoke API on the site's `lambda_api`, the same by `invoke` in the process."""
+    """Runs the functions of `region`; Invoke API on the layout's `lambda_api`, the same by `invoke` in the process."""
 
-    def __init__(self, site: Site, region: str) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, region: str) -> None:
+        self._layout = layout
         self._region = region
         self._functions: dict[str, Function] = {}
         self._account = Account()
-        self._directory = Path(site.work_dir) / "lambda" / region
-        self._code = CodeStore(site, self._directory / "code")
-        self._events = EventQueue(site.pace)
-        self._metrics = MetricBatch(site, region, "AWS/Lambda")
-        self._shipper = LogShipper(site, region, Path(site.work_dir) / f"lambda-{region}.functions.log")
+        self._directory = Path(layout.work_dir) / "lambda" / region
+        self._code = CodeStore(layout, self._directory / "code")
+        self._events = EventQueue(layout.pace)
+        self._metrics = MetricBatch(layout, region, "AWS/Lambda")
+        self._shipper = LogShipper(layout, region, Path(layout.work_dir) / f"lambda-{region}.functions.log")
         self._launch: Launch | None = None
-        self._zones = Zones(site, region)
+        self._zones = Zones(layout, region)
         self._freezing = Freezing()
         self.processes = FunctionProcesses(self._pools, self._freezing)
         """The workers as processes, for faults."""
@@ -92,21 +93,21 @@ class LambdaService:
     async def start(self) -> None:
         """Serve; functions come with the first reconcile()."""
         scratch, runtime_dir = self._directory / "tmp", self._directory / "runtime"
-        furnish(self._site.worker_uid, within=self._directory, scratch=scratch)
+        furnish(self._layout.worker_uid, within=self._directory, scratch=scratch)
         lay_out_runtime(runtime_dir)
-        work_dir = Path(self._site.work_dir)
+        work_dir = Path(self._layout.work_dir)
         self._processes = EventLog(work_dir / f"lambda-{self._region}.events.jsonl")
         template = Template(
-            self._site.run_id,
+            self._layout.run_id,
             runtime_dir,
             work_dir / f"lambda-{self._region}.template.log",
             self._processes,
             f"{self._region}/lambda",
-            self._site.worker_uid,
+            self._layout.worker_uid,
         )
         template.start()
-        self._launch = Launch(self._site, self._region, runtime_dir, scratch, self._shipper, template, self._freezing)
-        self._api = await serve(self._site.region(self._region).lambda_api, self, self._site.credentials.known)
+        self._launch = Launch(self._layout, self._region, runtime_dir, scratch, self._shipper, template, self._freezing)
+        self._api = await serve(self._layout.region(self._region).lambda_api, self, self._layout.credentials.known)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(t) for t in (self._shipper.run(), self._metrics.publish(), self._reap())]
 
@@ -201,7 +202,7 @@ class LambdaService:
 
     def _arn(self, name: str, qualifier: str) -> str:
         suffix = "" if qualifier == LATEST else f":{qualifier}"
-        return f"arn:aws:lambda:{self._region}:{self._site.account_id}:function:{name}{suffix}"
+        return f"arn:aws:lambda:{self._region}:{self._layout.account_id}:function:{name}{suffix}"
 
     def _pools(self) -> list[Pool]:
         return [pool for function in self._functions.values() for pool in function.pools.values()]
@@ -210,16 +211,16 @@ class LambdaService:
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             for pool in self._pools():
-                pool.reap(IDLE_LIMIT_S / self._site.pace)
+                pool.reap(IDLE_LIMIT_S / self._layout.pace)
 
     # following
 
     @property
     def services(self) -> frozenset[str]:
-        """It follows the Lambda API."""
+        """Reconciles the Lambda API."""
         return frozenset({"lambda"})
 
-    async def reconcile(self, changes: Sequence[follow.Change]) -> None:
+    async def reconcile(self, changes: Sequence[Change]) -> None:
         """Make the region's functions what the API says.
 
         A change leads to a look at what it changed. Without one (the slow poll) every function's code, configuration and
@@ -249,7 +250,7 @@ class LambdaService:
 
     async def _everything(self, *, thorough: bool) -> dict[str, frozenset[int]]:
         """All functions there are; those that are no more are dropped."""
-        names = await follow.call(self._names)
+        names = await clients.call(self._names)
         for gone in self._functions.keys() - set(names):
             await self._drop(gone)
         self._next_full += 1
@@ -266,7 +267,7 @@ class LambdaService:
 
     @property
     def _client(self) -> Any:
-        return follow.client(self._site, "lambda", self._region)
+        return clients.client(self._layout, "lambda", self._region)
 
     async def _look(self, name: str, parts: frozenset[int]) -> None:
         """Read those parts of one function and apply them, the limit first: it is what drills change."""
@@ -275,18 +276,18 @@ class LambdaService:
         try:
             if function is None:
                 parts = EVERYTHING
-                await follow.call(client.get_function_configuration, FunctionName=name)
+                await clients.call(client.get_function_configuration, FunctionName=name)
                 function = Function(name, self._arn(name, LATEST))
             if CONCURRENCY in parts:
-                self._account.reserve(name, await follow.call(read.read_reserved, client, name))
+                self._account.reserve(name, await clients.call(read.read_reserved, client, name))
             if ALIASES in parts:
-                function.take_aliases(await follow.call(read.read_aliases, client, name))
+                function.take_aliases(await clients.call(read.read_aliases, client, name))
             if PROVISIONED in parts:
-                function.take_provisioned(await follow.call(read.read_provisioned, client, name))
+                function.take_provisioned(await clients.call(read.read_provisioned, client, name))
             if RETRIES in parts:
-                function.retries = await follow.call(read.read_retries, client, name)
+                function.retries = await clients.call(read.read_retries, client, name)
             if POLICY in parts:
-                function.take_policy(await follow.call(read.read_policy, client, name, tuple(function.aliases)))
+                function.take_policy(await clients.call(read.read_policy, client, name, tuple(function.aliases)))
             if parts & {CONFIGURATION, ALIASES, PROVISIONED}:
                 await self._take_versions(client, function, again=CONFIGURATION in parts)
                 function.provision()
@@ -298,12 +299,12 @@ class LambdaService:
         self._functions[name] = function
 
     async def _take_versions(self, client: Any, function: Function, *, again: bool) -> None:
-        wanted = function.versions_wanted()
+        wanted = function.required_versions()
         for version in wanted:
             if version in function.pools and not (again and version == LATEST):
                 continue  # a published version never changes
             qualifier = {} if version == LATEST else {"Qualifier": version}
-            said = await follow.call(client.get_function, FunctionName=function.name, **qualifier)
+            said = await clients.call(client.get_function, FunctionName=function.name, **qualifier)
             definition = FunctionDefinition.of(said["Configuration"])
             pool = function.pools.get(version)
             if pool is not None and pool.definition == definition:

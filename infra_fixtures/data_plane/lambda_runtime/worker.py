@@ -22,7 +22,7 @@ from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation
 from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper, LogStream
 from infra_fixtures.data_plane.lambda_runtime.runtime_api import MOST_PAYLOAD_BYTES, RuntimeChannel
 from infra_fixtures.data_plane.lambda_runtime.template import Forked, Request, Template
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 INIT_LIMIT_S = 10.0
 """How long a function may take to initialise (Lambda execution environment lifecycle)."""
@@ -55,7 +55,7 @@ class Freezing:
 class Launch:
     """What the workers of one region's Lambda service have in common."""
 
-    site: Site
+    layout: RunLayout
     region: str
     runtime_dir: Path
     scratch: Path
@@ -114,7 +114,7 @@ class Worker:
     @property
     def user(self) -> int:
         """The uid that its process runs as."""
-        uid = self._launch.site.worker_uid
+        uid = self._launch.layout.worker_uid
         return os.geteuid() if uid is None else uid
 
     @property
@@ -125,14 +125,14 @@ class Worker:
     async def start(self, *, provisioned: bool) -> None:
         """Open a Runtime API port and ask for the process."""
         launch = self._launch
-        host = launch.site.region(launch.region).runtime_host
+        host = launch.layout.region(launch.region).runtime_host
         self._server = await self._loop.create_server(lambda: RuntimeChannel(self), host, 0, backlog=8)
         if self.state is State.DEAD:  # killed while the port opened
             self._close()
             return
         port = self._server.sockets[0].getsockname()[1]
         env = environment.environment(
-            launch.site,
+            launch.layout,
             launch.region,
             self.definition,
             task_root=self._task_root,
@@ -209,7 +209,7 @@ class Worker:
 
     # what the Runtime API tells
 
-    def next_wanted(self, channel: RuntimeChannel) -> None:
+    def next_requested(self, channel: RuntimeChannel) -> None:
         """The runtime asks for work."""
         if self._invocation is not None:  # a runtime that forgets its answer is broken
             self.kill()

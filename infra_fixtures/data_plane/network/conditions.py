@@ -1,7 +1,7 @@
 """What a link does to what passes: the rules that faults put on it, what they come to together, and what the VPC decides.
 
 A link holds a set of rules, each under a name of its own: whoever put one there takes it away again, and the rest stay in
-force (`compose`). `Passage` is the verdict of security groups, network ACLs and routes.
+force (`compose`). `Reachability` is the verdict of security groups, network ACLs and routes.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def read_identity(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Reachability:
     """What the VPC says of connections from one source.
 
     `opens`: a new connection may be made. `tracked`: one made now outlives the security-group rule that admitted it.
@@ -118,5 +118,5 @@ class Passage:
         return self.stateless and (self.opens or tracked)
 
 
-OPEN = Passage(opens=True, tracked=True, stateless=True)
+OPEN = Reachability(opens=True, tracked=True, stateless=True)
 """Where there is nothing to judge."""

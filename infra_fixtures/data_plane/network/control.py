@@ -1,4 +1,4 @@
-"""A link as control APIs show it, and what the backbone wants of the links inside a region."""
+"""A link as control APIs show it, and what the global process wants of the links inside a region."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def link_state(link: Link) -> dict[str, Any]:
         "active": link.active,
         "rules": msgspec.to_builtins(link.rules),
         "conditions": msgspec.to_builtins(link.conditions),
-        "admits": [msgspec.to_builtins(passage) for passage in link.passages],
+        "admits": [msgspec.to_builtins(reachability) for reachability in link.source_reachability],
         "open": link.flows,
         "opened": link.opened,
         "bytes_up": link.bytes_up,

@@ -7,14 +7,11 @@ import random
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
-from infra_fixtures.data_plane.network.conditions import Way
+from infra_fixtures.data_plane.network.conditions import Conditions, Way
 from infra_fixtures.data_plane.network.stalls import StallClock
-from infra_fixtures.site import Address
-
-if TYPE_CHECKING:
-    from infra_fixtures.data_plane.network.link import Link
+from infra_fixtures.run_layout import Address
 
 QUEUE_LIMIT = 4 << 20
 """Bytes on their way in one direction before the sender has to wait: more than any drill's link holds."""
@@ -24,13 +21,27 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 _TCP_CLOSE_WAIT, _TCP_CLOSE = 8, 7
 
 
+class Carrier(Protocol):
+    """The link that a connection goes over, as far as the connection knows it."""
+
+    bytes_up: int
+    bytes_down: int
+
+    @property
+    def conditions(self) -> Conditions:
+        """What is done to what passes."""
+
+    def forget(self, flow: Flow) -> None:
+        """A connection has ended."""
+
+
 class Flow:
     """A connection: `established` once it reaches the target.
 
     `cut_up` and `cut_down` say that packets no longer pass in that direction. That is for good: what was on its way is lost.
     """
 
-    def __init__(self, link: Link, client: socket.socket, source: int) -> None:
+    def __init__(self, link: Carrier, client: socket.socket, source: int) -> None:
         self.link = link
         self.source = source
         self.established = False

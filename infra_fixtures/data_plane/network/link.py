@@ -12,10 +12,10 @@ import contextlib
 import socket
 from collections.abc import Mapping, Sequence
 
-from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Passage, compose
+from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Reachability, compose
 from infra_fixtures.data_plane.network.flow import Flow
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 BACKLOG = 1024
 JANITOR_S = 0.25
@@ -35,7 +35,7 @@ class Link:
         self.bytes_down = 0
         self._rules: dict[str, LinkRule] = {}
         self._conditions = Conditions()
-        self._passages: tuple[Passage, ...] = (OPEN,)
+        self._source_reachability: tuple[Reachability, ...] = (OPEN,)
         self._active = True
         self._flows: set[Flow] = set()
         self._beginnings: set[asyncio.Task[None]] = set()
@@ -54,9 +54,9 @@ class Link:
         return self._conditions
 
     @property
-    def passages(self) -> tuple[Passage, ...]:
+    def source_reachability(self) -> tuple[Reachability, ...]:
         """What the VPC's rules say, one for each source; connections take them in turn."""
-        return self._passages
+        return self._source_reachability
 
     @property
     def active(self) -> bool:
@@ -103,9 +103,9 @@ class Link:
         for flow in list(self._flows):
             flow.retime(self._conditions.up, self._conditions.down)
 
-    def set_passages(self, passages: Sequence[Passage]) -> None:
+    def set_source_reachability(self, source_reachability: Sequence[Reachability]) -> None:
         """Let the VPC's rules decide; in force at once."""
-        self._passages = tuple(passages) or (OPEN,)
+        self._source_reachability = tuple(source_reachability) or (OPEN,)
         self._settle()
 
     def set_active(self, active: bool) -> None:
@@ -124,9 +124,9 @@ class Link:
             flow.reset()
         return len(flows)
 
-    def passage(self, source: int) -> Passage:
+    def reachability_of(self, source: int) -> Reachability:
         """What the rules say of a connection's source now."""
-        return self._passages[source % len(self._passages)]
+        return self._source_reachability[source % len(self._source_reachability)]
 
     def forget(self, flow: Flow) -> None:
         """A connection has ended."""
@@ -141,9 +141,9 @@ class Link:
             elif not self._settle_one(flow) and flow.partitioned:
                 flow.reset()
 
-    def _listen(self, wanted: bool) -> None:
+    def _listen(self, should_listen: bool) -> None:
         loop = asyncio.get_running_loop()
-        if wanted and self._listener is None:
+        if should_listen and self._listener is None:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -155,7 +155,7 @@ class Link:
                 raise
             self._listener = listener
             loop.add_reader(listener, self._accept, listener)
-        elif not wanted and self._listener is not None:
+        elif not should_listen and self._listener is not None:
             loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
@@ -174,11 +174,11 @@ class Link:
 
     def _begin(self, flow: Flow) -> None:
         """Carry a connection through once conditions and rules admit it; until then it hangs."""
-        passage = self.passage(flow.source)
-        if self._conditions.partitioned or not (passage.opens and passage.stateless) or flow.beginning:
+        reachability = self.reachability_of(flow.source)
+        if self._conditions.partitioned or not (reachability.opens and reachability.stateless) or flow.beginning:
             return
         flow.beginning = True
-        task = asyncio.get_running_loop().create_task(self._carry(flow, tracked=passage.tracked))
+        task = asyncio.get_running_loop().create_task(self._carry(flow, tracked=reachability.tracked))
         self._beginnings.add(task)
         task.add_done_callback(self._beginnings.discard)
 
@@ -193,7 +193,7 @@ class Link:
 
     def _settle_one(self, flow: Flow) -> bool:
         """Cut an established connection where packets do not pass; whether they do not."""
-        denied = not self.passage(flow.source).keeps(tracked=flow.tracked)
+        denied = not self.reachability_of(flow.source).keeps(tracked=flow.tracked)
         up, down = denied or self._conditions.up.cut, denied or self._conditions.down.cut
         if up or down:
             flow.cut(up=up, down=down)

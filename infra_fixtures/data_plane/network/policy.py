@@ -1,7 +1,7 @@
 """The network policy of a region: lets each of its links admit what security groups, network ACLs and routes admit.
 
 writer, reader: a function's subnet and groups to the database's, port 5432. egress: to AWS's APIs, port 443, over the
-internet or a service endpoint. edge: from the internet into the public subnets, port 443. One passage for each subnet
+internet or a service endpoint. edge: from the internet into the public subnets, port 443. One reachability for each subnet
 that connections come from (for the edge: go to): they take them in turn, as they would the availability zones.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from infra_fixtures.data_plane.follow import Change
-from infra_fixtures.data_plane.network.conditions import OPEN, Passage
+from infra_fixtures.data_plane.network.conditions import OPEN, Reachability
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.rules import (
     ANYWHERE,
@@ -22,7 +21,8 @@ from infra_fixtures.data_plane.network.rules import (
     groups_admit,
 )
 from infra_fixtures.data_plane.network.vpc import Placement, Vpc, VpcReader
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.run_layout import RunLayout
 
 POSTGRES = 5432
 HTTPS = 443
@@ -30,16 +30,16 @@ PUBLIC = "public"
 
 
 class NetworkPolicy:
-    """A follower of `ec2` (and of where functions and clusters sit) for some of a region's links, by their names."""
+    """A reconciler of `ec2` (and of where functions and clusters sit) for some of a region's links, by their names."""
 
-    def __init__(self, site: Site, region: str, links: Mapping[str, Link]) -> None:
-        self._reader = VpcReader(site, region)
+    def __init__(self, layout: RunLayout, region: str, links: Mapping[str, Link]) -> None:
+        self._reader = VpcReader(layout, region)
         self._links = links
         self._public: set[str] = set()
 
     @property
     def services(self) -> frozenset[str]:
-        """Follows EC2, and Lambda and RDS for the placement of functions and clusters."""
+        """Reconciles EC2, and Lambda and RDS for the placement of functions and clusters."""
         return frozenset({"ec2", "lambda", "rds"})
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
@@ -47,11 +47,11 @@ class NetworkPolicy:
         self._reader.mark(changes)
         vpc = await self._reader.read()
         for name, link in self._links.items():
-            passages = self._passages(name, vpc)
-            if list(link.passages) != passages:
-                link.set_passages(passages)
+            source_reachability = self._source_reachability(name, vpc)
+            if list(link.source_reachability) != source_reachability:
+                link.set_source_reachability(source_reachability)
 
-    def _passages(self, name: str, vpc: Vpc) -> list[Passage]:
+    def _source_reachability(self, name: str, vpc: Vpc) -> list[Reachability]:
         if vpc.functions is None:
             return [OPEN]
         if name == "edge":
@@ -60,7 +60,7 @@ class NetworkPolicy:
             return _egress(vpc, vpc.functions) or [OPEN]
         return [OPEN] if vpc.database is None else _database(vpc, vpc.functions, vpc.database) or [OPEN]
 
-    def _edge(self, vpc: Vpc) -> list[Passage]:
+    def _edge(self, vpc: Vpc) -> list[Reachability]:
         """Through the public subnets: those named so, or that once had a route to an internet gateway."""
         own = set() if vpc.functions is None else set(vpc.functions.subnets)
         homes = {vpc.subnets[s].vpc for s in own if s in vpc.subnets}
@@ -68,38 +68,40 @@ class NetworkPolicy:
             leads_out = subnet.default_route is not None and subnet.default_route.startswith("igw-")
             if subnet.vpc in homes and subnet.id not in own and (leads_out or PUBLIC in subnet.name.lower()):
                 self._public.add(subnet.id)
-        passages = []
+        source_reachability = []
         for subnet in (vpc.subnets[s] for s in sorted(self._public) if s in vpc.subnets):
             passes = (
                 subnet.default_route is not None
                 and acl_admits(subnet.acl, egress=False, ports=(HTTPS, HTTPS), peer=ANYWHERE)
                 and acl_admits(subnet.acl, egress=True, ports=EPHEMERAL, peer=ANYWHERE)
             )
-            passages.append(Passage(opens=passes, tracked=True, stateless=passes))
-        return passages
+            source_reachability.append(Reachability(opens=passes, tracked=True, stateless=passes))
+        return source_reachability
 
 
-def _database(vpc: Vpc, functions: Placement, database: Placement) -> list[Passage]:
+def _database(vpc: Vpc, functions: Placement, database: Placement) -> list[Reachability]:
     """From each of the functions' subnets to the database's."""
     out, into = _groups(vpc, functions), _groups(vpc, database)
     target = next((vpc.subnets[s] for s in database.subnets if s in vpc.subnets), None)
-    passages = []
+    source_reachability = []
     for source in _subnets(vpc, functions):
         target_cidr = source.cidr if target is None else target.cidr
         opens = groups_admit(
             out, egress=True, port=POSTGRES, peer=target_cidr, peer_groups=database.groups
         ) and groups_admit(into, egress=False, port=POSTGRES, peer=source.cidr, peer_groups=functions.groups)
         stateless = target is None or acls_admit(source, target, POSTGRES)
-        passages.append(Passage(opens=opens, tracked=_tracked(out) and _tracked(into), stateless=stateless))
-    return passages
+        source_reachability.append(
+            Reachability(opens=opens, tracked=_tracked(out) and _tracked(into), stateless=stateless)
+        )
+    return source_reachability
 
 
-def _egress(vpc: Vpc, functions: Placement) -> list[Passage]:
+def _egress(vpc: Vpc, functions: Placement) -> list[Reachability]:
     """From each of the functions' subnets to AWS's APIs."""
     out = _groups(vpc, functions)
     opens = groups_admit(out, egress=True, port=HTTPS, peer=ANYWHERE, peer_groups=frozenset())
     return [
-        Passage(
+        Reachability(
             opens=opens,
             tracked=_tracked(out),
             stateless=(subnet.default_route is not None or subnet.vpc in vpc.endpoints)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra_fixtures.data_plane.follow import Change, call, client
 from infra_fixtures.data_plane.network.rules import Network, SecurityGroup, Subnet, acl_of, default_route_of, group_of
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.run_layout import RunLayout
 
 DATABASE_VARIABLE = "DB_WRITER_HOST"
 """Functions with this environment variable are those that the database links serve."""
@@ -51,8 +52,8 @@ class Vpc:
 class VpcReader:
     """Keeps the last answer to each question; `mark` says which are stale."""
 
-    def __init__(self, site: Site, region: str) -> None:
-        self._site = site
+    def __init__(self, layout: RunLayout, region: str) -> None:
+        self._layout = layout
         self._region = region
         self._stale: set[str] = {"functions", "database", *_EC2}
         self._answers: dict[str, Any] = {}
@@ -78,7 +79,7 @@ class VpcReader:
         functions: Placement | None = self._answers["functions"]
         if functions is None:
             return Vpc(None, None, {}, {}, frozenset())
-        ec2 = await call(client, self._site, "ec2", self._region)
+        ec2 = await call(client, self._layout, "ec2", self._region)
         await self._refresh(
             {
                 "groups": lambda: ec2.describe_security_groups()["SecurityGroups"],
@@ -110,7 +111,7 @@ class VpcReader:
 
     def _functions(self) -> Placement | None:
         """Where the functions sit; those that use the database count, if there are any."""
-        described = client(self._site, "lambda", self._region).list_functions()["Functions"]
+        described = client(self._layout, "lambda", self._region).list_functions()["Functions"]
         inside = [f for f in described if (f.get("VpcConfig") or {}).get("SubnetIds")]
         users = [f for f in inside if DATABASE_VARIABLE in (f.get("Environment") or {}).get("Variables", {})]
         chosen = users or inside
@@ -123,7 +124,7 @@ class VpcReader:
 
     def _database(self) -> Placement | None:
         """The cluster's security groups and the subnets of its group, its instance's own zone first."""
-        rds = client(self._site, "rds", self._region)
+        rds = client(self._layout, "rds", self._region)
         clusters = rds.describe_db_clusters()["DBClusters"]
         if not clusters:
             return None
@@ -131,9 +132,9 @@ class VpcReader:
         groups = frozenset(g["VpcSecurityGroupId"] for g in cluster.get("VpcSecurityGroups", []))
         subnets: list[Mapping[str, Any]] = []
         if cluster.get("DBSubnetGroup"):
-            wanted = cluster["DBSubnetGroup"]
+            desired = cluster["DBSubnetGroup"]
             for group in rds.describe_db_subnet_groups()["DBSubnetGroups"]:
-                if group["DBSubnetGroupName"] == wanted:
+                if group["DBSubnetGroupName"] == desired:
                     subnets = group["Subnets"]
         instances = rds.describe_db_instances()["DBInstances"]
         zones = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 _EXECUTE_API = re.compile(r"[a-z0-9-]+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com\.")
 
@@ -18,8 +18,8 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-c
 class AwsNames:
     """Where a regional API's name leads: to the link before the region's API Gateway."""
 
-    def __init__(self, site: Site) -> None:
-        self._edges = {r.name: r.edge.host for r in site.regions}
+    def __init__(self, layout: RunLayout) -> None:
+        self._edges = {r.name: r.edge.host for r in layout.regions}
 
     def address(self, name: str) -> str | None:
         """The IPv4 address of an absolute name, whichever its first label; None where it is no endpoint of this run."""

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from infra_fixtures.control_plane.admin import Admin, AdminRefused
 from infra_fixtures.data_plane.route53.endpoint_probe import EndpointProbe
 from infra_fixtures.data_plane.route53.health import Endpoint, HealthCheck
+from infra_fixtures.internal_api.admin import Admin, AdminRefused
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +95,14 @@ class Checkers:
 
         A check whose endpoint changed begins anew, keeping its checkers' opinions; a disabled one is not looked at.
         """
-        wanted = {c.id: c.endpoint for c in checks if c.endpoint is not None and not c.disabled}
+        desired = {c.id: c.endpoint for c in checks if c.endpoint is not None and not c.disabled}
         for check_id, watch in list(self._watches.items()):
-            if wanted.get(check_id) != watch.endpoint:
+            if desired.get(check_id) != watch.endpoint:
                 self._end(watch)
                 del self._watches[check_id]
-                if check_id in wanted:
-                    self._begin(check_id, wanted[check_id], watch.checkers)
-        for check_id, endpoint in wanted.items():
+                if check_id in desired:
+                    self._begin(check_id, desired[check_id], watch.checkers)
+        for check_id, endpoint in desired.items():
             if check_id not in self._watches:
                 self._begin(check_id, endpoint, ())
 

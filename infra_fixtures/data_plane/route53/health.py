@@ -110,9 +110,9 @@ class HealthStates:
     def configure(self, checks: Iterable[HealthCheck]) -> None:
         """Take over the settings of all health checks."""
         self.checks = {c.id: c for c in checks}
-        for held in (self.votes, self._known):
-            for gone in held.keys() - self.checks.keys():
-                del held[gone]
+        for known in (self.votes, self._known):
+            for gone in known.keys() - self.checks.keys():
+                del known[gone]
 
     def healthy(self, check_id: str) -> bool:
         """The status as of the last `refresh`; a health check that is not there is healthy."""

@@ -24,7 +24,7 @@ import dns.rrset
 
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.route53.zone import Answer
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +130,11 @@ def _question(tail: bytes) -> tuple[str, str, int] | bytes:
         return _refusal(query, dns.rcode.NOTIMP)
     if len(query.question) != 1:
         return _refusal(query, dns.rcode.FORMERR)
-    asked = query.question[0]
-    if asked.rdclass != dns.rdataclass.IN:
+    queried = query.question[0]
+    if queried.rdclass != dns.rdataclass.IN:
         return _refusal(query, dns.rcode.REFUSED)
     takes = min(max(query.payload, PLAIN_UDP_BYTES), LARGEST_UDP_BYTES) if query.edns >= 0 else PLAIN_UDP_BYTES
-    return asked.name.to_text().lower(), dns.rdatatype.to_text(asked.rdtype), takes
+    return queried.name.to_text().lower(), dns.rdatatype.to_text(queried.rdtype), takes
 
 
 def _refusal(query: dns.message.Message, rcode: int) -> bytes:

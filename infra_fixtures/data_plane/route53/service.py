@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra_fixtures.control_plane.admin import Admin
-from infra_fixtures.data_plane.events import EventLog
-from infra_fixtures.data_plane.follow import Change, call, client
 from infra_fixtures.data_plane.route53.aws_names import AwsNames
 from infra_fixtures.data_plane.route53.checkers import Checkers
 from infra_fixtures.data_plane.route53.endpoint_probe import EndpointProbe
@@ -20,7 +17,11 @@ from infra_fixtures.data_plane.route53.health import HealthStates, read_health_c
 from infra_fixtures.data_plane.route53.records import HostedZone, read_record
 from infra_fixtures.data_plane.route53.server import DnsServer
 from infra_fixtures.data_plane.route53.zone import Tables
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.admin import Admin
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.processes.events import EventLog
+from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -30,36 +31,36 @@ API_REGION = "us-east-1"
 
 
 class Route53:
-    """A follower of `route53`, and of `cloudwatch` for health checks that watch an alarm.
+    """A reconciler of `route53`, and of `cloudwatch` for health checks that watch an alarm.
 
-    Use it as an async context manager: on entry it answers on `site.dns` (REFUSED until it has read a zone). An alarm's
+    Use it as an async context manager: on entry it answers on `layout.dns` (REFUSED until it has read a zone). An alarm's
     state is what DescribeAlarms says, where Route 53 itself looks at the alarm's data stream. `seed` sets the phases of
     the checkers and the choice among several answers; without one they follow from the run's id.
     """
 
-    def __init__(self, site: Site, seed: str | None = None) -> None:
-        self._site = site
-        seed = seed if seed is not None else site.run_id
+    def __init__(self, layout: RunLayout, seed: str | None = None) -> None:
+        self._layout = layout
+        seed = seed if seed is not None else layout.run_id
         self._states = HealthStates()
         self.tables = Tables(
-            names=AwsNames(site),
+            names=AwsNames(layout),
             health_check=self._states.healthy,
-            pace=site.pace,
-            regions=[r.name for r in site.regions],
+            pace=layout.pace,
+            regions=[r.name for r in layout.regions],
             chance=random.Random(seed),
         )
-        self._server = DnsServer(site.dns, self.tables.answer)
-        self._events = EventLog(Path(site.work_dir) / "route53.events.jsonl")
+        self._server = DnsServer(layout.dns, self.tables.answer)
+        self._events = EventLog(Path(layout.work_dir) / "route53.events.jsonl")
         self._answered: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._admin = Admin(site)
-        probe = EndpointProbe(site.pace, self.tables.address)
+        self._admin = Admin(layout)
+        probe = EndpointProbe(layout.pace, self.tables.address)
         self._probe = probe
-        self._checkers = Checkers(probe, self._admin, self._voted, site.pace, seed)
+        self._checkers = Checkers(probe, self._admin, self._voted, layout.pace, seed)
         self._parts = contextlib.AsyncExitStack()
 
     @property
     def services(self) -> frozenset[str]:
-        """Follows Route 53 and, for alarms, CloudWatch."""
+        """Reconciles Route 53 and, for alarms, CloudWatch."""
         return frozenset({"route53", "cloudwatch"})
 
     async def __aenter__(self) -> Route53:
@@ -118,7 +119,7 @@ class Route53:
 
     def _read_zones(self) -> list[HostedZone]:
         """All public zones; a private one answers inside its VPC alone."""
-        route53 = client(self._site, "route53", API_REGION)
+        route53 = client(self._layout, "route53", API_REGION)
         zones = []
         for page in route53.get_paginator("list_hosted_zones").paginate():
             for zone in page["HostedZones"]:
@@ -130,17 +131,17 @@ class Route53:
         return zones
 
     def _read_checks(self) -> list[dict[str, Any]]:
-        route53 = client(self._site, "route53", API_REGION)
+        route53 = client(self._layout, "route53", API_REGION)
         return [c for page in route53.get_paginator("list_health_checks").paginate() for c in page["HealthChecks"]]
 
     async def _read_alarms(self) -> None:
         """The states of the alarms that health checks watch; one that cannot be read keeps the state it had."""
-        wanted: dict[str, set[str]] = {}
+        desired: dict[str, set[str]] = {}
         for check in self._states.checks.values():
             if check.alarm is not None:
-                wanted.setdefault(check.alarm[0], set()).add(check.alarm[1])
-        for region, names in wanted.items():
-            cloudwatch = await call(client, self._site, "cloudwatch", region)
+                desired.setdefault(check.alarm[0], set()).add(check.alarm[1])
+        for region, names in desired.items():
+            cloudwatch = await call(client, self._layout, "cloudwatch", region)
             found = await call(cloudwatch.describe_alarms, AlarmNames=sorted(names))
             states = {a["AlarmName"]: a["StateValue"] for a in found["MetricAlarms"]}
             for name in names:

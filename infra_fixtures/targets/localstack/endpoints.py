@@ -12,7 +12,7 @@ from localstack_client.session import Session
 
 from drill.unusable import UnusableInput
 from infra_fixtures.access.credentials import AccessKey
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 from infra_fixtures.targets.clients import CONFIG, Make
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere
 

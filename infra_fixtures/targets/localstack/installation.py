@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from drill.unusable import UnusableInput
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.targets.localstack.options import PYTHON_VARIABLE
 
 VERSION = "4.14.0"

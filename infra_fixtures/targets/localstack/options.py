@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
-from infra_fixtures.targets.asked import Option
 from infra_fixtures.targets.localstack.loopback import refuse_public
+from infra_fixtures.targets.target_config import Option
 
 PYTHON_VARIABLE = "LOCALSTACK_PYTHON"
 URLS_VARIABLE = "LOCALSTACK_URLS"

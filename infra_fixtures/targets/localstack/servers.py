@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
-from infra_fixtures.site import GLOBAL, RUN_ID_VARIABLE, Emulator, Site
+from infra_fixtures.run_layout import GLOBAL, RUN_ID_VARIABLE, Emulator, RunLayout
 from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
 
@@ -23,14 +23,14 @@ CACHE = HOME / "cache"
 """What LocalStack works out at every first start (an index of all AWS services, a certificate): seconds, so it is kept."""
 
 
-def emulators(site: Site, settings: Settings, python: Path | None) -> tuple[Emulator, ...]:
+def emulators(layout: RunLayout, settings: Settings, python: Path | None) -> tuple[Emulator, ...]:
     """One LocalStack a region and one for global services, or one for all; `python` starts those that no URL is given for."""
-    regions = [r.name for r in site.regions]
+    regions = [r.name for r in layout.regions]
     if settings.shared or EVERYWHERE in settings.urls:
-        return (_emulator(site, settings, python, EVERYWHERE, (*regions, GLOBAL), ""),)
+        return (_emulator(layout, settings, python, EVERYWHERE, (*regions, GLOBAL), ""),)
     return (
-        *(_emulator(site, settings, python, r, (r,), r) for r in regions),
-        _emulator(site, settings, python, GLOBALLY, (GLOBAL,), ""),
+        *(_emulator(layout, settings, python, r, (r,), r) for r in regions),
+        _emulator(layout, settings, python, GLOBALLY, (GLOBAL,), ""),
     )
 
 
@@ -46,10 +46,10 @@ def offered(url: str) -> frozenset[str]:
 
 
 def _emulator(
-    site: Site, settings: Settings, python: Path | None, where: str, regions: tuple[str, ...], lost_with: str
+    layout: RunLayout, settings: Settings, python: Path | None, where: str, regions: tuple[str, ...], lost_with: str
 ) -> Emulator:
     name = "LocalStack" if where == EVERYWHERE else f"LocalStack of {where}"
-    log = Path(site.work_dir) / f"localstack-{where}.log"
+    log = Path(layout.work_dir) / f"localstack-{where}.log"
     if where in settings.urls:
         return Emulator(name, settings.urls[where], regions, HEALTH)
     assert python is not None
@@ -64,8 +64,8 @@ def _emulator(
         argv=(str(python), "-P", str(LAUNCHER)),
         environment=tuple(
             {
-                **environment(Path(site.work_dir) / f"localstack-{where}", port, site.run_id),
-                "SERVICES": ",".join(s for s in _wanted(regions) if s not in site.moto_answers),
+                **environment(Path(layout.work_dir) / f"localstack-{where}", port, layout.run_id),
+                "SERVICES": ",".join(s for s in _services_for(regions) if s not in layout.moto_services),
                 **named,
             }.items()
         ),
@@ -74,7 +74,7 @@ def _emulator(
     )
 
 
-def _wanted(regions: tuple[str, ...]) -> tuple[str, ...]:
+def _services_for(regions: tuple[str, ...]) -> tuple[str, ...]:
     """What a run asks of a LocalStack, in the order in which provisioning does."""
     regional = ("s3", "kms", "ec2", "apigateway", "logs", "sns") if any(regions) else ()
     return (*regional, *(("iam",) if GLOBAL in regions else ()))

@@ -10,36 +10,36 @@ from collections.abc import Iterator
 import msgspec
 
 from drill.host_environment import keep_to_this_machine
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.safety.target_lock import target_lock
-from infra_fixtures.site import Site
-from infra_fixtures.targets.asked import Asked
 from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
 from infra_fixtures.targets.local_orphan import LocalOrphan
-from infra_fixtures.targets.localstack.answers import moto_answers
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, lock_place, namesake
 from infra_fixtures.targets.localstack.servers import emulators, offered
+from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.targets.orphan import Orphan
+from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 from infra_fixtures.topology import Topology, embedded_topology
 
 
 @contextlib.contextmanager
-def stand(asked: Asked) -> Iterator[World]:
+def stand(config: TargetConfig) -> Iterator[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
     keep_to_this_machine(os.environ)
-    topology = embedded_topology(asked.run.pace)
-    settings = Settings.read(asked.run.options, topology.region_names)
+    topology = embedded_topology(config.run.pace)
+    settings = Settings.read(config.run.options, topology.region_names)
     moto = _moto(settings)
     python = None if settings.urls else ready_python(settings.python)
 
-    def arrange(site: Site) -> Site:
-        own = msgspec.structs.replace(site, account_id=ACCOUNT, moto_answers=moto)
+    def arrange(layout: RunLayout) -> RunLayout:
+        own = msgspec.structs.replace(layout, account_id=ACCOUNT, moto_services=moto)
         return msgspec.structs.replace(own, emulators=emulators(own, settings, python))
 
     who = _who(moto, shared=settings.shared or len(settings.urls) == 1, own=python is not None)
@@ -55,21 +55,21 @@ def stand(asked: Asked) -> Iterator[World]:
         arrange=arrange,
         around=_namesake,
     )
-    with _held(asked, topology, settings) as held:
-        variant = dataclasses.replace(variant, stop_conditions=held)
-        with embedded(asked, topology, variant) as world:
+    with _held(config, topology, settings) as available:
+        variant = dataclasses.replace(variant, stop_conditions=available)
+        with embedded(config, topology, variant) as world:
             yield world
 
 
 @contextlib.contextmanager
-def _held(asked: Asked, topology: Topology, settings: Settings) -> Iterator[tuple[Condition, ...]]:
+def _held(config: TargetConfig, topology: Topology, settings: Settings) -> Iterator[tuple[Condition, ...]]:
     """Hold the LocalStack that was given, so that no second game day breaks it meanwhile; one of our own is nobody else's."""
     if not settings.urls:
         yield ()
         return
     place = lock_place(topology, settings.urls)
-    with target_lock(place, asked.run.run_id) as held:
-        yield (held,)
+    with target_lock(place, config.run.run_id) as available:
+        yield (available,)
 
 
 def orphan(run: Header) -> Orphan:
@@ -82,8 +82,8 @@ def orphan(run: Header) -> Orphan:
 
 def _moto(settings: Settings) -> frozenset[str]:
     """The services that moto answers."""
-    held = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
-    return moto_answers(held, named=not settings.shared and not settings.urls)
+    available = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
+    return moto_services(available, named=not settings.shared and not settings.urls)
 
 
 def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
@@ -103,7 +103,7 @@ def _namesake(clients: Clients, topology: Topology, run_id: str) -> Iterator[Non
     Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.
     """
     primary, standby = topology.region_names
-    if clients.site.answers("s3", primary) != clients.site.answers("s3", standby):
+    if clients.layout.emulator_for("s3", primary) != clients.layout.emulator_for("s3", standby):
         s3 = clients.client("s3", primary)
         name = namesake(run_id, standby)
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": standby})

@@ -20,10 +20,10 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.wait import wait_until
-from infra_fixtures.control_plane.admin import set_region
-from infra_fixtures.data_plane.follow import client
+from infra_fixtures.internal_api.admin import set_region
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.run_layout import Emulator, RunLayout
 from infra_fixtures.safety.lease import lease
-from infra_fixtures.site import Emulator, Site
 from tests.infra_fixtures.conftest import run_control_plane
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -53,15 +53,15 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def layout() -> Iterator[RunLayout]:
     """A running control plane whose SQS is another emulator's in each region, and everything else moto's."""
     with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        plan = Site.plan(
+        plan = RunLayout.plan(
             run_id=held.work_dir.name, work_dir=held.work_dir, pace=10.0, network=held.network, regions=(EAST, WEST)
         )
         emulators = tuple(_emulator(region, held.work_dir) for region in (EAST, WEST))
         moto = frozenset({"sts", "kms"})
-        whole = msgspec.structs.replace(plan, emulators=emulators, moto_answers=moto)
+        whole = msgspec.structs.replace(plan, emulators=emulators, moto_services=moto)
         whole.save()
         yield from run_control_plane(whole)
 
@@ -82,70 +82,70 @@ def _emulator(region: str, work_dir: Path) -> Emulator:
     )
 
 
-def _process(site: Site, region: str) -> psutil.Process:
+def _process(layout: RunLayout, region: str) -> psutil.Process:
     """The emulator's process, found as the control plane's child."""
     for process in psutil.process_iter():
         try:
-            if process.cmdline()[1:] == list(site.emulators[0 if region == EAST else 1].argv[1:]):
+            if process.cmdline()[1:] == list(layout.emulators[0 if region == EAST else 1].argv[1:]):
                 return process
         except psutil.Error:
             continue
     raise AssertionError(f"no emulator of {region} runs")
 
 
-def _failure(site: Site) -> Any:
-    asked = urllib.request.Request(f"{site.internal.url}/_drill/failure", headers=site.credentials.bearer)
+def _failure(layout: RunLayout) -> Any:
+    asked = urllib.request.Request(f"{layout.internal.url}/_drill/failure", headers=layout.credentials.bearer)
     with urllib.request.urlopen(asked, timeout=2) as answer:
         return json.load(answer)["failure"]
 
 
-def test_each_region_is_answered_by_its_own_emulator_and_the_rest_by_moto(site: Site) -> None:
+def test_each_region_is_answered_by_its_own_emulator_and_the_rest_by_moto(layout: RunLayout) -> None:
     """SQS of a region comes from that region's emulator, STS from moto."""
-    assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
-    assert client(site, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
-    assert client(site, "sts", WEST).get_caller_identity()["Account"] == site.account_id
-    assert _failure(site) is None
+    assert client(layout, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
+    assert client(layout, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
+    assert client(layout, "sts", WEST).get_caller_identity()["Account"] == layout.account_id
+    assert _failure(layout) is None
 
 
-def test_a_lost_region_freezes_its_emulator_and_gives_it_back_as_it_was(site: Site) -> None:
+def test_a_lost_region_freezes_its_emulator_and_gives_it_back_as_it_was(layout: RunLayout) -> None:
     """While the region is lost its emulator stands still and calls fail at once; then the same process answers."""
-    assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
-    before = _process(site, EAST)
-    set_region(site, EAST, False)
+    assert client(layout, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
+    before = _process(layout, EAST)
+    set_region(layout, EAST, False)
     wait_until(lambda: before.status() == psutil.STATUS_STOPPED, what="the emulator to stand still", timeout_s=2)
     with pytest.raises((ClientError, BotoCoreError), match="lost with its region"):
-        client(site, "sqs", EAST).list_queues()
-    assert client(site, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
-    assert _failure(site) is None
-    set_region(site, EAST, True)
-    assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
-    assert _process(site, EAST).pid == before.pid
+        client(layout, "sqs", EAST).list_queues()
+    assert client(layout, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
+    assert _failure(layout) is None
+    set_region(layout, EAST, True)
+    assert client(layout, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
+    assert _process(layout, EAST).pid == before.pid
 
 
-def test_an_unplanned_death_is_told_by_name(site: Site) -> None:
+def test_an_unplanned_death_is_told_by_name(layout: RunLayout) -> None:
     """After a kill -9 nobody asked for, the failure names the emulator, its process and its status, and so do calls."""
-    assert client(site, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
-    victim = _process(site, WEST)
+    assert client(layout, "sqs", WEST).list_queues()["QueueUrls"] == [f"http://{WEST}/queue"]
+    victim = _process(layout, WEST)
     os.kill(victim.pid, signal.SIGKILL)
-    wait_until(lambda: _failure(site), what="the failure to be told", timeout_s=5)
-    said = _failure(site)
+    wait_until(lambda: _failure(layout), what="the failure to be told", timeout_s=5)
+    said = _failure(layout)
     assert said.startswith(f"the emulator of {WEST} (process {victim.pid}) ended unasked with status -9")
     with pytest.raises(ClientError, match=f"the emulator of {WEST}"):
-        client(site, "sqs", WEST).list_queues()
+        client(layout, "sqs", WEST).list_queues()
 
 
 def test_emulators_end_with_the_control_plane() -> None:
     """When the control plane stops, no emulator is left; one that cannot start is told with its last words."""
     with lease(f"test-{uuid.uuid4().hex[:8]}") as held:
-        plan = Site.plan(
+        plan = RunLayout.plan(
             run_id=held.work_dir.name, work_dir=held.work_dir, pace=10.0, network=held.network, regions=(EAST, WEST)
         )
         good = _emulator(EAST, held.work_dir)
-        site = msgspec.structs.replace(plan, emulators=(good,))
-        site.save()
-        with contextlib.contextmanager(run_control_plane)(site):
-            assert client(site, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
-            process = _process(site, EAST)
+        layout = msgspec.structs.replace(plan, emulators=(good,))
+        layout.save()
+        with contextlib.contextmanager(run_control_plane)(layout):
+            assert client(layout, "sqs", EAST).list_queues()["QueueUrls"] == [f"http://{EAST}/queue"]
+            process = _process(layout, EAST)
         wait_until(lambda: not process.is_running(), what="the emulator to end", timeout_s=5)
         bad = msgspec.structs.replace(good, argv=(sys.executable, "-c", "raise SystemExit('no such licence')"))
         broken = msgspec.structs.replace(plan, emulators=(bad,))

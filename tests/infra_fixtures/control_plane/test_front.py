@@ -18,18 +18,18 @@ import msgspec
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
-from infra_fixtures.control_plane.admin import Admin, AdminRefused, set_region
-from infra_fixtures.data_plane.follow import Change
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.internal_api.admin import Admin, AdminRefused, set_region
+from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.run_layout import RunLayout, child_environment
 from tests.infra_fixtures.conftest import AwsClient
 
 
 class _Stream:
     """The change stream, read line by line."""
 
-    def __init__(self, site: Site) -> None:
-        self._connection = http.client.HTTPConnection(site.internal.host, site.internal.port, timeout=5)
-        self._connection.request("GET", "/_drill/changes", headers=site.credentials.bearer)
+    def __init__(self, layout: RunLayout) -> None:
+        self._connection = http.client.HTTPConnection(layout.internal.host, layout.internal.port, timeout=5)
+        self._connection.request("GET", "/_drill/changes", headers=layout.credentials.bearer)
         self._response = self._connection.getresponse()
         assert self._response.readline() == b"\n"
 
@@ -42,7 +42,7 @@ class _Stream:
 
 
 @pytest.fixture
-def stream(control_plane: Site) -> Iterator[_Stream]:
+def stream(control_plane: RunLayout) -> Iterator[_Stream]:
     """A listener to the changes from now on."""
     stream = _Stream(control_plane)
     yield stream
@@ -50,7 +50,7 @@ def stream(control_plane: Site) -> Iterator[_Stream]:
 
 
 @pytest.fixture
-def standby_back(control_plane: Site) -> Iterator[str]:
+def standby_back(control_plane: RunLayout) -> Iterator[str]:
     """The standby's name; its API is up again after the test."""
     name = control_plane.standby.name
     yield name
@@ -58,7 +58,7 @@ def standby_back(control_plane: Site) -> Iterator[str]:
 
 
 def test_a_down_region_answers_nowhere_and_the_others_do(
-    control_plane: Site, aws_client: AwsClient, standby_back: str
+    control_plane: RunLayout, aws_client: AwsClient, standby_back: str
 ) -> None:
     """Its own listener refuses, others drop its calls, `internal` and global services go on; and it comes back."""
     own = aws_client("ec2", standby_back)
@@ -78,7 +78,7 @@ def test_a_down_region_answers_nowhere_and_the_others_do(
     assert own.describe_vpcs()["Vpcs"]
 
 
-def test_the_primary_can_be_lost_and_global_services_stay(control_plane: Site, aws_client: AwsClient) -> None:
+def test_the_primary_can_be_lost_and_global_services_stay(control_plane: RunLayout, aws_client: AwsClient) -> None:
     """Route 53 is signed for us-east-1 yet outlives it."""
     route53 = aws_client("route53")
     set_region(control_plane, "us-east-1", False)
@@ -89,7 +89,7 @@ def test_the_primary_can_be_lost_and_global_services_stay(control_plane: Site, a
         set_region(control_plane, "us-east-1", True)
 
 
-def test_standing_connections_of_a_lost_region_are_reset(control_plane: Site, standby_back: str) -> None:
+def test_standing_connections_of_a_lost_region_are_reset(control_plane: RunLayout, standby_back: str) -> None:
     """A connection kept alive dies with the region, within 100 ms."""
     address = control_plane.region(standby_back).aws
     with socket.create_connection((address.host, address.port), timeout=2) as standing:
@@ -101,7 +101,7 @@ def test_standing_connections_of_a_lost_region_are_reset(control_plane: Site, st
 
 
 def test_a_change_is_told_before_its_caller_has_the_answer(
-    control_plane: Site, aws_client: AwsClient, stream: _Stream
+    control_plane: RunLayout, aws_client: AwsClient, stream: _Stream
 ) -> None:
     """Service, operation, region and resource of a mutating call are told within 20 ms; reads and failures are not."""
     s3 = aws_client("s3")
@@ -124,7 +124,7 @@ def test_a_change_is_told_before_its_caller_has_the_answer(
 
 
 def test_losing_a_region_is_a_change_and_losing_it_twice_is_not(
-    control_plane: Site, stream: _Stream, standby_back: str
+    control_plane: RunLayout, stream: _Stream, standby_back: str
 ) -> None:
     """_RegionDown once, then _RegionUp."""
     set_region(control_plane, standby_back, False)
@@ -133,8 +133,8 @@ def test_losing_a_region_is_a_change_and_losing_it_twice_is_not(
     assert [stream.next().action for _ in range(2)] == ["_RegionDown", "_RegionUp"]
 
 
-async def _refused(site: Site) -> str:
-    async with Admin(site) as admin:
+async def _refused(layout: RunLayout) -> str:
+    async with Admin(layout) as admin:
         try:
             await admin.region_up("eu-nowhere-1", False)
         except AdminRefused as e:
@@ -142,7 +142,7 @@ async def _refused(site: Site) -> str:
     return ""
 
 
-def test_a_region_that_is_none_of_the_run_is_refused(control_plane: Site) -> None:
+def test_a_region_that_is_none_of_the_run_is_refused(control_plane: RunLayout) -> None:
     """The admin client raises the control plane's own sentence."""
     import asyncio
 
@@ -165,7 +165,7 @@ class _LambdaService(BaseHTTPRequestHandler):
         """Nothing to say."""
 
 
-def test_an_invocation_goes_to_its_regions_lambda_service(control_plane: Site, aws_client: AwsClient) -> None:
+def test_an_invocation_goes_to_its_regions_lambda_service(control_plane: RunLayout, aws_client: AwsClient) -> None:
     """Path, payload, status and headers pass; without the service it is Lambda's ServiceException."""
     client = aws_client("lambda", "us-west-2")
     with pytest.raises(client.exceptions.ServiceException, match="does not answer"):
@@ -192,12 +192,12 @@ def test_an_operation_moto_lacks_is_said_to_be_so(aws_client: AwsClient) -> None
         rds.backtrack_db_cluster(DBClusterIdentifier="c", BacktrackTo="2026-11-24T00:00:00Z")
 
 
-def test_a_taken_port_is_one_clear_sentence_and_exit_2(site: Site) -> None:
+def test_a_taken_port_is_one_clear_sentence_and_exit_2(layout: RunLayout) -> None:
     """Whoever starts the control plane twice is told what is in the way."""
-    with socket.create_server((site.standby.aws.host, site.standby.aws.port)):
+    with socket.create_server((layout.standby.aws.host, layout.standby.aws.port)):
         ended = subprocess.run(
-            [sys.executable, "-m", "infra_fixtures.control_plane", str(site.path)],
-            env=child_environment(site),
+            [sys.executable, "-m", "infra_fixtures.control_plane", str(layout.path)],
+            env=child_environment(layout),
             capture_output=True,
             text=True,
             timeout=20,
@@ -205,4 +205,4 @@ def test_a_taken_port_is_one_clear_sentence_and_exit_2(site: Site) -> None:
         )
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
-    assert f"cannot listen on {site.standby.aws}" in ended.stderr
+    assert f"cannot listen on {layout.standby.aws}" in ended.stderr

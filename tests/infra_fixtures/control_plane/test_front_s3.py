@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra_fixtures.access import sigv4
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 
 KEYS = ("plain", "a/b/c", "with space", "plus+and&amp=?#", "per%cent%2F", "ümlaut/日本", "trailing/", "a//b", "~'()*!")
@@ -55,7 +55,7 @@ def test_a_file_is_sent_after_100_continue(s3: Any) -> None:
     assert s3.get_object(Bucket="orders", Key="multipart", Range="bytes=8999990-")["Body"].read() == body[-10:]
 
 
-def test_a_chunked_body_with_a_trailer_is_decoded(s3: Any, control_plane: Site) -> None:
+def test_a_chunked_body_with_a_trailer_is_decoded(s3: Any, control_plane: RunLayout) -> None:
     """aws-chunked with a checksum trailer, as SDKs send over TLS, is stored decoded, though it came in HTTP chunks."""
     connection = http.client.HTTPConnection(control_plane.primary.aws.host, control_plane.primary.aws.port, timeout=5)
     payload, key, host = (
@@ -91,7 +91,7 @@ def test_errors_come_through_as_aws_gives_them(s3: Any) -> None:
         s3.head_object(Bucket="orders", Key="never")
 
 
-def test_one_connection_serves_many_calls(control_plane: Site) -> None:
+def test_one_connection_serves_many_calls(control_plane: RunLayout) -> None:
     """The front keeps connections alive."""
     connection = http.client.HTTPConnection(control_plane.internal.host, control_plane.internal.port, timeout=5)
     connection.connect()

@@ -134,7 +134,7 @@ def test_a_call_is_named_as_botocore_names_it(
 
 
 def test_reading_and_using_change_nothing() -> None:
-    """Followers are nudged by changes alone."""
+    """Reconcilers are nudged by changes alone."""
     assert Operation("s3", "PutObject").changes
     assert Operation("rds", "SwitchoverGlobalCluster").changes
     for name in ("DescribeDBClusters", "ListBuckets", "GetObject", "BatchGetItem", "Invoke", "Decrypt", "AssumeRole"):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra_fixtures.control_plane.admin import Admin, AdminRefused
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.admin import Admin, AdminRefused
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 
 Ask = Callable[[Callable[[Admin], Coroutine[Any, Any, Any]]], Any]
@@ -18,7 +18,7 @@ ARN = "arn:aws:rds:{}:123456789012:cluster:{}"
 
 
 @pytest.fixture(scope="module")
-def ask(control_plane: Site) -> Ask:
+def ask(control_plane: RunLayout) -> Ask:
     """Ask the admin API from code that blocks."""
 
     def run(question: Callable[[Admin], Coroutine[Any, Any, Any]]) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra_fixtures.control_plane.admin import Admin
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.admin import Admin
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 
 NAME = "api.dr-drill.example."
@@ -65,7 +65,7 @@ def _failover_sets(route53: Any, zone: str) -> set[tuple[str, str]]:
     return {(r["SetIdentifier"], r["Failover"]) for r in sets if "Failover" in r}
 
 
-def test_a_checks_status_is_what_its_checkers_observed(route53: Any, control_plane: Site, check: str) -> None:
+def test_a_checks_status_is_what_its_checkers_observed(route53: Any, control_plane: RunLayout, check: str) -> None:
     """Nothing at first; then each checker's word, and the last failure even after recovery."""
     assert route53.get_health_check_status(HealthCheckId=check)["HealthCheckObservations"] == []
 

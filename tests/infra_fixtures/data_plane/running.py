@@ -16,9 +16,9 @@ from typing import Any
 import psycopg
 
 from drill.wait import wait_until
-from infra_fixtures.data_plane.follow import client
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.run_layout import RunLayout, child_environment
 from infra_fixtures.safety.sweep import processes_of
-from infra_fixtures.site import Site, child_environment
 from tests.infra_fixtures.conftest import run_control_plane
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -28,15 +28,15 @@ GLOBAL, MASTER, PASSWORD, DATABASE = "orders-global", "orders_admin", "a pass'wo
 class Running:
     """A running data plane with an Aurora pair."""
 
-    def __init__(self, site: Site, process: subprocess.Popen[bytes]) -> None:
-        self.site = site
+    def __init__(self, layout: RunLayout, process: subprocess.Popen[bytes]) -> None:
+        self.layout = layout
         self.process = process
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = 30) -> Any:
         """Call the control API: status and answer."""
         data = json.dumps(body or {}).encode() if method in ("POST", "PUT") else None
         request = urllib.request.Request(
-            self.site.backbone.url + path, data=data, method=method, headers=self.site.credentials.bearer
+            self.layout.global_process.url + path, data=data, method=method, headers=self.layout.credentials.bearer
         )
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as response:
@@ -65,7 +65,7 @@ class Running:
 
         def ready() -> bool:
             if self.process.poll() is not None:
-                raise AssertionError((Path(self.site.work_dir) / "backbone.log").read_text()[-3000:])
+                raise AssertionError((Path(self.layout.work_dir) / "backbone.log").read_text()[-3000:])
             try:
                 answer[:] = self.ask("GET", "/ready")
             except OSError:
@@ -75,7 +75,7 @@ class Running:
         try:
             wait_until(ready, what="the data plane", timeout_s=30)
         except TimeoutError as e:
-            log = (Path(self.site.work_dir) / "backbone.log").read_text()[-3000:]
+            log = (Path(self.layout.work_dir) / "backbone.log").read_text()[-3000:]
             raise AssertionError(f"{e}: {answer}\n{log}") from e
 
     def login(self, host: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Running:
 
     def provision(self) -> None:
         """A global cluster with a cluster in each region."""
-        east, west = client(self.site, "rds", EAST), client(self.site, "rds", WEST)
+        east, west = client(self.layout, "rds", EAST), client(self.layout, "rds", WEST)
         east.create_global_cluster(GlobalClusterIdentifier=GLOBAL, Engine="aurora-postgresql")
         east.create_db_cluster(
             DBClusterIdentifier="east", Engine="aurora-postgresql", MasterUsername=MASTER, MasterUserPassword=PASSWORD,
@@ -103,16 +103,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def data_plane(site: Site) -> Iterator[Running]:
-    """Control plane, backbone, regions, databases; afterwards nothing of it is left."""
-    for _ in run_control_plane(site):
-        with (Path(site.work_dir) / "backbone.log").open("ab") as output:
+def data_plane(layout: RunLayout) -> Iterator[Running]:
+    """Control plane, global process, regions, databases; afterwards nothing of it is left."""
+    for _ in run_control_plane(layout):
+        with (Path(layout.work_dir) / "backbone.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "infra_fixtures.data_plane", str(site.path)],
-                env=child_environment(site), stdout=output, stderr=output,
+                [sys.executable, "-m", "infra_fixtures.data_plane", str(layout.path)],
+                env=child_environment(layout), stdout=output, stderr=output,
             )  # fmt: skip
         try:
-            running = Running(site, process)
+            running = Running(layout, process)
             running.provision()
             running.await_ready()
             yield running
@@ -125,4 +125,4 @@ def data_plane(site: Site) -> Iterator[Running]:
                 process.kill()
                 process.wait()
             assert time.monotonic() - began < 3
-    assert processes_of(site.run_id, Path(site.work_dir)) == []
+    assert processes_of(layout.run_id, Path(layout.work_dir)) == []

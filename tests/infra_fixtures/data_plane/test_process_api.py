@@ -17,9 +17,9 @@ import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.access.sigv4 import digest, sign
-from infra_fixtures.data_plane.events import read_events
-from infra_fixtures.data_plane.follow import client
-from tests.infra_fixtures.conftest import planned_site
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.processes.events import read_events
+from tests.infra_fixtures.conftest import planned_layout
 from tests.infra_fixtures.data_plane.deploying import deploy
 from tests.infra_fixtures.data_plane.running import EAST, WEST, Running, data_plane
 
@@ -31,8 +31,8 @@ NAMES = {"database": "aurora", "region": "region"}
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Running]:
     """A data plane with a function in two zones and the primary's database instance in one of them."""
-    with planned_site() as site, data_plane(site) as running:
-        ec2 = client(site, "ec2", EAST)
+    with planned_layout() as layout, data_plane(layout) as running:
+        ec2 = client(layout, "ec2", EAST)
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{i}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
@@ -41,14 +41,14 @@ def shared() -> Iterator[Running]:
         group = ec2.create_security_group(VpcId=vpc, GroupName="orders", Description="function, database")["GroupId"]
         postgres = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": group}]}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[postgres])
-        rds = client(site, "rds", EAST)
+        rds = client(layout, "rds", EAST)
         rds.modify_db_cluster(DBClusterIdentifier="east", VpcSecurityGroupIds=[group])
         rds.create_db_instance(
             DBInstanceIdentifier="east-1", DBInstanceClass="db.r6g.large", Engine="aurora-postgresql",
             DBClusterIdentifier="east", AvailabilityZone=B,
         )  # fmt: skip
         deploy(
-            lambda service, region: client(site, service, region),
+            lambda service, region: client(layout, service, region),
             NAME,
             VpcConfig={"SubnetIds": subnets, "SecurityGroupIds": [group]},
             Timeout=1,
@@ -68,7 +68,7 @@ def running(shared: Running) -> Iterator[Running]:
     assert _select(shared) == [(1,)]
     died = [
         event
-        for log in Path(shared.site.work_dir).glob("*.events.jsonl")
+        for log in Path(shared.layout.work_dir).glob("*.events.jsonl")
         for event in read_events(log)
         if event.event == "process.died"
     ]
@@ -78,12 +78,12 @@ def running(shared: Running) -> Iterator[Running]:
 def _invoke(running: Running, **event: Any) -> tuple[int, Any]:
     """Invoke the function: status and payload."""
     at, path, body = (
-        running.site.primary.lambda_api,
+        running.layout.primary.lambda_api,
         f"/2015-03-31/functions/{NAME}/invocations",
         json.dumps(event).encode(),
     )
     signed = sign(
-        running.site.credentials.user, "POST", str(at), path, region=EAST, service="lambda", payload=digest(body)
+        running.layout.credentials.user, "POST", str(at), path, region=EAST, service="lambda", payload=digest(body)
     )
     request = urllib.request.Request(at.url + path, data=body, method="POST", headers={"Host": str(at), **signed})
     try:
@@ -129,7 +129,7 @@ def _act(running: Running, role: str, action: str, zone: str | None = None) -> l
 def _select(running: Running) -> list[tuple[Any, ...]] | None:
     """What the writer's endpoint answers to a SELECT; None where it does not."""
     try:
-        return running.sql(running.site.primary.writer.host, "SELECT 1")
+        return running.sql(running.layout.primary.writer.host, "SELECT 1")
     except psycopg.OperationalError:
         return None
 
@@ -242,7 +242,7 @@ def test_processes_of_a_region_end_and_its_links_and_api_do_not(running: Running
     assert _invoke(running)[0] == 0
     edge = running.ask("GET", "/state")[1]["links"][EAST]["edge"]
     assert edge["rules"] == {}
-    assert client(running.site, "rds", EAST).describe_db_clusters()["DBClusters"]
+    assert client(running.layout, "rds", EAST).describe_db_clusters()["DBClusters"]
     back = _act(running, role, "restore")
     assert {p["name"] for p in back} >= {p["name"] for p in touched}
     assert not {p["pid"] for p in back} & {p["pid"] for p in touched}
@@ -318,9 +318,9 @@ def test_a_lost_region_and_a_cut_link_heal_apart(running: Running) -> None:
 
 def test_reset_ends_what_is_open_inside_a_region_and_says_how_much(running: Running) -> None:
     """A session over the writer's link breaks, once; the next one lives."""
-    site = running.site
-    running.sql(site.primary.writer.host, "SELECT 1")
-    with psycopg.connect(**running.login(site.primary.writer.host)) as session:
+    layout = running.layout
+    running.sql(layout.primary.writer.host, "SELECT 1")
+    with psycopg.connect(**running.login(layout.primary.writer.host)) as session:
         session.execute("SELECT 1")
         answer = running.do(f"/links/{EAST}/writer/reset")
         assert answer["connections"] == 1

@@ -27,7 +27,7 @@ def test_a_lost_region_is_silent_and_comes_back(system: System) -> None:
         assert system.standby.web.status("/health") == 200
         with pytest.raises(BotoCoreError):
             world.client("lambda", world.primary).get_account_settings()
-        node = world.site.region(world.primary).node
+        node = world.layout.region(world.primary).node
         with pytest.raises(OSError), socket.create_connection((node.host, node.port), timeout=1):
             pass
     assert world.journal.open_entries() == []

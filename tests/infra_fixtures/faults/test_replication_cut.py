@@ -1,4 +1,4 @@
-"""A dark link between the regions: orders are taken, and do not arrive in the standby."""
+"""A partitioned link between the regions: orders are taken, and do not arrive in the standby."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.real_world import System
 
 
 def test_a_dark_link_holds_back_what_is_written(system: System) -> None:
-    """What is acknowledged while the link is dark is not in the standby; once it carries again, it arrives."""
+    """What is acknowledged while the link is partitioned is not in the standby; once it carries again, it arrives."""
     world = system.world
     with injected(world, ReplicationCut()) as effect:
         assert effect.subject == f"{world.primary}->{world.standby}"

@@ -8,21 +8,21 @@ from collections.abc import Iterator
 import pytest
 
 from infra_fixtures.provision import Deployed, provision
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.targets.clients import Clients
 from infra_fixtures.topology import Topology, embedded_topology
-from tests.infra_fixtures.conftest import planned_site, run_control_plane
+from tests.infra_fixtures.conftest import planned_layout, run_control_plane
 
 
 @pytest.fixture(scope="package")
-def control_plane() -> Iterator[Site]:
-    """The site of a running control plane, stopped after the package's last test."""
-    with planned_site() as site:
-        yield from run_control_plane(site)
+def control_plane() -> Iterator[RunLayout]:
+    """The layout of a running control plane, stopped after the package's last test."""
+    with planned_layout() as layout:
+        yield from run_control_plane(layout)
 
 
 @pytest.fixture(scope="package")
-def clients(control_plane: Site) -> Iterator[Clients]:
+def clients(control_plane: RunLayout) -> Iterator[Clients]:
     """Clients of the control plane, as its target gives them."""
     with contextlib.closing(Clients(control_plane)) as made:
         yield made

@@ -79,8 +79,8 @@ def test_private_subnets_have_no_way_out(clients: Clients, deployed: Deployed) -
             routes = [r for t in tables["RouteTables"] for r in t["Routes"]]
             assert any(str(r.get("GatewayId")).startswith("igw-") for r in routes) is leads_out
             acl = made.public_acl_id if leads_out else made.private_acl_id
-            held = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Associations"]
-            assert {a["SubnetId"] for a in held} == set(subnets)
+            existing = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Associations"]
+            assert {a["SubnetId"] for a in existing} == set(subnets)
 
 
 def test_the_standby_mirrors_the_primary(clients: Clients, deployed: Deployed) -> None:
@@ -200,8 +200,8 @@ def test_roles_may_do_their_job_only(clients: Clients, deployed: Deployed) -> No
     for role in iam.list_roles()["Roles"]:
         if role["RoleName"].startswith(Names("run-a").prefix):
             for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
-                held = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)
-                statements += held["PolicyDocument"]["Statement"]
+                existing = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)
+                statements += existing["PolicyDocument"]["Statement"]
     assert len(statements) > 15
     for statement in statements:
         assert not any("*" in action for action in statement["Action"])

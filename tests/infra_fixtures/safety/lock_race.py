@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra_fixtures.site import REPOSITORY
+from infra_fixtures.run_layout import REPOSITORY
 
 TAKE = """
 import sys

@@ -14,9 +14,9 @@ from typing import Any
 import boto3
 import pytest
 
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.guard import Guard, Refused
 from infra_fixtures.safety.scope import GLOBAL, Between, Scope, Tag
-from infra_fixtures.site import Site
 
 AwsClient = Callable[..., Any]
 REGION, OTHER = "us-east-1", "us-west-2"
@@ -31,13 +31,13 @@ OVER = Between(NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=1))
 class Bench:
     """An AWS API, clients that nobody guards, and others under a scope; what the guarded ones send is counted."""
 
-    def __init__(self, aws_client: AwsClient, site: Site) -> None:
+    def __init__(self, aws_client: AwsClient, layout: RunLayout) -> None:
         self.free = aws_client
         self.account = str(aws_client("sts").get_caller_identity()["Account"])
         self.scope = Scope(
             frozenset({self.account}), frozenset({REGION, OTHER, GLOBAL}), windows=(OPEN,), confirmed=True
         )
-        self.site = site
+        self.layout = layout
         self.sent: list[str] = []
         self.asked: list[str] = []
 
@@ -59,7 +59,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(aws_client: AwsClient, control_plane: Site) -> Bench:
+def bench(aws_client: AwsClient, control_plane: RunLayout) -> Bench:
     """A bench at the module's control plane."""
     return Bench(aws_client, control_plane)
 
@@ -158,7 +158,7 @@ def test_a_session_is_protected_with_all_its_clients(bench: Bench) -> None:
     """Clients that are made from it afterwards are under the scope."""
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     bench.guard(confirmed=False).protect(session)
-    url = bench.site.region(REGION).aws.url
+    url = bench.layout.region(REGION).aws.url
     with pytest.raises(Refused, match="nobody has confirmed"):
         session.client("sqs", endpoint_url=url).create_queue(QueueName="q")
     signed = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)

@@ -20,6 +20,7 @@ from drill.history import NS, History, Op, Outcome, Sample
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.stop_conditions import (
     KINDS,
     Alarm,
@@ -34,7 +35,6 @@ from infra_fixtures.safety.stop_conditions import (
     to_toml,
 )
 from infra_fixtures.safety.stop_watch import StopWatch, stop_watches
-from infra_fixtures.site import REPOSITORY
 from tests.drill.test_run import QUICK, Heartbeats, World
 
 NEVER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)

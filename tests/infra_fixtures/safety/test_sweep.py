@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from drill.wait import wait_until
+from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.sweep import processes_of, sweep
-from infra_fixtures.site import RUN_ID_VARIABLE
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 
@@ -64,7 +64,7 @@ def test_every_process_of_a_run_is_found_also_without_its_parents(tmp_path: Path
     run_id = f"orphans-{os.getpid()}"
     with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=run_id) as world:
         assert isinstance(world, Embedded)
-        work_dir = Path(world.site.work_dir)
+        work_dir = Path(world.layout.work_dir)
         parts = world.processes()
         watchdog = set(parts["watchdog"])
         descend = {pid for pids in parts.values() for pid in pids} - watchdog

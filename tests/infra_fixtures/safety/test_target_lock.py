@@ -13,10 +13,10 @@ import pytest
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.stop_conditions import Sight
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.safety.target_lock import LockPlace, break_lock, take, target_lock
-from infra_fixtures.site import Site
 from tests.drill.test_run import QUICK, Heartbeats, World
 from tests.infra_fixtures.safety.lock_race import go, racing, said, start
 
@@ -32,7 +32,7 @@ def place(aws_client: AwsClient) -> LockPlace:
 
 
 @pytest.fixture
-def url(control_plane: Site) -> str:
+def url(control_plane: RunLayout) -> str:
     """Where other processes find the same S3."""
     return control_plane.region(REGION).aws.url
 

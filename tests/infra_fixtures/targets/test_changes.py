@@ -9,16 +9,16 @@ import time
 import psutil
 
 from drill.wait import wait_until
-from infra_fixtures.site import Site
-from infra_fixtures.targets.changes import ChangeBoard
+from infra_fixtures.run_layout import RunLayout
+from infra_fixtures.targets.change_feed import ChangeFeed
 from infra_fixtures.targets.clients import Clients
 
 EC2 = frozenset({"ec2"})
 
 
-def test_a_change_wakes_who_waits_and_the_end_leaves_nothing(control_plane: Site) -> None:
+def test_a_change_wakes_who_waits_and_the_end_leaves_nothing(control_plane: RunLayout) -> None:
     """A tag's change is heard long before the time is up; after `stop` the thread and its connection are gone."""
-    board = ChangeBoard(control_plane)
+    board = ChangeFeed(control_plane)
     board.start()
     wait_until(lambda: _listening(control_plane), what="the board to listen", timeout_s=5)
     with contextlib.closing(Clients(control_plane)) as clients:
@@ -33,9 +33,9 @@ def test_a_change_wakes_who_waits_and_the_end_leaves_nothing(control_plane: Site
     assert not [t for t in threading.enumerate() if t.name == "change-board"]
 
 
-def test_whoever_waits_at_the_end_is_woken(control_plane: Site) -> None:
+def test_whoever_waits_at_the_end_is_woken(control_plane: RunLayout) -> None:
     """Nothing changes any more, and nobody waits for it."""
-    board = ChangeBoard(control_plane)
+    board = ChangeFeed(control_plane)
     board.start()
     waiting = threading.Thread(target=board.wait, args=(EC2, 60.0))
     waiting.start()
@@ -44,13 +44,13 @@ def test_whoever_waits_at_the_end_is_woken(control_plane: Site) -> None:
     assert not waiting.is_alive()
 
 
-def test_a_board_that_never_listened_is_stopped(control_plane: Site) -> None:
+def test_a_board_that_never_listened_is_stopped(control_plane: RunLayout) -> None:
     """What failed before it began to listen is ended the same way, at once."""
     began = time.monotonic()
-    ChangeBoard(control_plane).stop()
+    ChangeFeed(control_plane).stop()
     assert time.monotonic() - began < 2
 
 
-def _listening(site: Site) -> bool:
-    internal = (site.internal.host, site.internal.port)
+def _listening(layout: RunLayout) -> bool:
+    internal = (layout.internal.host, layout.internal.port)
     return any(c.raddr == internal for c in psutil.Process().net_connections("tcp"))

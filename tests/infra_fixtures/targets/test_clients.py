@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 
 
 @pytest.fixture
-def clients(control_plane: Site) -> Iterator[Clients]:
+def clients(control_plane: RunLayout) -> Iterator[Clients]:
     """Clients of a running control plane."""
     with contextlib.closing(Clients(control_plane)) as made:
         yield made
@@ -41,15 +41,15 @@ def test_connections_are_closed_with_the_run(clients: Clients) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, ["us-east-1", "us-west-2"] * 2))
-    assert len(_connections(clients.site)) >= 2
+    assert len(_connections(clients.layout)) >= 2
     clients.close()
-    assert _connections(clients.site) == []
+    assert _connections(clients.layout) == []
     with pytest.raises(RuntimeError, match="a client for ec2 is asked for after the run ended"):
         clients.client("ec2", "us-east-1")
     clients.close()
 
 
-def test_clients_by_localstack_client_are_closed_too(control_plane: Site) -> None:
+def test_clients_by_localstack_client_are_closed_too(control_plane: RunLayout) -> None:
     """Its sessions know no end of their own."""
     with contextlib.closing(Clients(control_plane, of_own_sessions)) as clients:
         clients.client("ec2", "us-east-1").describe_vpcs()
@@ -57,8 +57,8 @@ def test_clients_by_localstack_client_are_closed_too(control_plane: Site) -> Non
     assert _connections(control_plane) == []
 
 
-def _connections(site: Site) -> list[object]:
+def _connections(layout: RunLayout) -> list[object]:
     """This process's to the run."""
-    network = site.primary.aws.host.rpartition(".")[0]
+    network = layout.primary.aws.host.rpartition(".")[0]
     found = psutil.Process().net_connections("tcp")
     return [c for c in found if c.raddr and c.raddr[0].startswith(f"{network}.")]

@@ -20,11 +20,11 @@ from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.powers import REPLICATION
+from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.journal import JOURNAL, open_entries
 from infra_fixtures.safety.lease import FIRST_OCTETS
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.safety.undo import RemoveLinkRule
-from infra_fixtures.site import Address, Site
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded import Embedded
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of
@@ -86,8 +86,8 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
     def fail_while_it_stands() -> None:
         with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID) as world:
             assert isinstance(world, Embedded)
-            assert world.site.primary.edge.host.startswith(network)
-            traces.work_dir = Path(world.site.work_dir)
+            assert world.layout.primary.edge.host.startswith(network)
+            traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
             for kind in ("process", "file", "socket", "thread", "lease"):
                 assert [t for t in there if t.startswith(kind)], kind
@@ -120,8 +120,10 @@ def test_without_postgresql_it_does_not_stand(network: str, tmp_path: Path, monk
 @pytest.mark.parametrize("part", ["internal", "edge of us-east-1", "node of us-west-2", "dns"])
 def test_a_port_in_use_is_named(network: str, tmp_path: Path, part: str) -> None:
     """Somebody else listens where a part of it must: one sentence that names the address, at once, and nothing is left."""
-    site = Site.plan(run_id="x", work_dir=tmp_path, pace=10.0, network=network, regions=("us-east-1", "us-west-2"))
-    taken = site.addresses[part]
+    layout = RunLayout.plan(
+        run_id="x", work_dir=tmp_path, pace=10.0, network=network, regions=("us-east-1", "us-west-2")
+    )
+    taken = layout.addresses[part]
     began_s = time.monotonic()
     with (
         socket.create_server((taken.host, taken.port)),
@@ -136,8 +138,10 @@ def test_a_port_in_use_is_named(network: str, tmp_path: Path, part: str) -> None
 
 def test_every_part_has_an_address_of_its_own(tmp_path: Path) -> None:
     """No two parts share one, and each address of the plan is among those that are looked at."""
-    site = Site.plan(run_id="x", work_dir=tmp_path, pace=10.0, network="127.1.1", regions=("us-east-1", "us-west-2"))
-    planned = [v for part in (site, *site.regions) for v in msgspec.structs.asdict(part).values()]
+    layout = RunLayout.plan(
+        run_id="x", work_dir=tmp_path, pace=10.0, network="127.1.1", regions=("us-east-1", "us-west-2")
+    )
+    planned = [v for part in (layout, *layout.regions) for v in msgspec.structs.asdict(part).values()]
     addresses = [v for v in planned if isinstance(v, Address)]
-    assert sorted(map(str, site.addresses.values())) == sorted(map(str, addresses))
+    assert sorted(map(str, layout.addresses.values())) == sorted(map(str, addresses))
     assert len({str(a) for a in addresses}) == len(addresses)

@@ -9,10 +9,10 @@ import pytest
 from drill.unusable import UnusableInput
 from infra_fixtures.targets import TARGETS
 from infra_fixtures.targets.localstack import installation
-from infra_fixtures.targets.localstack.answers import TABLE, moto_answers
 from infra_fixtures.targets.localstack.installation import ready_python
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere, refuse_public
 from infra_fixtures.targets.localstack.options import PYTHON_VARIABLE, URLS_VARIABLE, Settings
+from infra_fixtures.targets.localstack.service_routing import TABLE, moto_services
 
 REGIONS = ("us-east-1", "us-west-2")
 
@@ -66,11 +66,11 @@ def test_nothing_but_loopback_is_spoken_to() -> None:
 
 def test_a_licensed_localstack_answers_what_only_the_licence_lacks() -> None:
     """What LocalStack says it has goes to it, except where our data plane needs moto."""
-    free = moto_answers(named=True)
-    licensed = moto_answers(["apigatewayv2", "rds", "cloudfront", "route53"], named=True)
+    free = moto_services(named=True)
+    licensed = moto_services(["apigatewayv2", "rds", "cloudfront", "route53"], named=True)
     assert free - licensed == {"apigatewayv2", "cloudfront"}
     assert {"rds", "route53"} <= licensed
-    assert moto_answers(named=False) - free == {"apigateway"}
+    assert moto_services(named=False) - free == {"apigateway"}
     assert len({row.service for row in TABLE}) == len(TABLE)
     assert all(row.because for row in TABLE)
 

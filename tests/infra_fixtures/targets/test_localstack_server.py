@@ -13,16 +13,16 @@ import psutil
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.targets.clients import Clients
-from infra_fixtures.targets.localstack.answers import moto_answers
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import HOME
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT
 from infra_fixtures.targets.localstack.servers import emulators
+from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.targets.own_processes import failure
-from tests.infra_fixtures.conftest import planned_site, run_control_plane
+from tests.infra_fixtures.conftest import planned_layout, run_control_plane
 from tests.infra_fixtures.safety.lock_race import racing
 
 PYTHON = HOME / "bin" / "python"
@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{HOME.name} has no
 def clients() -> Iterator[Clients]:
     """Clients of a control plane with one LocalStack for all; the machine's resolver file is compared around its life."""
     before = (RESOLVER.read_bytes(), RESOLVER.stat().st_mtime_ns)
-    with planned_site() as plan:
-        own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_answers=moto_answers(named=False))
+    with planned_layout() as plan:
+        own = msgspec.structs.replace(plan, account_id=ACCOUNT, moto_services=moto_services(named=False))
         shared = emulators(own, Settings(shared=True, urls={}, python=None), PYTHON)
         whole = msgspec.structs.replace(own, emulators=shared)
         with (
@@ -49,27 +49,27 @@ def clients() -> Iterator[Clients]:
 
 
 @pytest.fixture
-def site(clients: Clients) -> Site:
+def layout(clients: Clients) -> RunLayout:
     """Where it stands."""
-    return clients.site
+    return clients.layout
 
 
-def _process(site: Site) -> psutil.Process:
-    port = int(site.emulators[0].url.rpartition(":")[2])
+def _process(layout: RunLayout) -> psutil.Process:
+    port = int(layout.emulators[0].url.rpartition(":")[2])
     found = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr[1:] == (port,)]
     assert len(found) == 1
     return psutil.Process(found[0])
 
 
-def test_it_listens_on_loopback_alone(site: Site) -> None:
+def test_it_listens_on_loopback_alone(layout: RunLayout) -> None:
     """Every socket that LocalStack listens on is bound to 127.0.0.1, which it is told as an IPv6 address."""
-    sockets = [c for c in _process(site).net_connections("inet") if c.status == "LISTEN"]
+    sockets = [c for c in _process(layout).net_connections("inet") if c.status == "LISTEN"]
     assert {c.laddr[0] for c in sockets} == {"::ffff:127.0.0.1"}
 
 
-def test_the_resolver_configuration_is_not_touched(site: Site) -> None:
+def test_the_resolver_configuration_is_not_touched(layout: RunLayout) -> None:
     """LocalStack runs with its guard set and has no name server of its own; the file is compared again at the end."""
-    environment = _process(site).environ()
+    environment = _process(layout).environ()
     assert environment["OVERRIDE_IN_DOCKER"] == "0"
     assert environment["DNS_ADDRESS"] == "0"
     assert not any(b"LocalStack" in line for line in RESOLVER.read_bytes().splitlines())
@@ -92,29 +92,29 @@ def test_moto_and_localstack_hold_one_account(clients: Clients) -> None:
         rds.create_db_cluster(DBClusterIdentifier="other", KmsKeyId=key["Arn"][:-4] + "0000", **wanted)
 
 
-def test_objects_lie_in_the_run_s_own_directory(site: Site, clients: Clients) -> None:
+def test_objects_lie_in_the_run_s_own_directory(layout: RunLayout, clients: Clients) -> None:
     """An object too large to be held in memory is in a file below the run's directory, and none is in a shared one."""
     s3 = clients.client("s3", "us-east-1")
     s3.create_bucket(Bucket="own-directory")
     s3.put_object(Bucket="own-directory", Key="large", Body=b"x" * 2_000_000)
-    held = [f.path for f in _process(site).open_files() if "own-directory" in f.path]
-    kept = [Path(path) for path in held] or list(Path(site.work_dir).glob("**/own-directory"))
+    held = [f.path for f in _process(layout).open_files() if "own-directory" in f.path]
+    kept = [Path(path) for path in held] or list(Path(layout.work_dir).glob("**/own-directory"))
     assert kept
-    assert all(path.is_relative_to(site.work_dir) for path in kept)
+    assert all(path.is_relative_to(layout.work_dir) for path in kept)
     s3.delete_object(Bucket="own-directory", Key="large")
     s3.delete_bucket(Bucket="own-directory")
 
 
-def test_its_lock_is_held_by_one_of_several_that_race(site: Site) -> None:
+def test_its_lock_is_held_by_one_of_several_that_race(layout: RunLayout) -> None:
     """LocalStack writes on condition as S3 does: of processes that take a target's lock at once exactly one holds it."""
-    with racing(site.emulators[0].url, ACCOUNT, "localstack", racers=3, lease_s=60) as heard:
+    with racing(layout.emulators[0].url, ACCOUNT, "localstack", racers=3, lease_s=60) as heard:
         assert heard.count("held") == 1, heard
 
 
-def test_a_kill_nobody_planned_is_named(site: Site) -> None:
+def test_a_kill_nobody_planned_is_named(layout: RunLayout) -> None:
     """Last, for it ends LocalStack: after kill -9 the failure names it, with its process and the status."""
-    process = _process(site)
-    assert failure(site) is None
+    process = _process(layout)
+    assert failure(layout) is None
     os.kill(process.pid, signal.SIGKILL)
-    wait_until(lambda: failure(site), what="the death to be told", timeout_s=5)
-    assert str(failure(site)).startswith(f"LocalStack (process {process.pid}) ended unasked with status -9")
+    wait_until(lambda: failure(layout), what="the death to be told", timeout_s=5)
+    assert str(failure(layout)).startswith(f"LocalStack (process {process.pid}) ended unasked with status -9")

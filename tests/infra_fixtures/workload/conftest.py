@@ -19,7 +19,7 @@ __all__ = ["shared_system", "system"]
 def deployed_here(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """The environment of the primary's order function in this process, past the links: straight to database and AWS."""
     world = system.world
-    here = world.site.region(world.primary)
+    here = world.layout.region(world.primary)
     made = world.deployed.regions[world.primary]
     function = world.client("lambda", world.primary).get_function_configuration(
         FunctionName=world.deployed.orders_function

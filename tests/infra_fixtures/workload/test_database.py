@@ -52,7 +52,7 @@ def test_a_statement_that_takes_too_long_is_refused(database: Database) -> None:
 
 def test_a_read_only_standby_refuses(database: Database, system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """25006 of a hot standby: certainly not done, and reads are served."""
-    monkeypatch.setenv("DB_WRITER_HOST", system.world.site.region(system.world.standby).node.host)
+    monkeypatch.setenv("DB_WRITER_HOST", system.world.layout.region(system.world.standby).node.host)
     with pytest.raises(Refused, match="refused_25006"):
         database.run(INSERT, key=-102)
     assert database.run("SELECT pg_is_in_recovery()") == [[True]]

@@ -42,7 +42,7 @@ def test_an_order_repeated_is_one_order(deployed_here: System) -> None:
 
 
 def test_a_receipt_is_an_object_in_the_bucket(deployed_here: System) -> None:
-    """Asked for, it is put, also by the repetition; its body is the order that is stored."""
+    """TargetConfig for, it is put, also by the repetition; its body is the order that is stored."""
     world = deployed_here.world
     s3, bucket = world.client("s3", world.primary), world.deployed.regions[world.primary].bucket
     assert post(-203, 5)[1]["receipt"] is False
@@ -76,7 +76,7 @@ def test_a_standby_stores_nothing_and_is_not_healthy_as_a_primary(
     deployed_here: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read-only: 503 with stored false, by SQLSTATE; deep health says that it is not the writer."""
-    standby = deployed_here.world.site.region(deployed_here.world.standby).node.host
+    standby = deployed_here.world.layout.region(deployed_here.world.standby).node.host
     monkeypatch.setenv("DB_WRITER_HOST", standby)
     status, body = post(-206)
     assert (status, body["error"], body["stored"]) == (503, "refused_25006", False)
@@ -92,7 +92,7 @@ def test_a_heartbeat_is_read_with_what_the_engine_claims_of_its_lag(
     assert _answer({"httpMethod": "POST", "path": "/heartbeat", "body": '{"seq": 4711}'})[0] == 200
     assert get("/heartbeat") == (200, {"seq": 4711, "engine_lag_s": None, "region": order_api.REGION})
     order_api.READER.drop()
-    monkeypatch.setenv("DB_READER_HOST", deployed_here.world.site.region(deployed_here.world.standby).node.host)
+    monkeypatch.setenv("DB_READER_HOST", deployed_here.world.layout.region(deployed_here.world.standby).node.host)
     first = wait_until(
         lambda: (found := get("/heartbeat")[1])["seq"] == 4711 and found, what="the standby to show it", timeout_s=5
     )
@@ -128,7 +128,7 @@ def test_ping_says_whether_the_database_takes_writes(deployed_here: System, monk
     """What the failover controller asks: true at the writer, false at a standby, and why where it cannot be asked."""
     assert order_api.handler({"action": "ping"}, None)["writes"] is True
     order_api.WRITER.drop()
-    monkeypatch.setenv("DB_WRITER_HOST", deployed_here.world.site.region(deployed_here.world.standby).node.host)
+    monkeypatch.setenv("DB_WRITER_HOST", deployed_here.world.layout.region(deployed_here.world.standby).node.host)
     assert order_api.handler({"action": "ping"}, None)["writes"] is False
     order_api.WRITER.drop()
     monkeypatch.setenv("DB_PORT", "1")

@@ -15,9 +15,10 @@ import pytest
 
 from drill.wait import await_until
 from infra_fixtures.data_plane.api_gateway import ApiGateway
-from infra_fixtures.data_plane.follow import call, follow
 from infra_fixtures.data_plane.lambda_runtime import LambdaService
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import call
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import deploy
 from tests.infra_fixtures.data_plane.lambda_runtime.harness import run
 
@@ -45,7 +46,7 @@ def handler(event, context):
 class Deployment:
     """What the tests need to know of the API they share."""
 
-    site: Site
+    layout: RunLayout
     api: str
     root: str
     regional_name: str
@@ -53,7 +54,7 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(control_plane: Site, aws_client: Callable[..., Any]) -> Deployment:
+def deployment(control_plane: RunLayout, aws_client: Callable[..., Any]) -> Deployment:
     """An API with /orders (key required) and /{proxy+}, deployed as stage live, under a domain, with a usage plan."""
     deploy(aws_client, "web", HANDLER)
     gateway, functions = aws_client("apigateway"), aws_client("lambda")
@@ -115,8 +116,8 @@ class Reply:
 class Client:
     """Sends requests to the gateway's address under any Host."""
 
-    def __init__(self, site: Site, session: aiohttp.ClientSession) -> None:
-        self._url = site.region(REGION).gateway.url
+    def __init__(self, layout: RunLayout, session: aiohttp.ClientSession) -> None:
+        self._url = layout.region(REGION).gateway.url
         self._session = session
 
     async def send(
@@ -139,12 +140,12 @@ class Client:
 @contextlib.asynccontextmanager
 async def serving(deployment: Deployment) -> AsyncIterator[Client]:
     """A gateway and a Lambda service that follow the control plane, warm, and a client."""
-    site = deployment.site
-    async with LambdaService(site, REGION) as service, ApiGateway(site, REGION, service) as gateway:
-        task = asyncio.create_task(follow(site, service, gateway))
+    layout = deployment.layout
+    async with LambdaService(layout, REGION) as service, ApiGateway(layout, REGION, service) as gateway:
+        task = asyncio.create_task(run_reconcilers(layout, service, gateway))
         try:
             async with aiohttp.ClientSession() as session:
-                client = Client(site, session)
+                client = Client(layout, session)
 
                 async def up() -> bool:
                     return (await client.send("/health", verb="GET")).status == 200
@@ -302,7 +303,7 @@ def test_access_log_has_a_line_a_request_and_no_key(deployment: Deployment) -> N
 
     ids: list[str] = []
     run(scenario())
-    text = (Path(deployment.site.work_dir) / f"api-gateway-{REGION}.access.jsonl").read_text()
+    text = (Path(deployment.layout.work_dir) / f"api-gateway-{REGION}.access.jsonl").read_text()
     entries = {e["requestId"]: e for e in map(json.loads, text.splitlines())}
     served, refused = (entries[i] for i in ids)
     assert (served["status"], served["resourcePath"], served["stage"]) == (200, "/orders", "live")

@@ -15,17 +15,18 @@ import psycopg
 import pytest
 
 from drill.wait import WaitTimeout, await_until
-from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.data_plane.aurora.lag_metric import METRIC, NAMESPACE, LagMetric
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.aurora.node import PROCESS
-from infra_fixtures.data_plane.events import read_events
-from infra_fixtures.data_plane.follow import call, client, follow
 from infra_fixtures.data_plane.network.link import Link
-from infra_fixtures.data_plane.supervisor import Supervisor
+from infra_fixtures.internal_api.admin import Admin
+from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.internal_api.reconciler import run_reconcilers
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Address, Site
+from infra_fixtures.processes.events import read_events
+from infra_fixtures.processes.supervisor import Supervisor
+from infra_fixtures.run_layout import Address, RunLayout
 from tests.infra_fixtures.conftest import run_control_plane
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -34,16 +35,16 @@ CUT = LinkRule(cut=True)
 
 
 @pytest.fixture
-def aws(site: Site) -> Iterator[Site]:
+def aws(layout: RunLayout) -> Iterator[RunLayout]:
     """A control plane for one test: moto does not let a cluster be made anew in the minute of its deletion."""
-    yield from run_control_plane(site)
+    yield from run_control_plane(layout)
 
 
 @dataclass
 class World:
     """A pair that serves, with the links that lead to it."""
 
-    site: Site
+    layout: RunLayout
     supervisor: Supervisor
     manager: AuroraManager
     writers: dict[str, Link]
@@ -61,12 +62,12 @@ class World:
 
     async def keys(self, region: str) -> list[int]:
         """The ledger as the region's reader endpoint gives it."""
-        rows = await self.run(self.site.region(region).reader, "SELECT key FROM ledger ORDER BY key")
+        rows = await self.run(self.layout.region(region).reader, "SELECT key FROM ledger ORDER BY key")
         return [row[0] for row in rows]
 
     async def write(self, region: str, key: int) -> None:
         """One order through the region's writer endpoint."""
-        await self.run(self.site.region(region).writer, "INSERT INTO ledger VALUES (%s)", key)
+        await self.run(self.layout.region(region).writer, "INSERT INTO ledger VALUES (%s)", key)
 
     async def has(self, region: str, *keys: int) -> None:
         """Wait until the region's ledger is exactly this."""
@@ -87,7 +88,7 @@ class World:
 
     async def api(self, region: str, operation: str, **arguments: Any) -> Any:
         """An RDS call."""
-        return await call(getattr(client(self.site, "rds", region), operation), **arguments)
+        return await call(getattr(client(self.layout, "rds", region), operation), **arguments)
 
     async def transferred(self, writer: str) -> None:
         """Wait until the API says that a region writes and nothing is under way."""
@@ -109,17 +110,17 @@ class World:
 
     def events(self) -> list[str]:
         """The manager's events so far."""
-        return [e.event for e in read_events(Path(self.site.work_dir) / "aurora.events.jsonl")]
+        return [e.event for e in read_events(Path(self.layout.work_dir) / "aurora.events.jsonl")]
 
 
 @contextlib.asynccontextmanager
-async def _world(site: Site) -> AsyncIterator[World]:
+async def _world(layout: RunLayout) -> AsyncIterator[World]:
     """Clusters in the API, nodes behind them, a table; all gone at the end."""
-    pg_bin, pg_uid = locate(Path(site.work_dir))
-    supervisor = Supervisor(site)
-    east, west = site.regions
-    writers = {r.name: Link("writer", r.writer, r.node) for r in site.regions}
-    readers = {r.name: Link("reader", r.reader, r.node) for r in site.regions}
+    pg_bin, pg_uid = locate(Path(layout.work_dir))
+    supervisor = Supervisor(layout)
+    east, west = layout.regions
+    writers = {r.name: Link("writer", r.writer, r.node) for r in layout.regions}
+    readers = {r.name: Link("reader", r.reader, r.node) for r in layout.regions}
     upstreams = {EAST: Link("upstream", east.upstream, west.node), WEST: Link("upstream", west.upstream, east.node)}
     links = [*writers.values(), *readers.values(), *upstreams.values()]
     for link in writers.values():
@@ -130,10 +131,10 @@ async def _world(site: Site) -> AsyncIterator[World]:
     async def set_writer_endpoint(region: str, active: bool) -> None:
         writers[region].set_active(active)
 
-    async with Admin(site) as admin:
-        manager = AuroraManager(site, supervisor, admin, set_writer_endpoint, pg_bin, pg_uid)
-        world = World(site, supervisor, manager, writers, upstreams)
-        following = asyncio.create_task(follow(site, manager))
+    async with Admin(layout) as admin:
+        manager = AuroraManager(layout, supervisor, admin, set_writer_endpoint, pg_bin, pg_uid)
+        world = World(layout, supervisor, manager, writers, upstreams)
+        reconciling = asyncio.create_task(run_reconcilers(layout, manager))
         try:
             await world.api(EAST, "create_global_cluster", GlobalClusterIdentifier=GLOBAL, Engine="aurora-postgresql")
             await world.api(
@@ -149,8 +150,8 @@ async def _world(site: Site) -> AsyncIterator[World]:
             await world.run(east.writer, "CREATE TABLE ledger (key int PRIMARY KEY)")
             yield world
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            reconciling.cancel()
+            await asyncio.gather(reconciling, return_exceptions=True)
             await manager.close()
             for link in links:
                 link.close()
@@ -161,7 +162,7 @@ def _arn(region: str, name: str) -> str:
     return f"arn:aws:rds:{region}:123456789012:cluster:{name}"
 
 
-def test_pair_replicates_and_switches_over_without_loss(aws: Site) -> None:
+def test_pair_replicates_and_switches_over_without_loss(aws: RunLayout) -> None:
     """Every write acknowledged while the writer's role moves is on the new writer, and the old one follows it."""
 
     async def scene() -> None:
@@ -204,8 +205,9 @@ def test_pair_replicates_and_switches_over_without_loss(aws: Site) -> None:
     asyncio.run(scene())
 
 
-def test_failover_loses_what_was_not_sent_and_the_dead_writer_rejoins_rewound(aws: Site) -> None:
-    """Writes acknowledged behind a dark link are gone after the failover, also from the old writer once it is back."""
+def test_failover_loses_what_was_not_sent_and_the_dead_writer_rejoins_rewound(aws: RunLayout) -> None:
+    """Writes acknowledged behind a partitioned link are gone after the failover, also from the old writer once it is
+    back."""
 
     async def scene() -> None:
         async with _world(aws) as world:
@@ -237,7 +239,7 @@ def test_failover_loses_what_was_not_sent_and_the_dead_writer_rejoins_rewound(aw
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["answering", "frozen"])
-def test_failover_fences_a_writer_that_lives(aws: Site, frozen: bool) -> None:
+def test_failover_fences_a_writer_that_lives(aws: RunLayout, frozen: bool) -> None:
     """A living writer, be it frozen with its whole region, takes no write after the survivor is promoted, and follows it."""
 
     async def scene() -> None:
@@ -265,7 +267,7 @@ def test_failover_fences_a_writer_that_lives(aws: Site, frozen: bool) -> None:
     asyncio.run(scene())
 
 
-def test_removed_secondary_becomes_a_writer_of_its_own(aws: Site) -> None:
+def test_removed_secondary_becomes_a_writer_of_its_own(aws: RunLayout) -> None:
     """After RemoveFromGlobalCluster both clusters write, apart."""
 
     async def scene() -> None:
@@ -296,8 +298,9 @@ def test_removed_secondary_becomes_a_writer_of_its_own(aws: Site) -> None:
     asyncio.run(scene())
 
 
-def test_cloudwatch_is_told_the_lag_where_it_is_known_and_nothing_where_it_is_not(aws: Site) -> None:
-    """Milliseconds of the secondary cluster in its region; behind a dark link nobody knows, and nothing is published."""
+def test_cloudwatch_is_told_the_lag_where_it_is_known_and_nothing_where_it_is_not(aws: RunLayout) -> None:
+    """Milliseconds of the secondary cluster in its region; behind a partitioned link nobody knows, and nothing is
+    published."""
 
     def published(region: str) -> list[dict[str, Any]]:
         now = datetime.datetime.now(datetime.UTC)

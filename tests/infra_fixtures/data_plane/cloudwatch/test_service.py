@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.control_plane.admin import Admin
 from infra_fixtures.data_plane.cloudwatch import CloudWatch
-from infra_fixtures.data_plane.events import read_events
-from infra_fixtures.data_plane.follow import follow
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.admin import Admin
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.processes.events import read_events
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 
 REGION = "us-west-2"
@@ -29,8 +29,8 @@ FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:failover-controller"
 class World:
     """A running alarm evaluator and everything it invoked."""
 
-    def __init__(self, site: Site, aws_client: AwsClient) -> None:
-        self.site = site
+    def __init__(self, layout: RunLayout, aws_client: AwsClient) -> None:
+        self.layout = layout
         self.cloudwatch = aws_client("cloudwatch", REGION)
         self.sns = aws_client("sns", REGION)
         self.namespace = uuid.uuid4().hex[:8]
@@ -94,19 +94,19 @@ Run = Callable[[Scenario], None]
 
 
 @pytest.fixture
-def run(control_plane: Site, aws_client: AwsClient) -> Run:
+def run(control_plane: RunLayout, aws_client: AwsClient) -> Run:
     """Runs a coroutine function with a World."""
 
     @contextlib.asynccontextmanager
     async def world() -> AsyncIterator[World]:
         made = World(control_plane, aws_client)
         async with CloudWatch(control_plane, REGION, made.invoke) as watch:
-            following = asyncio.create_task(follow(control_plane, watch))
+            reconciling = asyncio.create_task(run_reconcilers(control_plane, watch))
             try:
                 yield made
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                reconciling.cancel()
+                await asyncio.gather(reconciling, return_exceptions=True)
 
     def run_it(scenario: Scenario) -> None:
         async def whole() -> None:
@@ -154,7 +154,7 @@ def test_a_bad_metric_fires_the_alarm_into_the_function(run: Run) -> None:
         assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
         assert message["Trigger"]["Dimensions"] == [{"name": "Region", "value": "us-east-1"}]
         assert message["Trigger"]["Statistic"] == "MINIMUM"
-        events = read_events(Path(world.site.work_dir) / f"cloudwatch.{REGION}.events.jsonl")
+        events = read_events(Path(world.layout.work_dir) / f"cloudwatch.{REGION}.events.jsonl")
         told = [(e.event, e.detail) for e in events if e.subject == alarm or e.detail == alarm]
         assert told == [("alarm.state", "OK"), ("alarm.state", "ALARM"), ("controller.invoked", alarm)]
 
@@ -208,7 +208,7 @@ def test_changing_an_alarm_keeps_its_state(run: Run) -> None:
     run(scenario)
 
 
-def test_the_feed_keeps_stamps_and_order(control_plane: Site, aws_client: AwsClient) -> None:
+def test_the_feed_keeps_stamps_and_order(control_plane: RunLayout, aws_client: AwsClient) -> None:
     """What was put comes back with its own time, to the millisecond, and only once; unknown numbers give nothing."""
     cloudwatch = aws_client("cloudwatch", "us-east-1")
     stamp = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)

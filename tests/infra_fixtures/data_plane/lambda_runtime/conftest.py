@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra_fixtures.site import Site
-from tests.infra_fixtures.conftest import aws_client, planned_site, run_control_plane
+from infra_fixtures.run_layout import RunLayout
+from tests.infra_fixtures.conftest import aws_client, planned_layout, run_control_plane
 
 __all__ = ["aws_client"]
 
 
 @pytest.fixture(scope="package")
-def control_plane() -> Iterator[Site]:
-    """The site of a running control plane, stopped after the package's last test."""
-    with planned_site() as site:
-        yield from run_control_plane(site)
+def control_plane() -> Iterator[RunLayout]:
+    """The layout of a running control plane, stopped after the package's last test."""
+    with planned_layout() as layout:
+        yield from run_control_plane(layout)

@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import follow
 from infra_fixtures.data_plane.lambda_runtime import InvokeResult, LambdaService
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.run_layout import RunLayout
 
 REGION = "us-east-1"
 
 
 @contextlib.asynccontextmanager
-async def following(site: Site, *, settled: Callable[[LambdaService], bool]) -> AsyncIterator[LambdaService]:
-    """A service that follows `site`, once `settled` says it knows what the test needs."""
-    async with LambdaService(site, REGION) as service:
-        task = asyncio.create_task(follow(site, service))
+async def reconciling(layout: RunLayout, *, settled: Callable[[LambdaService], bool]) -> AsyncIterator[LambdaService]:
+    """A service that reconciles `layout`, once `settled` says it knows what the test needs."""
+    async with LambdaService(layout, REGION) as service:
+        task = asyncio.create_task(run_reconcilers(layout, service))
         try:
 
             async def ready() -> bool:

@@ -11,27 +11,27 @@ import msgspec
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import deploy
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import reconciling, run
 
 NAME = "event-worker"
 
 
 @pytest.fixture(scope="module")
-def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+def layout(control_plane: RunLayout, aws_client: Callable[..., Any]) -> RunLayout:
     """A control plane with one function, whose minutes last 50 ms for the service under test."""
     deploy(aws_client, NAME)
     return msgspec.structs.replace(control_plane, pace=1200.0)
 
 
-def test_a_failing_event_runs_three_times(site: Site) -> None:
+def test_a_failing_event_runs_three_times(layout: RunLayout) -> None:
     """An event whose function raises is run once and tried again twice, and no more."""
-    scratch = Path(site.work_dir) / "lambda" / "us-east-1" / "tmp"  # a function may write nowhere else
+    scratch = Path(layout.work_dir) / "lambda" / "us-east-1" / "tmp"  # a function may write nowhere else
     note = scratch / "runs"
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             event = json.dumps({"append": str(note), "fail": 1}).encode()
             result = await service.invoke(NAME, event, asynchronous=True)
             assert (result.status, result.payload) == (202, b"")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from infra_fixtures.data_plane.lambda_runtime import confinement
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 from tests.infra_fixtures.data_plane.deploying import deploy
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, reconciling, run
 
 HUNGRY = """
 def handler(event, context):
@@ -44,13 +44,13 @@ def handler(event, context):
 
 
 def test_a_function_that_wants_more_than_its_memory_is_killed_and_the_next_is_served(
-    control_plane: Site, aws_client: AwsClient
+    control_plane: RunLayout, aws_client: AwsClient
 ) -> None:
     """Within MemorySize it gets it; beyond, Runtime.OutOfMemory with signal: killed, and a new worker afterwards."""
     deploy(aws_client, "hungry", HUNGRY, MemorySize=128, Timeout=20)
 
     async def scenario() -> None:
-        async with following(control_plane, settled=lambda s: s.find("hungry") is None) as service:
+        async with reconciling(control_plane, settled=lambda s: s.find("hungry") is None) as service:
             _, enough = await ask(service, "hungry", mb=100)
             assert enough == 100 << 20
             result, error = await ask(service, "hungry", mb=400)
@@ -65,13 +65,15 @@ def test_a_function_that_wants_more_than_its_memory_is_killed_and_the_next_is_se
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run functions as another user")
-def test_a_function_is_its_own_user_and_reaches_nothing_of_the_run(control_plane: Site, aws_client: AwsClient) -> None:
+def test_a_function_is_its_own_user_and_reaches_nothing_of_the_run(
+    control_plane: RunLayout, aws_client: AwsClient
+) -> None:
     """It writes to its scratch alone, reads no secret, signals nobody, and still imports what it had not yet."""
     deploy(aws_client, "nosy", NOSY)
 
     async def scenario() -> None:
-        async with following(control_plane, settled=lambda s: s.find("nosy") is None) as service:
-            _, said = await ask(service, "nosy", site=str(control_plane.path))
+        async with reconciling(control_plane, settled=lambda s: s.find("nosy") is None) as service:
+            _, said = await ask(service, "nosy", layout=str(control_plane.path))
         assert said == {
             "uid": control_plane.worker_uid, "groups": [], "write code": False, "read the site": False,
             "list the run": False, "write scratch": True, "become root": False, "signal its maker": False, "core": 0,
@@ -95,7 +97,7 @@ print(early.late.WHO, linked.WHO, module.WHO, own.name != "runtime")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_packages_under_a_closed_home_are_still_imported(tmp_path: Path, control_plane: Site) -> None:
+def test_packages_under_a_closed_home_are_still_imported(tmp_path: Path, control_plane: RunLayout) -> None:
     """A path entry, a half imported package, a linked package and a linked module, all below a directory of mode 700."""
     assert tmp_path.parent.parent.stat().st_mode & 0o077 == 0, "pytest's own directory is a closed one"
     uid = control_plane.worker_uid

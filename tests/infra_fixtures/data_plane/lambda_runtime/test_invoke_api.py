@@ -11,22 +11,22 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import call
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import call
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import deploy
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import reconciling, run
 
 NAME = "invoked"
 
 
 @pytest.fixture(scope="module")
-def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+def layout(control_plane: RunLayout, aws_client: Callable[..., Any]) -> RunLayout:
     """A control plane with one function."""
     deploy(aws_client, NAME)
     return control_plane
 
 
-def test_boto3_invokes_through_the_regions_aws_endpoint(site: Site, aws_client: Callable[..., Any]) -> None:
+def test_boto3_invokes_through_the_regions_aws_endpoint(layout: RunLayout, aws_client: Callable[..., Any]) -> None:
     """RequestResponse, Event, DryRun, a function error with its log tail, 404 and 429 come out as boto3 knows them."""
     api = aws_client("lambda")
 
@@ -41,7 +41,7 @@ def test_boto3_invokes_through_the_regions_aws_endpoint(site: Site, aws_client: 
         return None
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None):
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None):
             good = await invoke(key=1)
             assert good["StatusCode"] == 200
             assert json.load(good["Payload"])["echo"] == {"key": 1}

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from drill.wait import wait_until
-from infra_fixtures.site import Site, child_environment
+from infra_fixtures.run_layout import RunLayout, child_environment
 from tests.infra_fixtures.data_plane.deploying import deploy
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, reconciling, run
 
 NAME = "lived"
 
@@ -24,10 +24,10 @@ REGION_PROCESS = """
 import asyncio, sys
 from pathlib import Path
 from infra_fixtures.data_plane.lambda_runtime import LambdaService
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 async def main():
-    service = LambdaService(Site.load(Path(sys.argv[1])), "us-east-1")
+    service = LambdaService(RunLayout.load(Path(sys.argv[1])), "us-east-1")
     await service.start()
     await service.reconcile([])
     await asyncio.gather(*(service.invoke("lived", b'{"sleep": 1}') for _ in range(2)))
@@ -41,17 +41,17 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+def layout(control_plane: RunLayout, aws_client: Callable[..., Any]) -> RunLayout:
     """A control plane with one function."""
     deploy(aws_client, NAME, Timeout=120)
     return control_plane
 
 
-def test_workers_die_with_a_killed_region_process(site: Site) -> None:
+def test_workers_die_with_a_killed_region_process(layout: RunLayout) -> None:
     """SIGKILL of the process that runs the service leaves no worker, idle or busy."""
     process = subprocess.Popen(
-        [sys.executable, "-c", REGION_PROCESS, str(site.path)],
-        env=child_environment(site, PYTHONPATH=str(Path(__file__).parents[4])),
+        [sys.executable, "-c", REGION_PROCESS, str(layout.path)],
+        env=child_environment(layout, PYTHONPATH=str(Path(__file__).parents[4])),
         stdout=subprocess.PIPE,
     )
     try:
@@ -66,11 +66,11 @@ def test_workers_die_with_a_killed_region_process(site: Site) -> None:
         process.wait()
 
 
-def test_stop_is_prompt_and_leaves_no_worker(site: Site) -> None:
+def test_stop_is_prompt_and_leaves_no_worker(layout: RunLayout) -> None:
     """stop() ends an idle and a busy worker within half a second."""
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             await ask(service, NAME)
             workers.extend(service.pids(NAME))
             stop_s.append(time.monotonic())

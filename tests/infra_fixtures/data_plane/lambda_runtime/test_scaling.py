@@ -10,27 +10,27 @@ from typing import Any
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import call
 from infra_fixtures.data_plane.lambda_runtime import InvokeResult
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import call
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import HANDLER, deploy, zipped
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, reconciling, run
 
 NAME = "scaled"
 
 
 @pytest.fixture(scope="module")
-def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+def layout(control_plane: RunLayout, aws_client: Callable[..., Any]) -> RunLayout:
     """A control plane with one function."""
     deploy(aws_client, NAME)
     return control_plane
 
 
-def test_concurrent_invocations_get_workers_of_their_own(site: Site) -> None:
+def test_concurrent_invocations_get_workers_of_their_own(layout: RunLayout) -> None:
     """Three invocations at once run in three processes, each one at a time."""
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             answers = await asyncio.gather(*(ask(service, NAME, sleep=0.5) for _ in range(3)))
             assert len({said["pid"] for _, said in answers}) == 3
             assert service.workers(NAME) == 3
@@ -39,13 +39,13 @@ def test_concurrent_invocations_get_workers_of_their_own(site: Site) -> None:
 
 
 def test_reserved_concurrency_zero_throttles_at_once_and_ends_at_once(
-    site: Site, aws_client: Callable[..., Any]
+    layout: RunLayout, aws_client: Callable[..., Any]
 ) -> None:
     """From PutFunctionConcurrency(0) to 429 and from its deletion to service again takes at most 250 ms."""
     api = aws_client("lambda")
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             await ask(service, NAME)
             await call(api.put_function_concurrency, FunctionName=NAME, ReservedConcurrentExecutions=0)
 
@@ -66,13 +66,13 @@ def test_reserved_concurrency_zero_throttles_at_once_and_ends_at_once(
     run(scenario())
 
 
-def test_reserved_concurrency_bounds_what_runs_at_once(site: Site, aws_client: Callable[..., Any]) -> None:
+def test_reserved_concurrency_bounds_what_runs_at_once(layout: RunLayout, aws_client: Callable[..., Any]) -> None:
     """Of three invocations at once under a limit of two, two run and one is throttled."""
     api = aws_client("lambda")
     api.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=2)
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             answers = await asyncio.gather(*(ask(service, NAME, sleep=0.3) for _ in range(3)))
         assert sorted(result.status for result, _ in answers) == [200, 200, 429]
 
@@ -83,13 +83,13 @@ def test_reserved_concurrency_bounds_what_runs_at_once(site: Site, aws_client: C
 
 
 def test_new_code_and_configuration_replace_workers_without_a_failure(
-    site: Site, aws_client: Callable[..., Any]
+    layout: RunLayout, aws_client: Callable[..., Any]
 ) -> None:
     """While one caller keeps invoking, an update of code and environment takes effect and no invocation fails."""
     api = aws_client("lambda")
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             _, before = await ask(service, NAME)
             running = asyncio.create_task(ask(service, NAME, sleep=0.4))
             new = HANDLER.replace('"calls": calls', '"calls": "new code"')
@@ -115,11 +115,11 @@ def test_new_code_and_configuration_replace_workers_without_a_failure(
     run(scenario())
 
 
-def test_no_op_invocations_are_cheap(site: Site) -> None:
+def test_no_op_invocations_are_cheap(layout: RunLayout) -> None:
     """Four callers get well over a thousand no-op invocations a second out of the workers."""
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
 
             async def caller(count: int) -> None:
                 for _ in range(count):
@@ -134,14 +134,14 @@ def test_no_op_invocations_are_cheap(site: Site) -> None:
     run(scenario())
 
 
-def test_provisioned_concurrency_starts_workers_ahead(site: Site, aws_client: Callable[..., Any]) -> None:
+def test_provisioned_concurrency_starts_workers_ahead(layout: RunLayout, aws_client: Callable[..., Any]) -> None:
     """Workers of an alias come up without an invocation, and serve its version; $LATEST has none of them."""
     api = aws_client("lambda")
     version = api.publish_version(FunctionName=NAME)["Version"]
     api.create_alias(FunctionName=NAME, Name="live", FunctionVersion=version)
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME, "live") is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME, "live") is None) as service:
             assert service.workers(NAME, "live") == 0
             await call(
                 api.put_provisioned_concurrency_config,

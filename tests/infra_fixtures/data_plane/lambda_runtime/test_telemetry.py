@@ -10,24 +10,24 @@ import msgspec
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import call
 from infra_fixtures.data_plane.lambda_runtime import logs
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import call
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.deploying import deploy
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, reconciling, run
 
 NAME = "told"
 
 
 @pytest.fixture(scope="module")
-def site(control_plane: Site, aws_client: Callable[..., Any]) -> Site:
+def layout(control_plane: RunLayout, aws_client: Callable[..., Any]) -> RunLayout:
     """A control plane with one function; a minute lasts 0.3 s for the service under test."""
     deploy(aws_client, NAME)
     return msgspec.structs.replace(control_plane, pace=200.0)
 
 
 def test_logs_and_metrics_reach_cloudwatch(
-    site: Site, aws_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    layout: RunLayout, aws_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a function printed stands in /aws/lambda/<name>, and Invocations and Errors count what happened."""
     monkeypatch.setattr(logs, "SHIP_EVERY_S", 0.3)
@@ -51,7 +51,7 @@ def test_logs_and_metrics_reach_cloudwatch(
         return float(sum(p["Sum"] for p in points))
 
     async def scenario() -> None:
-        async with following(site, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(layout, settled=lambda s: s.find(NAME) is None) as service:
             for _ in range(3):
                 await ask(service, NAME, print="an order")
             failed, _ = await ask(service, NAME, **{"raise": "no"})

@@ -17,13 +17,13 @@ import psutil
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.events import EventLog, read_events
 from infra_fixtures.data_plane.lambda_runtime.environment import lay_out_runtime
 from infra_fixtures.data_plane.lambda_runtime.template import Forked, Request, Template
-from infra_fixtures.site import Site
+from infra_fixtures.processes.events import EventLog, read_events
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 from tests.infra_fixtures.data_plane.deploying import deploy, zipped
-from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, following, run
+from tests.infra_fixtures.data_plane.lambda_runtime.harness import ask, reconciling, run
 
 NAME = "templated"
 VERSIONS = """
@@ -51,7 +51,7 @@ def with_files(source: str, files: Mapping[str, str]) -> bytes:
     ],
 )
 def test_a_functions_own_packages_go_before_the_runtimes(
-    control_plane: Site, aws_client: AwsClient, files: Mapping[str, str], own: list[str]
+    control_plane: RunLayout, aws_client: AwsClient, files: Mapping[str, str], own: list[str]
 ) -> None:
     """Also before those that the template has imported already; without its own it gets the runtime's."""
     name = f"own-{len(files)}-{len(own)}-{'-'.join(own)}"
@@ -59,7 +59,7 @@ def test_a_functions_own_packages_go_before_the_runtimes(
     aws_client("lambda").update_function_code(FunctionName=name, ZipFile=with_files(VERSIONS, files))
 
     async def scenario() -> None:
-        async with following(control_plane, settled=lambda s: s.find(name) is None) as service:
+        async with reconciling(control_plane, settled=lambda s: s.find(name) is None) as service:
             _, answer = await ask(service, name)
         assert sorted(module for module, (_, mine) in answer.items() if mine) == own
         assert all(place == "runtime" for module, (place, _) in answer.items() if module not in own)
@@ -67,12 +67,12 @@ def test_a_functions_own_packages_go_before_the_runtimes(
     run(scenario())
 
 
-def test_a_killed_template_takes_its_workers_and_is_replaced(control_plane: Site, aws_client: AwsClient) -> None:
+def test_a_killed_template_takes_its_workers_and_is_replaced(control_plane: RunLayout, aws_client: AwsClient) -> None:
     """What ran ends as on AWS when its environment dies; the next invocation has a worker again."""
     deploy(aws_client, NAME, Timeout=30)
 
     async def scenario() -> None:
-        async with following(control_plane, settled=lambda s: s.find(NAME) is None) as service:
+        async with reconciling(control_plane, settled=lambda s: s.find(NAME) is None) as service:
             _, before = await ask(service, NAME)
             running = asyncio.create_task(ask(service, NAME, sleep=20))
             await asyncio.sleep(0.1)

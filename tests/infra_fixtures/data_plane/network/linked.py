@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from infra_fixtures.data_plane.network.link import Link
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 NOT_YET_S = 0.15
 """How long something that must not happen is watched for."""
@@ -25,9 +25,9 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextlib.asynccontextmanager
-async def linked(site: Site) -> AsyncIterator[tuple[Link, Callable[[], Awaitable[Stream]]]]:
+async def linked(layout: RunLayout) -> AsyncIterator[tuple[Link, Callable[[], Awaitable[Stream]]]]:
     """An echo server behind a link, and a way to dial the link."""
-    region = site.primary
+    region = layout.primary
     server = await asyncio.start_server(_echo, region.node.host, region.node.port)
     link = Link("writer", region.writer, region.node)
     link.start()

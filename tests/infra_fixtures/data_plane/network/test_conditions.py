@@ -14,7 +14,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.network.conditions import Conditions, Stall, Way, compose, read_identity, read_rule
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Address
+from infra_fixtures.run_layout import Address
 
 MS = st.floats(0, 10_000)
 IDENTITIES = st.sampled_from(["a", "b", "c", "d", "e"])

@@ -1,4 +1,4 @@
-"""Links carry, slow, darken, refuse and reset real TCP connections."""
+"""Links carry, slow, partition, refuse and reset real TCP connections."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import time
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.network.conditions import OPEN, Passage
+from infra_fixtures.data_plane.network.conditions import OPEN, Reachability
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Address, Site
+from infra_fixtures.run_layout import Address, RunLayout
 from tests.infra_fixtures.data_plane.network.linked import linked, said, silent
 
 CUT = LinkRule(cut=True)
 
 
-def test_carries_bytes_and_ends(site: Site) -> None:
+def test_carries_bytes_and_ends(layout: RunLayout) -> None:
     """Megabytes come back whole, and a half-closed connection still delivers the answer."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             payload = bytes(range(256)) * 8192
             assert await said(stream, payload) == payload
@@ -38,11 +38,11 @@ def test_carries_bytes_and_ends(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_latency_holds_each_way(site: Site) -> None:
+def test_latency_holds_each_way(layout: RunLayout) -> None:
     """20 ms each way is a 40 ms round trip, and taking it off is felt at once."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             await said(stream, b"warm")
             link.put_rule("slow", LinkRule(latency_ms=20))
@@ -59,11 +59,11 @@ def test_latency_holds_each_way(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_bandwidth_limits_and_keeps_order(site: Site) -> None:
+def test_bandwidth_limits_and_keeps_order(layout: RunLayout) -> None:
     """200 kB through 1 MB/s take 0.2 s, whole, in order, end of stream last."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             link.put_rule("narrow", LinkRule(direction="up", bandwidth=1_000_000, jitter_ms=5))
             payload = bytes(range(250)) * 800
@@ -77,11 +77,11 @@ def test_bandwidth_limits_and_keeps_order(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_black_hole_hangs_and_healing_resets(site: Site) -> None:
+def test_black_hole_hangs_and_healing_resets(layout: RunLayout) -> None:
     """While it is cut nothing comes and nobody is told; afterwards old connections are reset and waiting ones go through."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             old = await dial()
             await said(old, b"before")
             link.put_rule("cut", CUT)
@@ -98,11 +98,11 @@ def test_black_hole_hangs_and_healing_resets(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_one_way_cut(site: Site) -> None:
+def test_one_way_cut(layout: RunLayout) -> None:
     """With only the way down cut, the target still hears the client, which hears nothing."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             await said(stream, b"before")
             carried = link.bytes_up
@@ -114,11 +114,11 @@ def test_one_way_cut(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_client_that_gives_up_on_a_cut_link_is_let_go(site: Site) -> None:
+def test_client_that_gives_up_on_a_cut_link_is_let_go(layout: RunLayout) -> None:
     """Connections that nobody waits for any more do not pile up."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             link.put_rule("cut", CUT)
             stream = await dial()
             stream[1].write(b"anyone?")
@@ -133,11 +133,11 @@ def test_client_that_gives_up_on_a_cut_link_is_let_go(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_refusing_spares_the_established(site: Site) -> None:
+def test_refusing_spares_the_established(layout: RunLayout) -> None:
     """A refusing link turns newcomers away, keeps the established, and takes newcomers again."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             await said(stream, b"before")
             link.put_rule("refuse", LinkRule(refuse=True))
@@ -150,11 +150,11 @@ def test_refusing_spares_the_established(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_endpoint_without_a_role_refuses_and_resets(site: Site) -> None:
+def test_endpoint_without_a_role_refuses_and_resets(layout: RunLayout) -> None:
     """A secondary's writer endpoint leads nowhere, also for those connected when it lost the role."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             stream = await dial()
             await said(stream, b"before")
             link.set_active(False)
@@ -166,34 +166,34 @@ def test_endpoint_without_a_role_refuses_and_resets(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_security_group_spares_tracked_connections_and_nacl_does_not(site: Site) -> None:
+def test_security_group_spares_tracked_connections_and_nacl_does_not(layout: RunLayout) -> None:
     """A revoked group rule keeps tracked connections and hangs newcomers; a network ACL cuts both; both heal."""
 
     async def scene() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             tracked = await dial()
             await said(tracked, b"before")
-            link.set_passages([Passage(opens=False, tracked=True, stateless=True)])
+            link.set_source_reachability([Reachability(opens=False, tracked=True, stateless=True)])
             newcomer = await dial()
             newcomer[1].write(b"SYN?")
             assert await silent(newcomer)
             assert await said(tracked, b"still") == b"still"
-            link.set_passages([Passage(opens=True, tracked=True, stateless=False)])
+            link.set_source_reachability([Reachability(opens=True, tracked=True, stateless=False)])
             tracked[1].write(b"lost")
             assert await silent(tracked)
             assert await silent(newcomer)
-            link.set_passages([OPEN])
+            link.set_source_reachability([OPEN])
             async with asyncio.timeout(2):
                 assert await newcomer[0].readexactly(4) == b"SYN?"
 
     asyncio.run(scene())
 
 
-def test_target_that_refuses_resets_the_client(site: Site) -> None:
+def test_target_that_refuses_resets_the_client(layout: RunLayout) -> None:
     """Where nobody listens behind the link, the client is told so."""
 
     async def scene() -> None:
-        region = site.primary
+        region = layout.primary
         link = Link("reader", region.reader, region.node)
         link.start()
         try:
@@ -208,13 +208,13 @@ def test_target_that_refuses_resets_the_client(site: Site) -> None:
     asyncio.run(scene())
 
 
-def test_address_taken_is_an_error(site: Site) -> None:
+def test_address_taken_is_an_error(layout: RunLayout) -> None:
     """A link says so when its address is in use."""
 
     async def scene() -> None:
-        first = Link("edge", site.primary.edge, site.primary.gateway)
+        first = Link("edge", layout.primary.edge, layout.primary.gateway)
         first.start()
-        second = Link("edge", Address(site.primary.edge.host, site.primary.edge.port), site.primary.gateway)
+        second = Link("edge", Address(layout.primary.edge.host, layout.primary.edge.port), layout.primary.gateway)
         try:
             with pytest.raises(OSError, match="in use"):
                 second.start()

@@ -10,7 +10,7 @@ import pytest
 
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.link_rule import LinkRule
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.network.linked import Stream, linked, said, silent
 
 Dial = Callable[[], Awaitable[Stream]]
@@ -28,9 +28,9 @@ async def _exchange_s(stream: Stream, data: bytes = b"ping") -> float:
     return min(took)
 
 
-def _on_a_link(site: Site, scene: Callable[[Link, Dial], Awaitable[None]]) -> None:
+def _on_a_link(layout: RunLayout, scene: Callable[[Link, Dial], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with linked(site) as (link, dial):
+        async with linked(layout) as (link, dial):
             await scene(link, dial)
 
     asyncio.run(run())
@@ -47,7 +47,7 @@ def _on_a_link(site: Site, scene: Callable[[Link, Dial], Awaitable[None]]) -> No
     ],
     ids=["latency", "latency up", "latency down", "bandwidth", "stalls"],
 )
-def test_a_rule_that_delays_is_felt_and_gone_when_taken_away(site: Site, rule: LinkRule, least_s: float) -> None:
+def test_a_rule_that_delays_is_felt_and_gone_when_taken_away(layout: RunLayout, rule: LinkRule, least_s: float) -> None:
     """Exchanges take as long as the rule says, and are quick again afterwards, also those that were on their way."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -66,10 +66,10 @@ def test_a_rule_that_delays_is_felt_and_gone_when_taken_away(site: Site, rule: L
         assert await pending == b"ping"
         assert await _exchange_s(stream) < QUICK_S
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_jitter_spreads_delays(site: Site) -> None:
+def test_jitter_spreads_delays(layout: RunLayout) -> None:
     """Of thirty exchanges over a jitter of 40 ms each way some are quick and some are not; without it all are quick."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -84,10 +84,10 @@ def test_jitter_spreads_delays(site: Site) -> None:
         link.remove_rule("jitter")
         assert await _exchange_s(stream) < 0.020
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_what_waits_for_bandwidth_passes_when_the_limit_goes(site: Site) -> None:
+def test_what_waits_for_bandwidth_passes_when_the_limit_goes(layout: RunLayout) -> None:
     """A megabyte that would take 20 minutes arrives at once when the rule is taken away, whole and in order."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -101,10 +101,10 @@ def test_what_waits_for_bandwidth_passes_when_the_limit_goes(site: Site) -> None
         async with asyncio.timeout(5):
             assert await stream[0].readexactly(len(payload)) == payload
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_latencies_of_two_rules_add_and_either_leaves_the_other(site: Site) -> None:
+def test_latencies_of_two_rules_add_and_either_leaves_the_other(layout: RunLayout) -> None:
     """50 ms and 80 ms down are 130 ms; without the one the other is left, without both nothing."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -120,10 +120,10 @@ def test_latencies_of_two_rules_add_and_either_leaves_the_other(site: Site) -> N
         link.remove_rule("near")
         assert await _exchange_s(stream) < QUICK_S
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_cut_and_latency_on_one_link(site: Site) -> None:
+def test_cut_and_latency_on_one_link(layout: RunLayout) -> None:
     """The cut healed, new connections are slow still; the latency healed first, they hang still."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -139,10 +139,10 @@ def test_cut_and_latency_on_one_link(site: Site) -> None:
         link.remove_rule("cut")
         assert await _exchange_s(await dial()) < QUICK_S
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_two_cuts_heal_when_both_are_gone(site: Site) -> None:
+def test_two_cuts_heal_when_both_are_gone(layout: RunLayout) -> None:
     """With one of two cuts taken away the link still carries nothing."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -153,10 +153,10 @@ def test_two_cuts_heal_when_both_are_gone(site: Site) -> None:
         link.remove_rule("other")
         assert await said(await dial(), b"again") == b"again"
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_refusal_and_bandwidth_on_one_link(site: Site) -> None:
+def test_refusal_and_bandwidth_on_one_link(layout: RunLayout) -> None:
     """The established are slow and newcomers refused; either rule taken away leaves the other."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -177,10 +177,10 @@ def test_refusal_and_bandwidth_on_one_link(site: Site) -> None:
         link.remove_rule("refuse")
         assert await _exchange_s(await dial()) < QUICK_S
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_stalls_hold_some_exchanges_for_their_time_and_no_more(site: Site) -> None:
+def test_stalls_hold_some_exchanges_for_their_time_and_no_more(layout: RunLayout) -> None:
     """With stalls of 60 ms every 150 ms or so, some exchanges are held and some are not; without them none is."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -199,10 +199,10 @@ def test_stalls_hold_some_exchanges_for_their_time_and_no_more(site: Site) -> No
         link.remove_rule("lossy")
         assert await _exchange_s(stream) < 0.020
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
-def test_reset_ends_open_connections_once_and_is_no_rule(site: Site) -> None:
+def test_reset_ends_open_connections_once_and_is_no_rule(layout: RunLayout) -> None:
     """Both that are open are reset, rules stay in force, and the next connection lives."""
 
     async def scene(link: Link, dial: Dial) -> None:
@@ -217,7 +217,7 @@ def test_reset_ends_open_connections_once_and_is_no_rule(site: Site) -> None:
         assert set(link.rules) == {"slow"}
         assert await _exchange_s(await dial()) >= 0.100
 
-    _on_a_link(site, scene)
+    _on_a_link(layout, scene)
 
 
 async def _silent_when_asked(dial: Dial) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.follow import client, follow
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.data_plane.network.rules import ANYWHERE, EPHEMERAL, Network, acl_admits, acl_of, group_of
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.clients import client
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.run_layout import RunLayout
 
 REGION = "us-east-1"
 EFFECT_LIMIT_S = 0.25
@@ -52,9 +53,9 @@ def _acl(ec2: Any, vpc: str, subnets: list[str]) -> str:
     return acl
 
 
-def _provision(site: Site) -> Ids:
+def _provision(layout: RunLayout) -> Ids:
     """A VPC with public, function and database subnets, a function and a cluster in it, as the architecture has them."""
-    ec2, rds = client(site, "ec2", REGION), client(site, "rds", REGION)
+    ec2, rds = client(layout, "ec2", REGION), client(layout, "rds", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
@@ -84,11 +85,11 @@ def _provision(site: Site) -> Ids:
         DBClusterIdentifier="orders", Engine="aurora-postgresql", MasterUsername="orders_admin",
         MasterUserPassword="a pass'word 1", VpcSecurityGroupIds=[database], DBSubnetGroupName="private",
     )  # fmt: skip
-    role = client(site, "iam", REGION).create_role(RoleName="f", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = client(layout, "iam", REGION).create_role(RoleName="f", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "def handler(event, context): return 1\n")
-    client(site, "lambda", REGION).create_function(
+    client(layout, "lambda", REGION).create_function(
         FunctionName="orders", Runtime="python3.11", Role=role, Handler="app.handler",
         Code={"ZipFile": code.getvalue()}, Environment={"Variables": {"DB_WRITER_HOST": "x"}},
         VpcConfig={"SubnetIds": [subnets["functions"]], "SecurityGroupIds": [functions]},
@@ -106,10 +107,10 @@ def _https() -> dict[str, Any]:
     return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
-def test_links_follow_the_api(control_plane: Site) -> None:
+def test_links_follow_the_api(control_plane: RunLayout) -> None:
     """Each rule of the architecture, taken away and given back by its own API call, closes and opens its own links."""
-    site = control_plane
-    region = site.region(REGION)
+    layout = control_plane
+    region = layout.region(REGION)
     links = {
         "writer": Link("writer", region.writer, region.node),
         "reader": Link("reader", region.reader, region.node),
@@ -118,16 +119,18 @@ def test_links_follow_the_api(control_plane: Site) -> None:
     }
 
     def opens() -> set[str]:
-        return {name for name, link in links.items() if all(p.opens and p.stateless for p in link.passages)}
+        return {name for name, link in links.items() if all(p.opens and p.stateless for p in link.source_reachability)}
 
     def established() -> set[str]:
-        return {name for name, link in links.items() if all(p.keeps(tracked=p.tracked) for p in link.passages)}
+        return {
+            name for name, link in links.items() if all(p.keeps(tracked=p.tracked) for p in link.source_reachability)
+        }
 
     async def scene() -> None:
-        ids = await asyncio.to_thread(_provision, site)
-        ec2 = client(site, "ec2", REGION)
-        policy = NetworkPolicy(site, REGION, links)
-        following = asyncio.create_task(follow(site, policy))
+        ids = await asyncio.to_thread(_provision, layout)
+        ec2 = client(layout, "ec2", REGION)
+        policy = NetworkPolicy(layout, REGION, links)
+        reconciling = asyncio.create_task(run_reconcilers(layout, policy))
         everything = set(links)
         late: list[tuple[str, float]] = []
 
@@ -215,8 +218,8 @@ def test_links_follow_the_api(control_plane: Site) -> None:
                 {"writer", "reader"},
             )
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            reconciling.cancel()
+            await asyncio.gather(reconciling, return_exceptions=True)
         times = sorted(seconds for _what, seconds in late[1:])
         assert times[len(times) // 2] < EFFECT_LIMIT_S, late
 

@@ -22,8 +22,8 @@ class Endpoint:
     async def __aenter__(self) -> Endpoint:
         self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls)
-        await site.start()
+        layout = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls)
+        await layout.start()
         self.port = self._runner.addresses[0][1]
         return self
 

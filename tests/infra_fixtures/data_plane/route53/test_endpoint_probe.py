@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from infra_fixtures.data_plane.route53 import endpoint_probe
 from infra_fixtures.data_plane.route53.endpoint_probe import EndpointProbe
 from infra_fixtures.data_plane.route53.health import Endpoint as Watched
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.data_plane.route53.endpoint import Endpoint
 
 
@@ -43,11 +43,11 @@ async def look(at: Watched, host: str | None, pace: float = 10) -> str:
         (503, "Failure: HTTP Status Code 503, Service Unavailable"),
     ],
 )
-def test_a_status_of_2xx_or_3xx_is_success(site: Site, status: int, report: str) -> None:
+def test_a_status_of_2xx_or_3xx_is_success(layout: RunLayout, status: int, report: str) -> None:
     """The report says the status; redirects are not followed; the Host header carries name and port."""
 
     async def ask() -> str:
-        async with Endpoint(site.primary.edge.host) as endpoint:
+        async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.status = status
             said = await look(watched(endpoint.port), endpoint.host)
             assert endpoint.asked == [("/health", f"api.example:{endpoint.port}")]
@@ -57,22 +57,22 @@ def test_a_status_of_2xx_or_3xx_is_success(site: Site, status: int, report: str)
 
 
 @pytest.mark.parametrize(("before", "found"), [(5100, True), (5115, False)])
-def test_a_string_must_stand_whole_in_the_first_5120_bytes(site: Site, before: int, found: bool) -> None:
+def test_a_string_must_stand_whole_in_the_first_5120_bytes(layout: RunLayout, before: int, found: bool) -> None:
     """A string that begins too late to end within 5,120 bytes is not found."""
 
     async def ask() -> str:
-        async with Endpoint(site.primary.edge.host) as endpoint:
+        async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.body = b"-" * before + b"all is well"
             return await look(watched(endpoint.port, "HTTP_STR_MATCH", search="all is well"), endpoint.host)
 
     assert asyncio.run(ask()).startswith("Success" if found else "Failure")
 
 
-def test_a_slow_response_and_a_slow_body_fail_in_time(site: Site) -> None:
+def test_a_slow_response_and_a_slow_body_fail_in_time(layout: RunLayout) -> None:
     """Status or body after more than the limit (2 s, at pace 10 the floor of half a second) are different failures."""
 
     async def ask(path: str) -> tuple[str, float]:
-        async with Endpoint(site.primary.edge.host) as endpoint:
+        async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.delay_s = 1.5
             began = time.monotonic()
             said = await look(watched(endpoint.port, "HTTP_STR_MATCH", path, search="well"), endpoint.host)
@@ -84,38 +84,38 @@ def test_a_slow_response_and_a_slow_body_fail_in_time(site: Site) -> None:
         assert 0.45 < took_s < 1.2
 
 
-def test_a_listener_that_never_answers_is_no_response(site: Site) -> None:
+def test_a_listener_that_never_answers_is_no_response(layout: RunLayout) -> None:
     """A frozen process still has its connections accepted by the kernel: connected, but silent."""
 
     async def ask() -> str:
-        server = await asyncio.start_server(lambda r, w: None, site.primary.edge.host, 0)
+        server = await asyncio.start_server(lambda r, w: None, layout.primary.edge.host, 0)
         async with server:
-            return await look(watched(server.sockets[0].getsockname()[1]), site.primary.edge.host)
+            return await look(watched(server.sockets[0].getsockname()[1]), layout.primary.edge.host)
 
     assert asyncio.run(ask()) == endpoint_probe.NO_RESPONSE
 
 
-def test_refused_and_unresolvable_say_so(site: Site) -> None:
+def test_refused_and_unresolvable_say_so(layout: RunLayout) -> None:
     """Nobody listening is a refused connection; a name without an address is a resolution failure."""
-    assert "refused" in asyncio.run(look(watched(1), site.primary.edge.host)).lower()
+    assert "refused" in asyncio.run(look(watched(1), layout.primary.edge.host)).lower()
     assert asyncio.run(look(watched(1), None)).startswith("Failure: DNS resolution failed")
 
 
-def test_https_to_a_plain_port_says_that_tls_failed(site: Site) -> None:
+def test_https_to_a_plain_port_says_that_tls_failed(layout: RunLayout) -> None:
     """A wrong scheme is a failed handshake, not an error of the operating system."""
 
     async def ask() -> str:
-        async with Endpoint(site.primary.edge.host) as endpoint:
+        async with Endpoint(layout.primary.edge.host) as endpoint:
             return await look(watched(endpoint.port, "HTTPS"), endpoint.host)
 
     assert asyncio.run(ask()).startswith("Failure: TLS handshake failed")
 
 
-def test_tcp_succeeds_on_connection_alone(site: Site) -> None:
+def test_tcp_succeeds_on_connection_alone(layout: RunLayout) -> None:
     """A TCP check wants a connection and nothing more."""
 
     async def ask() -> tuple[str, str]:
-        async with Endpoint(site.primary.edge.host) as endpoint:
+        async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.status = 503
             open_port = await look(watched(endpoint.port, "TCP"), endpoint.host)
         return open_port, await look(watched(endpoint.port, "TCP"), endpoint.host)
@@ -126,14 +126,14 @@ def test_tcp_succeeds_on_connection_alone(site: Site) -> None:
 
 
 @pytest.mark.parametrize("sni", [False, True])
-def test_https_does_not_validate_the_certificate(site: Site, tmp_path: Path, sni: bool) -> None:
+def test_https_does_not_validate_the_certificate(layout: RunLayout, tmp_path: Path, sni: bool) -> None:
     """An expired, self-signed certificate of another name does not fail a check; the name is sent only with EnableSNI."""
     named: list[str | None] = []
     context = _certificate(tmp_path)
     context.sni_callback = lambda _, name, __: named.append(name)
 
     async def ask() -> str:
-        async with Endpoint(site.primary.edge.host, tls=context) as endpoint:
+        async with Endpoint(layout.primary.edge.host, tls=context) as endpoint:
             return await look(watched(endpoint.port, "HTTPS", sni=sni), endpoint.host)
 
     assert asyncio.run(ask()) == "Success: HTTP Status Code 200, OK"

@@ -15,10 +15,10 @@ import dns.asyncresolver
 import pytest
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.events import read_events
-from infra_fixtures.data_plane.follow import follow
 from infra_fixtures.data_plane.route53 import Route53
-from infra_fixtures.site import Site
+from infra_fixtures.internal_api.reconciler import run_reconcilers
+from infra_fixtures.processes.events import read_events
+from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient
 from tests.infra_fixtures.data_plane.route53.endpoint import Endpoint
 
@@ -26,15 +26,15 @@ from tests.infra_fixtures.data_plane.route53.endpoint import Endpoint
 class World:
     """A running Route 53 over a control plane, with a zone of the test's own."""
 
-    def __init__(self, site: Site, route53: Route53, aws_client: AwsClient) -> None:
-        self.site, self.route53 = site, route53
+    def __init__(self, layout: RunLayout, route53: Route53, aws_client: AwsClient) -> None:
+        self.layout, self.route53 = layout, route53
         self.api = aws_client("route53")
         self.cloudwatch = aws_client("cloudwatch", "us-west-2")
         self.zone = f"{uuid.uuid4().hex[:8]}.example."
         self.zone_id = self.api.create_hosted_zone(Name=self.zone, CallerReference=self.zone)["HostedZone"]["Id"]
         self._resolver = dns.asyncresolver.Resolver(configure=False)
-        self._resolver.nameservers = [site.dns.host]
-        self._resolver.port = site.dns.port
+        self._resolver.nameservers = [layout.dns.host]
+        self._resolver.port = layout.dns.port
 
     async def warm(self) -> bool:
         """Whether the API answers as fast as it will: a new control plane imports its services for some seconds."""
@@ -91,20 +91,20 @@ Scenario = Callable[[World], Any]
 
 
 @pytest.fixture
-def run(control_plane: Site, aws_client: AwsClient) -> Callable[[Scenario], None]:
+def run(control_plane: RunLayout, aws_client: AwsClient) -> Callable[[Scenario], None]:
     """Runs a coroutine function with a World."""
 
     @contextlib.asynccontextmanager
     async def world() -> AsyncIterator[World]:
         async with Route53(control_plane, seed="1") as route53:
-            following = asyncio.create_task(follow(control_plane, route53))
+            reconciling = asyncio.create_task(run_reconcilers(control_plane, route53))
             try:
                 made = World(control_plane, route53, aws_client)
                 await await_until(made.warm, what="the control plane to have warmed up", timeout_s=20)
                 yield made
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                reconciling.cancel()
+                await asyncio.gather(reconciling, return_exceptions=True)
 
     def run_it(scenario: Scenario) -> None:
         async def whole() -> None:
@@ -136,7 +136,7 @@ def test_a_dying_endpoint_fails_over_and_back(run: Callable[[Scenario], None]) -
     """Interval 10 s, threshold 3, pace 10: unhealthy and answered otherwise within 2 to 3.6 s of the first bad answer."""
 
     async def scenario(world: World) -> None:
-        async with Endpoint(world.site.primary.edge.host) as endpoint:
+        async with Endpoint(world.layout.primary.edge.host) as endpoint:
             primary = await asyncio.to_thread(
                 world.check, IPAddress=endpoint.host, Port=endpoint.port, ResourcePath="/h"
             )
@@ -156,7 +156,7 @@ def test_a_dying_endpoint_fails_over_and_back(run: Callable[[Scenario], None]) -
             # One checker of three that sees it well again is more than 18 %.
             assert 1.9 < await world.until("api", "192.0.2.1", within_s=6) < 3.2
             assert {path for path, _ in endpoint.asked} == {"/h"}
-        events = read_events(Path(world.site.work_dir) / "route53.events.jsonl")
+        events = read_events(Path(world.layout.work_dir) / "route53.events.jsonl")
         assert [e.event for e in events if e.subject == primary] == ["health_check.unhealthy", "health_check.healthy"]
         answers = [e.detail for e in events if e.event == "dns.answer" and e.subject == f"api.{world.zone}".rstrip(".")]
         assert answers == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
@@ -168,7 +168,7 @@ def test_checkers_go_where_the_health_check_says_and_rest_when_disabled(run: Cal
     """UpdateHealthCheck moves the checkers to another port by a name of the zone; Disabled ends their requests."""
 
     async def scenario(world: World) -> None:
-        host = world.site.primary.edge.host
+        host = world.layout.primary.edge.host
         async with Endpoint(host) as first, Endpoint(host) as second:
             record = {"Name": "east", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": host}]}
             await asyncio.to_thread(world.change, "CREATE", record)

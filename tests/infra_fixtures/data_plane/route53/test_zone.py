@@ -11,7 +11,7 @@ import pytest
 from infra_fixtures.data_plane.route53.aws_names import AwsNames
 from infra_fixtures.data_plane.route53.records import HostedZone, read_record
 from infra_fixtures.data_plane.route53.zone import NOERROR, NXDOMAIN, REFUSED, Answer, Tables
-from infra_fixtures.site import Site
+from infra_fixtures.run_layout import RunLayout
 
 ZONE = "dr-drill.example."
 SOA = {
@@ -25,15 +25,15 @@ SOA = {
 class Zone:
     """A zone under test and the health checks that are unhealthy."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, layout: RunLayout) -> None:
+        self.layout = layout
         self.ill: set[str] = set()
         self.records: list[dict[str, Any]] = [SOA]
         self.tables = Tables(
-            names=AwsNames(site),
+            names=AwsNames(layout),
             health_check=lambda check: check not in self.ill,
-            pace=site.pace,
-            regions=[r.name for r in site.regions],
+            pace=layout.pace,
+            regions=[r.name for r in layout.regions],
             chance=random.Random(1),
         )
 
@@ -61,9 +61,9 @@ class Zone:
 
 
 @pytest.fixture
-def zone(site: Site) -> Zone:
+def zone(layout: RunLayout) -> Zone:
     """An empty zone."""
-    return Zone(site)
+    return Zone(layout)
 
 
 def failover(zone: Zone) -> None:
@@ -101,10 +101,10 @@ def test_alias_to_api_gateway_leads_to_the_region_s_edge(zone: Zone) -> None:
             "EvaluateTargetHealth": True,
         }
         zone.add("api", SetIdentifier=region, Failover=role, HealthCheckId=check, AliasTarget=target)
-    assert zone.values("api") == [zone.site.primary.edge.host]
+    assert zone.values("api") == [zone.layout.primary.edge.host]
     assert zone.ask("api").answers[0].ttl_s == 6
     zone.ill = {"east"}
-    assert zone.values("api") == [zone.site.standby.edge.host]
+    assert zone.values("api") == [zone.layout.standby.edge.host]
 
 
 def test_alias_in_the_zone_inherits_the_health_of_its_target(zone: Zone) -> None:
@@ -172,7 +172,7 @@ def test_cname_is_followed_into_aws(zone: Zone) -> None:
     zone.add("api", "x.execute-api.us-west-2.amazonaws.com", kind="CNAME")
     answer = zone.ask("www")
     assert [s.type for s in answer.answers] == ["CNAME", "CNAME", "A"]
-    assert answer.answers[-1].values == (zone.site.standby.edge.host,)
+    assert answer.answers[-1].values == (zone.layout.standby.edge.host,)
     assert [s.type for s in zone.ask("www", "CNAME").answers] == ["CNAME"]
 
 
@@ -191,7 +191,7 @@ def test_other_zones_are_refused_but_for_aws_s_own_names(zone: Zone) -> None:
     assert zone.ask("example.org.").rcode == REFUSED
     assert zone.ask("x.execute-api.eu-west-1.amazonaws.com.").rcode == REFUSED
     gateway = "x.execute-api.us-east-1.amazonaws.com."
-    assert zone.values(gateway) == [zone.site.primary.edge.host]
+    assert zone.values(gateway) == [zone.layout.primary.edge.host]
     assert (zone.ask(gateway, "AAAA").rcode, zone.ask(gateway, "AAAA").answers) == (NOERROR, ())
 
 

@@ -1,0 +1,1 @@
+"""S3 replication as the buckets' replication rules say."""

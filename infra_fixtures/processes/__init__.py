@@ -1,0 +1,1 @@
+"""The run's processes: started, found, limited, stopped, frozen and killed, and how they ended."""

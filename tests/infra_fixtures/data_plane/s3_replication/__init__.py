@@ -1,0 +1,1 @@
+"""Tests of infra_fixtures.data_plane.s3_replication."""
