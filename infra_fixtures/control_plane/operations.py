@@ -17,7 +17,7 @@ import msgspec
 from botocore.exceptions import UnknownServiceError
 from moto.core.request import Request
 from moto.core.routing import get_service_router
-from multidict import MultiMapping
+from multidict import CIMultiDict
 from werkzeug.exceptions import NotFound
 
 from infra_fixtures.control_plane.backend import Call
@@ -83,7 +83,7 @@ class Operation:
         return self.name not in USES and not self.name.startswith(READS)
 
 
-def operation_of(signing_name: str, method: str, raw_path: str, headers: MultiMapping[str], body: bytes) -> Operation:
+def operation_of(signing_name: str, method: str, raw_path: str, headers: Mapping[str, str], body: bytes) -> Operation:
     """Name the operation of a request; `raw_path` is as sent, still percent-encoded, with its query.
 
     Protocols: json (X-Amz-Target), Smithy RPC (operation in the path), query and ec2 (Action=), REST (method and path).
@@ -101,7 +101,7 @@ def operation_of(signing_name: str, method: str, raw_path: str, headers: MultiMa
         action = _action(query, headers, body)
         if action:
             return Operation(service, action)
-    found = _routed(service, Call(method, raw_path, headers, body))
+    found = _routed(service, Call(method, raw_path, CIMultiDict(headers), body))
     if (found.service, found.name) == ("lambda", "CreateFunction"):
         return dataclasses.replace(found, resource=_function_in(body))
     return found
