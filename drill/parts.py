@@ -14,13 +14,17 @@ from drill.history import Mark, Sample
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A fault that took effect within [began_ns, effective_ns] of time.monotonic_ns(); `earlier` are those before it."""
+    """A fault that took effect within [began_ns, effective_ns] of time.monotonic_ns().
+
+    `earlier` are those before it; until `lasts_until_ns` more of the same schedule begins, or ends by itself.
+    """
 
     fault: str
     subject: str
     began_ns: int
     effective_ns: int
     earlier: tuple[Effect, ...] = ()
+    lasts_until_ns: int = 0
 
 
 class Recorder(Protocol):

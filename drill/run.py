@@ -306,20 +306,20 @@ class Drill:
         self.mark("fault.effective", effect.subject, effect.fault, effect.effective_ns)
 
     def _await_recovery(self, effect: Effect, plan: Plan) -> None:
-        """Watch until service has held for settle_s, was never touched, or is hopelessly late."""
+        """Watch until service has held for settle_s, was never touched, or is hopelessly late; never before the last fault
+        of a schedule has come, and as long after it as after a lone one."""
         self._phase("awaiting recovery")
         fault_ns = effect.effective_ns - self.t0_ns
+        last_ns = max(effect.effective_ns, effect.lasts_until_ns)
         limit_s = (self.objectives.rto_s or 0.0) * MARGIN + self.objectives.settle_s + self.objectives.window_s
         while True:
             self._ended.wait(LOOK_EVERY_S)
-            since_s = (time.monotonic_ns() - effect.effective_ns) / NS
+            since_s = (time.monotonic_ns() - last_ns) / NS
             state = self._show(fault_ns)
             if self._check_failures():
                 return
-            if (
-                state.recovered_at_ns is not None
-                and state.held_s >= self.objectives.settle_s + self.objectives.window_s
-            ):
+            held_s = min(state.held_s, since_s) if state.recovered_at_ns is not None else 0.0
+            if held_s >= self.objectives.settle_s + self.objectives.window_s:
                 return
             if not state.felt and since_s >= plan.feel_s:
                 return

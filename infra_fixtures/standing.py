@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from drill.unusable import UnusableInput
 from infra_fixtures.orphan_runs import end
-from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.safety.journal import Header, Journal, has_ended
 from infra_fixtures.targets import module_of
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
@@ -30,6 +31,11 @@ def standing(
     run_id = run_id or f"{dt.datetime.now(dt.UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
     journal = Journal(runs_dir / run_id)
     try:
+        if not has_ended(journal.path):
+            raise UnusableInput(
+                f"the system that {run_id} stood up before is not healed: run `python -m infra_fixtures heal --runs-dir "
+                f"{runs_dir}` once this run has ended"
+            )
         header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
         journal.stands_up(header)
         watchdog = Watchdog(journal.path.parent)

@@ -142,7 +142,10 @@ class _Play:
             self._heal_due(self._at_ns(number))
             effects.append(self._inject(number))
             self._first_ns = self._first_ns or effects[0].effective_ns
-        return dataclasses.replace(effects[-1], earlier=tuple(effects[:-1]))
+        ends_s = max(one.at_s + (one.for_s or 0.0) for one in self._schedule.faults)
+        return dataclasses.replace(
+            effects[-1], earlier=tuple(effects[:-1]), lasts_until_ns=self._first_ns + round(ends_s * NS)
+        )
 
     def go_on(self) -> None:
         """Everything after it; an error is told, and stays what the drill cannot prove."""

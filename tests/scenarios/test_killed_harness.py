@@ -134,7 +134,7 @@ def _left(day: GameDay) -> list[str]:
         if run.is_symlink() or not run.is_dir():
             continue
         journal = run / JOURNAL
-        left += [f"process {p.pid} {' '.join(p.cmdline()[:4])}" for p in processes_of(run.name)]
+        left += [repr(process) for process in processes_of(run.name)]
         left += [f"directory {path}" for path in work_dirs(run.name)]
         left += [f"control group {path}" for path in Path("/sys/fs/cgroup").glob(f"*{run.name}*")]
         if journal.exists() and not has_ended(journal):
