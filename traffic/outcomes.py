@@ -82,7 +82,7 @@ def of_read(read: Read, answer: Answer, words: Any, key: int) -> Judged:
         return FAIL, "not_found"
     if answer.status not in read.expect:
         return FAIL, _error_class(read.answer, answer, words)
-    return (OK, None) if set(_shown(read.answer, words, key)) <= {True} else (FAIL, WRONG_CONTENT)
+    return (OK, None) if _shown(read.answer, words, key) <= {True} else (FAIL, WRONG_CONTENT)
 
 
 def region_of(contract: Contract, says: Says, answer: Answer | None, words: Any) -> str | None:
@@ -95,15 +95,19 @@ def region_of(contract: Contract, says: Says, answer: Answer | None, words: Any)
     return found if isinstance(found, str) else contract.region
 
 
-def _shown(says: Says, words: Any, key: int) -> list[bool | None]:
+def _shown(says: Says, words: Any, key: int) -> set[bool | None]:
     """Whether key and content are those of the write; None where the answer does not show one that it could."""
-    wanted = [(says.key, key), (says.content, amount_of(key))]
-    return [None if (found := find(words, p)) is None else same(found, value) for p, value in wanted if p is not None]
+    shown: set[bool | None] = set()
+    if says.key is not None:
+        shown.add(_same(find(words, says.key), key))
+    if says.content is not None:
+        shown.add(_same(find(words, says.content), amount_of(key)))
+    return shown
 
 
-def same(found: Any, value: int) -> bool:
+def _same(found: Any, value: int) -> bool | None:
     """Whether a value of an answer is that number, or its decimal digits as an application with text keys shows it."""
-    return not isinstance(found, bool) and (found == value or found == str(value))
+    return None if found is None else found is not True and (found == value or found == str(value))
 
 
 def _at(words: Any, pointer: str | None) -> Any:

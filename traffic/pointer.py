@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -21,12 +22,16 @@ def mistake(pointer: str) -> str | None:
 def find(document: Any, pointer: str) -> Any:
     """The value there; None where there is none, or it is null."""
     found = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict):
+    for name in _names(pointer):
+        if type(found) is dict:
             found = found.get(name)
-        elif isinstance(found, list) and _INDEX.fullmatch(name) and int(name) < len(found):
+        elif type(found) is list and _INDEX.fullmatch(name) and int(name) < len(found):
             found = found[int(name)]
         else:
             return None
     return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _names(pointer: str) -> tuple[str, ...]:
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])

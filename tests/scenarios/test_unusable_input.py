@@ -31,6 +31,8 @@ OPTIONS = {
     ),
     "a misspelt target": (["--objectives", "{target}"], "there is no target embeded; did you mean embedded?"),
     "pace 0": (["--pace", "0"], "--pace 0 is no pace: give a number from 1"),
+    "a load of nothing": (["--rate", "0"], "--rate 0: give a number above 0"),
+    "a ramp that is none": (["--ramp", "50"], "--ramp 50: 50 is not RATE@SECOND"),
     "nowhere to record": (["--runs-dir", "/proc/nowhere"], "no run can be recorded under /proc/nowhere"),
 }
 FILES = {
