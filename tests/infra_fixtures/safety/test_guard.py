@@ -156,12 +156,13 @@ def test_an_account_that_cannot_be_learnt_is_refused(bench: Bench, aws_client: A
 
 def test_a_session_is_protected_with_all_its_clients(bench: Bench) -> None:
     """Clients that are made from it afterwards are under the scope."""
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    key = bench.layout.credentials.user
+    session = boto3.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=REGION)
     bench.guard(confirmed=False).protect(session)
     url = bench.layout.region(REGION).aws.url
     with pytest.raises(Refused, match="nobody has confirmed"):
         session.client("sqs", endpoint_url=url).create_queue(QueueName="q")
-    signed = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    signed = boto3.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=REGION)
     bench.guard().protect(signed)
     with pytest.raises(Refused, match="an unknown region"):
         signed.client("s3", endpoint_url=url).generate_presigned_url("put_object", {"Bucket": "b", "Key": "k"})

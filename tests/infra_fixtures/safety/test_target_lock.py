@@ -13,6 +13,7 @@ import pytest
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
+from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.stop_conditions import Sight
 from infra_fixtures.safety.stop_watch import stop_watches
@@ -29,6 +30,12 @@ SHORT_S = 1.0
 def place(aws_client: AwsClient) -> LockPlace:
     """The lock of a target of this test alone."""
     return LockPlace(aws_client("s3", REGION), ACCOUNT, f"target-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def key(control_plane: RunLayout) -> AccessKey:
+    """Who they are there."""
+    return control_plane.credentials.user
 
 
 @pytest.fixture
@@ -59,22 +66,22 @@ def test_each_target_has_a_lock_of_its_own(place: LockPlace) -> None:
 
 
 @pytest.mark.parametrize("before", ["never held", "given back", "lapsed"])
-def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, before: str) -> None:
+def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, key: AccessKey, before: str) -> None:
     """Processes that take it at the same moment, whatever is there: one holds it, the others name that one."""
     if before == "given back":
         take(place, "earlier").release()
     if before == "lapsed":
         _abandon(place, SHORT_S)
         wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
-    with racing(url, ACCOUNT, place.target, racers=4, lease_s=60) as heard:
+    with racing(url, key, ACCOUNT, place.target, racers=4, lease_s=60) as heard:
         assert heard.count("held") == 1, heard
         winner = f"run-{heard.index('held')}"
         assert all(f"is held by {winner} of " in said for said in heard if said != "held"), heard
 
 
-def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, url: str) -> None:
+def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, url: str, key: AccessKey) -> None:
     """SIGKILL: refused while the lease lasts, taken over when it has lapsed."""
-    holder = start(url, ACCOUNT, place.target, "killed", 4.0)
+    holder = start(url, key, ACCOUNT, place.target, "killed", 4.0)
     try:
         go(holder)
         assert said(holder) == "held"

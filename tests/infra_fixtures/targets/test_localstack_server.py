@@ -107,7 +107,7 @@ def test_objects_lie_in_the_run_s_own_directory(layout: RunLayout, clients: Clie
 
 def test_its_lock_is_held_by_one_of_several_that_race(layout: RunLayout) -> None:
     """LocalStack writes on condition as S3 does: of processes that take a target's lock at once exactly one holds it."""
-    with racing(layout.emulators[0].url, ACCOUNT, "localstack", racers=3, lease_s=60) as heard:
+    with racing(layout.emulators[0].url, layout.credentials.user, ACCOUNT, "localstack", racers=3, lease_s=60) as heard:
         assert heard.count("held") == 1, heard
 
 
