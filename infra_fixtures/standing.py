@@ -31,15 +31,17 @@ def standing(
     journal = Journal(runs_dir / run_id)
     try:
         header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
-        journal.stands_up(header)
-        watchdog = Watchdog(journal.path.parent)
-        try:
-            with module_of(target).stand(TargetConfig(header, journal, watchdog.process)) as world:
-                yield world
-        finally:
+        module = module_of(target)
+        with module.held(header) as stop_conditions:  # given free again only once nothing of the run is left there
+            journal.stands_up(header)
+            watchdog = Watchdog(journal.path.parent)
             try:
-                end(journal, header, TEARDOWN)
+                with module.stand(TargetConfig(header, journal, watchdog.process, stop_conditions)) as world:
+                    yield world
             finally:
-                watchdog.dismiss()
+                try:
+                    end(journal, header, TEARDOWN)
+                finally:
+                    watchdog.dismiss()
     finally:
         journal.close()
