@@ -3,12 +3,15 @@ next run do it by the same few lines."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from drill.unusable import UnusableInput
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, is_held
 from infra_fixtures.targets import orphan_of
+from infra_fixtures.targets.orphan import Orphan
 
 
 class NotHealed(Exception):
@@ -31,26 +34,39 @@ def heal_orphan(path: Path, by: str) -> str:
             return f"{path.parent.name}: nothing is left"
         if told is None:
             raise NotHealed(f"{path} has faults and no header that says where: undo them by hand, then remove it")
-        killed, healed = end(journal, told, by)
+        with _told_of(told):
+            orphan = orphan_of(told)
+            killed = orphan.end_processes()
+            with orphan.taken_over():
+                healed = _undo_and_remove(orphan, journal, by)
     finally:
         journal.close()
     faults = f", healed {', '.join(e.fault for e in healed)}" if healed else ""
     return f"{told.run_id}: ended {killed} processes{faults}"
 
 
-def end(journal: Journal, told: Header, by: str) -> tuple[int, list[Begun]]:
-    """End a run whose system is not needed any more: how many processes were ended, and which faults healed.
+def end(journal: Journal, told: Header, by: str) -> None:
+    """End a run of this process, whose system is not needed any more and whose target it holds; raises NotHealed."""
+    with _told_of(told):
+        orphan = orphan_of(told)
+        orphan.end_processes()
+        _undo_and_remove(orphan, journal, by)
 
-    What cannot outlive its harness goes first: its faults are gone with it. Raises NotHealed.
-    """
-    orphan = orphan_of(told)
+
+def _undo_and_remove(orphan: Orphan, journal: Journal, by: str) -> list[Begun]:
+    """Which faults were healed. What cannot outlive its harness has been ended, and its faults are gone with it."""
+    healed = undo_all(orphan, journal, by)
+    orphan.remove()
+    journal.ended(by)
+    return healed
+
+
+@contextlib.contextmanager
+def _told_of(told: Header) -> Iterator[None]:
+    """Whatever fails, the sentence names the run."""
     try:
-        killed = orphan.end_processes()
-        healed = undo_all(orphan, journal, by)
-        orphan.remove()
-    except HealingFailed as e:
+        yield
+    except (HealingFailed, UnusableInput) as e:
         raise NotHealed(f"{told.run_id}: {e}") from e
     except Exception as e:
         raise NotHealed(f"{told.run_id}: {type(e).__name__}: {e}") from e
-    journal.ended(by)
-    return killed, healed

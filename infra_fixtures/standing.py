@@ -37,15 +37,17 @@ def standing(
                 f"{runs_dir}` once this run has ended"
             )
         header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
-        journal.stands_up(header)
-        watchdog = Watchdog(journal.path.parent)
-        try:
-            with module_of(target).stand(TargetConfig(header, journal, watchdog.process)) as world:
-                yield world
-        finally:
+        module = module_of(target)
+        with module.held(header) as stop_conditions:  # given free again only once nothing of the run is left there
+            journal.stands_up(header)
+            watchdog = Watchdog(journal.path.parent)
             try:
-                end(journal, header, TEARDOWN)
+                with module.stand(TargetConfig(header, journal, watchdog.process, stop_conditions)) as world:
+                    yield world
             finally:
-                watchdog.dismiss()
+                try:
+                    end(journal, header, TEARDOWN)
+                finally:
+                    watchdog.dismiss()
     finally:
         journal.close()

@@ -11,7 +11,7 @@ from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 
-ADMITTED_ALREADY = ("InvalidPermission.Duplicate",)
+ADMITTED_OR_GONE = ("InvalidPermission.Duplicate", "InvalidGroup.NotFound")
 
 
 class SecurityGroupRevoked(Fault, frozen=True):
@@ -35,7 +35,7 @@ class SecurityGroupRevoked(Fault, frozen=True):
                 region,
                 "authorize_security_group_ingress",
                 {"GroupId": group, "IpPermissions": [rule]},
-                settled_by=ADMITTED_ALREADY,
+                settled_by=ADMITTED_OR_GONE,
             )
             for rule in rules
         ]

@@ -2,20 +2,23 @@
 
 ACLs are stateless, so that open connections stop as well
 (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html). The id of the new ACL is known only after it was
-made; the associations are found by subnet, so that they can be put back although nobody learnt their new ids.
+made, so that it is deleted by its tag; the associations are found by subnet, so that they can be put back although nobody
+learnt their new ids.
 """
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
-from infra_fixtures.provision.naming import RUN_TAG
+from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 
 GONE = ("InvalidNetworkAclID.NotFound",)
+PART = "acl-isolation"
 
 
 class SubnetsIsolated(Fault, frozen=True):
@@ -36,20 +39,30 @@ class SubnetsIsolated(Fault, frozen=True):
             if a["SubnetId"] in made.private_subnets
         }
 
+        part = f"{PART}-{secrets.token_hex(4)}"
+        tags = [{"Key": RUN_TAG, "Value": world.run_id}, {"Key": PART_TAG, "Value": part}]
+
         def act(learn: Learn) -> None:
             acl = ec2.create_network_acl(
-                VpcId=made.vpc_id,
-                TagSpecifications=[{"ResourceType": "network-acl", "Tags": [{"Key": RUN_TAG, "Value": world.run_id}]}],
+                VpcId=made.vpc_id, TagSpecifications=[{"ResourceType": "network-acl", "Tags": tags}]
             )["NetworkAcl"]["NetworkAclId"]
-            # Done last: an ACL that a subnet still has cannot be deleted.
-            learn(
-                *(_give_back(region, subnet, old) for subnet, old in before.items()),
-                AwsCall("ec2", region, "delete_network_acl", {"NetworkAclId": acl}, settled_by=GONE),
-            )
+            learn(*(_give_back(region, subnet, old) for subnet, old in before.items()))
             for association in _associations(ec2, asked, set(before)):
                 ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=acl)
 
-        return Injection(f"{region}/{made.vpc_id}", [], act)
+        # Done last: an ACL that a subnet still has cannot be deleted.
+        return Injection(f"{region}/{made.vpc_id}", [_delete(region, part)], act)
+
+
+def _delete(region: str, part: str) -> Undo:
+    """Delete the ACL of that tag, if it came to be made."""
+    return AwsCallForEach(
+        find=AwsCall(
+            "ec2", region, "describe_network_acls", {"Filters": [{"Name": f"tag:{PART_TAG}", "Values": [part]}]}
+        ),
+        found="NetworkAcls[].{NetworkAclId: NetworkAclId}",
+        call=AwsCall("ec2", region, "delete_network_acl", settled_by=GONE),
+    )
 
 
 def _give_back(region: str, subnet: str, acl: str) -> Undo:

@@ -172,14 +172,18 @@ class HeldLock:
 
     def release(self) -> None:
         """Give it back; where that fails it lapses by itself."""
-        self._release.set()
-        self._thread.join()
+        self.stop()
         if self._lost:
             return
         try:
             self._place.write(msgspec.structs.replace(self._holder, released=True), self._etag)
         except (BotoCoreError, ClientError, Contended):
             log.exception("the lock of %s was not given back; it lapses by itself", self._place.target)
+
+    def stop(self) -> None:
+        """Renew it no more: it lapses by itself."""
+        self._release.set()
+        self._thread.join()
 
     def _renew(self) -> None:
         while not self._release.wait(self._holder.lease_s / RENEWALS_A_LEASE) and not self._lost:
@@ -248,29 +252,39 @@ def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock
     raise UnusableInput(f"the lock of {place.target} is taken and given back all the time: try again")
 
 
-def break_lock(place: LockPlace, run_id: str) -> str:
-    """Give back a lock for a run that holds it, dead or alive; the sentence that says so, "" where it does not.
+@contextlib.contextmanager
+def lock_of_dead_run(place: LockPlace, run_id: str) -> Iterator[None]:
+    """Renew a dead run's lock for as long as this lasts, and then give it back; nothing where it has it no more.
 
-    A live holder sees it at its next renewal, and its drill ends.
+    Where what is done in here fails it is not given back, so that it keeps others out for as long as its lease lasts.
     """
-    found = place.read()
-    if found is None or found.holder.released or found.holder.run_id != run_id:
-        return ""
+    held = _resumed(place, run_id)
     try:
-        place.write(msgspec.structs.replace(found.holder, released=True), found.etag)
-    except Contended:
-        raise UnusableInput(
-            f"the lock of {place.target} is renewed at this moment, so its holder {found.holder.run_id} of "
-            f"{found.holder.who} lives: end that run, or try again"
-        ) from None
-    return f"broke the lock of {place.target}, which {found.holder.run_id} of {found.holder.who} held since {found.holder.since}"
+        yield
+    except BaseException:
+        if held is not None:
+            held.stop()
+        raise
+    if held is not None:
+        held.release()
+
+
+def _resumed(place: LockPlace, run_id: str) -> HeldLock | None:
+    for _ in range(ATTEMPTS):  # the dead one's last renewal may still be on its way
+        found = place.read()
+        if found is None or found.holder.released or found.holder.run_id != run_id:
+            return None
+        until_s = time.monotonic() + found.holder.lease_s
+        with contextlib.suppress(Contended):
+            return HeldLock(place, found.holder, place.write(found.holder, found.etag), until_s)
+    raise UnusableInput(f"the lock of {place.target} is renewed all the time, so {run_id} lives: end that run")
 
 
 def _held_by(place: LockPlace, found: Found) -> UnusableInput:
     left_s = max(0.0, found.holder.lease_s + COARSE_S - found.age_s)
     return UnusableInput(
         f"the target {place.target} is held by {found.holder.run_id} of {found.holder.who} since {found.holder.since}: "
-        f"wait until that run ends (a dead one's lock lapses within {left_s:.0f} s), or break it with "
+        f"wait until that run ends (a dead one's lock lapses within {left_s:.0f} s), or heal it with "
         "`python -m infra_fixtures heal`"
     )
 

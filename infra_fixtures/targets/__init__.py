@@ -1,12 +1,14 @@
 """Where a topology can live: each target gives clients, endpoints, powers and fidelity.
 
-A target is a row of TARGETS and a module with `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`;
-nothing outside this package knows one by name.
+A target is a row of TARGETS and a module with `held(header) -> context manager of stop conditions`, entered before anything
+is made and left when all is gone, `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`; nothing outside
+this package knows one by name.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +41,11 @@ def add_options(add: Callable[..., Any]) -> None:
 
 
 def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
-    """A target's own options by name; `get` reads one from what was parsed."""
-    return {option.name: get(option.name) for option in TARGETS[target].options}
+    """A target's own options by name; `get` reads one from what was parsed, and the environment gives what was left out.
+
+    Whoever heals the run is told these, and not what the environment says then.
+    """
+    return {option.name: option.or_from(os.environ, get(option.name)) for option in TARGETS[target].options}
 
 
 def module_of(target: str) -> Any:

@@ -266,6 +266,11 @@ def stand(config: TargetConfig) -> AbstractContextManager[World]:
     return embedded(config, embedded_topology(config.run.pace))
 
 
+def held(run: Header) -> AbstractContextManager[tuple[Condition, ...]]:
+    """Nothing: what is made is nobody else's."""
+    return contextlib.nullcontext(())
+
+
 def orphan(run: Header) -> Orphan:
     """What is left of an embedded run."""
     return LocalOrphan(run)

@@ -37,6 +37,10 @@ class LocalOrphan:
         """Kill every process of the run, and of nobody else."""
         return sum(sweep(self._run.run_id, work_dir) for work_dir in self._work_dirs()) or sweep(self._run.run_id)
 
+    def taken_over(self) -> AbstractContextManager[None]:
+        """It was nobody else's."""
+        return contextlib.nullcontext()
+
     def remove(self) -> None:
         """Remove its work directories."""
         for work_dir in self._work_dirs():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from infra_fixtures.safety.undo import Healer
@@ -12,6 +13,12 @@ class Orphan(Healer, Protocol):
 
     def end_processes(self) -> int:
         """End what cannot outlive its harness, whose faults are gone with it; returns how many processes were ended."""
+
+    def taken_over(self) -> AbstractContextManager[None]:
+        """Hold the target in the dead run's place, so that no other begins in what is healed and removed; then it is free.
+
+        Raises UnusableInput where its AWS API does not answer.
+        """
 
     def remove(self) -> None:
         """Remove what the run made and what outlived it: files, and resources in an AWS API that goes on."""

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.safety.stop_conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A command-line option of one target: a switch, or a value that may be given several times (`many`)."""
+    """A command-line option of one target: a switch, or a value that may be given several times (`many`).
+
+    `variable` is what of the environment is taken where the command line says nothing (several values: by commas).
+    """
 
     flag: str
     help: str
     switch: bool = False
     many: bool = False
     default: Any = None
+    variable: str = ""
 
     @property
     def name(self) -> str:
         """The option's name among the given ones."""
         return self.flag.removeprefix("--").replace("-", "_")
+
+    def or_from(self, environment: Mapping[str, str], given: Any) -> Any:
+        """What was given, else what the environment says."""
+        said = environment.get(self.variable) if self.variable and not given else None
+        if not said:
+            return given
+        return [part.strip() for part in said.split(",") if part.strip()] if self.many else said
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -36,8 +49,9 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class TargetConfig:
-    """One run as its journal's header tells it, its journal, and the watchdog over it."""
+    """One run as its journal's header tells it, its journal, the watchdog over it, and what ends every drill of it."""
 
     run: Header
     journal: Journal
     watchdog: subprocess.Popen[bytes]
+    stop_conditions: tuple[Condition, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +27,12 @@ OPTIONS = (
         f"localstack: use the LocalStack at WHERE=URL instead of starting one; WHERE is a region, {GLOBALLY} or "
         f"{EVERYWHERE}; may be given several times (default: {URLS_VARIABLE}, separated by commas)",
         many=True,
+        variable=URLS_VARIABLE,
     ),
     Option(
         "--localstack-python",
         f"localstack: the Python 3.13 that LocalStack runs on (default: {PYTHON_VARIABLE}, or python3.13 where found)",
+        variable=PYTHON_VARIABLE,
     ),
 )
 
@@ -46,10 +47,9 @@ class Settings:
 
     @classmethod
     def read(cls, options: Mapping[str, Any], regions: tuple[str, ...]) -> Settings:
-        """Take what was given, else what the environment says; raises UnusableInput."""
-        given = options.get("localstack_endpoint") or os.environ.get(URLS_VARIABLE, "").split(",")
-        python = options.get("localstack_python") or os.environ.get(PYTHON_VARIABLE)
-        urls = dict(_endpoint(text.strip(), (*regions, GLOBALLY, EVERYWHERE)) for text in given if text.strip())
+        """Take what was given; raises UnusableInput."""
+        given, python = options.get("localstack_endpoint") or (), options.get("localstack_python")
+        urls = dict(_endpoint(text, (*regions, GLOBALLY, EVERYWHERE)) for text in given)
         if urls and EVERYWHERE not in urls and (missing := sorted({*regions, GLOBALLY} - urls.keys())):
             raise UnusableInput(
                 f"--localstack-endpoint says nothing for {', '.join(missing)}: give one for each of "

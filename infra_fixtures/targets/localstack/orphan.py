@@ -5,8 +5,10 @@ What moto answered, or a LocalStack of the run's own, is gone with the run's pro
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -15,14 +17,26 @@ from botocore.exceptions import ClientError
 from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.safety.journal import Header
-from infra_fixtures.safety.target_lock import LockPlace, break_lock
+from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run
 from infra_fixtures.targets.clients import CONFIG, GLOBAL_SERVICES
 from infra_fixtures.targets.local_orphan import LocalOrphan
-from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY
+from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
+from infra_fixtures.targets.localstack.servers import offered
+from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.topology import Topology
 
 ACCOUNT = "000000000000"
 """The account of whoever does not call with twelve digits as access key: LocalStack's own default."""
+LET_IT_ANSWER = (
+    "let it answer and heal again; if it is gone for good, with all that it held, remove the run's directory"
+)
+
+
+def answered_by_moto(settings: Settings, mend: str) -> frozenset[str]:
+    """The services that a run's own moto answers; raises UnusableInput, with what mends it, where a LocalStack does not say
+    what it has."""
+    has = frozenset.intersection(*(offered(url, mend) for url in settings.urls.values())) if settings.urls else ()
+    return moto_services(has, named=not settings.shared and not settings.urls)
 
 
 def namesake(run_id: str, standby: str) -> str:
@@ -38,13 +52,13 @@ def lock_place(topology: Topology, urls: Mapping[str, str]) -> LockPlace:
 
 
 class LocalStackOrphan(LocalOrphan):
-    """`urls` are those that the run was given, `moto` the services that its own moto answered."""
+    """What a run left that was given every LocalStack that it used."""
 
-    def __init__(self, run: Header, topology: Topology, urls: Mapping[str, str], moto: frozenset[str]) -> None:
+    def __init__(self, run: Header, topology: Topology, settings: Settings) -> None:
         super().__init__(run)
         self._topology = topology
-        self._urls = urls
-        self._moto = moto
+        self._settings = settings
+        self._urls = settings.urls
         self._made: dict[tuple[str, str, str], Any] = {}
         self._making = threading.Lock()  # making clients is not thread-safe in boto3
 
@@ -61,8 +75,15 @@ class LocalStackOrphan(LocalOrphan):
                 self._made[place] = self._made.get(place) or _client(*place)
         return self._made[place]
 
+    @contextlib.contextmanager
+    def taken_over(self) -> Iterator[None]:
+        """Hold the LocalStack's lock in the dead run's place; raises UnusableInput where it does not answer."""
+        _ = self._moto
+        with lock_of_dead_run(lock_place(self._topology, self._urls), self._run.run_id):
+            yield
+
     def remove(self) -> None:
-        """Remove the run's resources, then its files; last it gives the LocalStack free."""
+        """Remove the run's resources, then its files."""
         tear_down(self, self._topology, self._run.run_id, gone=self._moto)
         primary, standby = self._topology.region_names
         if EVERYWHERE not in self._urls:
@@ -74,7 +95,11 @@ class LocalStackOrphan(LocalOrphan):
         super().remove()
         for client in self._made.values():
             client.close()
-        break_lock(lock_place(self._topology, self._urls), self._run.run_id)
+
+    @functools.cached_property
+    def _moto(self) -> frozenset[str]:
+        """Asked for only when AWS calls are to be made: what is on this machine is ended even where nobody answers."""
+        return answered_by_moto(self._settings, LET_IT_ANSWER)
 
 
 def _client(url: str, service: str, region: str) -> Any:

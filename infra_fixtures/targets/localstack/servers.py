@@ -34,15 +34,13 @@ def emulators(layout: RunLayout, settings: Settings, python: Path | None) -> tup
     )
 
 
-def offered(url: str) -> frozenset[str]:
-    """The services that a LocalStack says it has; raises UnusableInput where none answers there."""
+def offered(url: str, mend: str) -> frozenset[str]:
+    """The services that a LocalStack says it has; raises UnusableInput, with what mends it, where none answers there."""
     try:
         with urllib.request.urlopen(url + HEALTH, timeout=HEALTH_LIMIT_S) as answer:
             return frozenset(json.load(answer)["services"])
     except (OSError, ValueError, KeyError) as e:
-        raise UnusableInput(
-            f"no LocalStack answers at {url} ({e}): start it, or leave --localstack-endpoint away and one is started"
-        ) from e
+        raise UnusableInput(f"no LocalStack answers at {url} ({e}): {mend}") from e
 
 
 def _emulator(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Iterator
 
@@ -20,13 +19,14 @@ from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
 from infra_fixtures.targets.localstack.options import Settings
-from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, lock_place, namesake
+from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, answered_by_moto, lock_place, namesake
 from infra_fixtures.targets.localstack.servers import emulators, offered
-from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 from infra_fixtures.topology import Topology, embedded_topology
+
+START_IT = "start it, or leave --localstack-endpoint away and one is started"
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def stand(config: TargetConfig) -> Iterator[World]:
     keep_to_this_machine(os.environ)
     topology = embedded_topology(config.run.pace)
     settings = Settings.read(config.run.options, topology.region_names)
-    moto = _moto(settings)
+    moto = answered_by_moto(settings, START_IT)
     python = None if settings.urls else ready_python(settings.python)
 
     def arrange(layout: RunLayout) -> RunLayout:
@@ -54,22 +54,28 @@ def stand(config: TargetConfig) -> Iterator[World]:
         clients=of_own_sessions,
         arrange=arrange,
         around=_namesake,
+        stop_conditions=config.stop_conditions,
     )
-    with _held(config, topology, settings) as available:
-        variant = dataclasses.replace(variant, stop_conditions=available)
-        with embedded(config, topology, variant) as world:
-            yield world
+    with embedded(config, topology, variant) as world:
+        yield world
 
 
 @contextlib.contextmanager
-def _held(config: TargetConfig, topology: Topology, settings: Settings) -> Iterator[tuple[Condition, ...]]:
-    """Hold the LocalStack that was given, so that no second game day breaks it meanwhile; one of our own is nobody else's."""
+def held(run: Header) -> Iterator[tuple[Condition, ...]]:
+    """Hold the LocalStack that was given, so that no second game day breaks it meanwhile; one of our own is nobody else's.
+
+    Raises UnusableInput where somebody else holds it, or it does not answer.
+    """
+    keep_to_this_machine(os.environ)
+    topology = embedded_topology(run.pace)
+    settings = Settings.read(run.options, topology.region_names)
     if not settings.urls:
         yield ()
         return
-    place = lock_place(topology, settings.urls)
-    with target_lock(place, config.run.run_id) as available:
-        yield (available,)
+    for url in settings.urls.values():
+        offered(url, START_IT)
+    with target_lock(lock_place(topology, settings.urls), run.run_id) as lock:
+        yield (lock,)
 
 
 def orphan(run: Header) -> Orphan:
@@ -77,13 +83,7 @@ def orphan(run: Header) -> Orphan:
     keep_to_this_machine(os.environ)
     topology = embedded_topology(run.pace)
     settings = Settings.read(run.options, topology.region_names)
-    return LocalStackOrphan(run, topology, settings.urls, _moto(settings)) if settings.urls else LocalOrphan(run)
-
-
-def _moto(settings: Settings) -> frozenset[str]:
-    """The services that moto answers."""
-    available = frozenset.intersection(*map(offered, settings.urls.values())) if settings.urls else frozenset()
-    return moto_services(available, named=not settings.shared and not settings.urls)
+    return LocalStackOrphan(run, topology, settings) if settings.urls else LocalOrphan(run)
 
 
 def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:

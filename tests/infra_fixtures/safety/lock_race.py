@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ import boto3
 from botocore.config import Config
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.target_lock import LockPlace, target_lock
-url, key, secret, account, target, run_id, lease_s = sys.argv[1:]
+url, account, target, run_id, lease_s = sys.argv[1:]
 s3 = boto3.client(
-    "s3", region_name="us-west-2", endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret,
+    "s3", region_name="us-west-2", endpoint_url=url,
     config=Config(s3={"addressing_style": "path"}),
 )
 print("ready", flush=True)
@@ -32,10 +33,13 @@ except UnusableInput as e:
 """
 
 
-def start(url: str, key: AccessKey, account: str, target: str, run_id: str, lease_s: float) -> subprocess.Popen[str]:
+def start(url: str, account: str, target: str, run_id: str, lease_s: float, key: AccessKey) -> subprocess.Popen[str]:
     """A process that takes the lock when it is sent a line, says what came of it, and holds it until its input ends."""
-    command = [sys.executable, "-c", TAKE, url, key.id, key.secret, account, target, run_id, str(lease_s)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", TAKE, url, account, target, run_id, str(lease_s)]
+    environment = os.environ | {"AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret}
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def said(process: subprocess.Popen[str]) -> str:
@@ -55,9 +59,9 @@ def go(*processes: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def racing(url: str, key: AccessKey, account: str, target: str, *, racers: int, lease_s: float) -> Iterator[list[str]]:
+def racing(url: str, account: str, target: str, *, racers: int, lease_s: float, key: AccessKey) -> Iterator[list[str]]:
     """What each of several said that took the lock at once; those that hold it do so for as long as this lasts."""
-    processes = [start(url, key, account, target, f"run-{n}", lease_s) for n in range(racers)]
+    processes = [start(url, account, target, f"run-{n}", lease_s, key) for n in range(racers)]
     try:
         go(*processes)
         yield [said(process) for process in processes]

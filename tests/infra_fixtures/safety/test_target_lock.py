@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -17,7 +18,7 @@ from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.stop_conditions import Sight
 from infra_fixtures.safety.stop_watch import stop_watches
-from infra_fixtures.safety.target_lock import LockPlace, break_lock, take, target_lock
+from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run, take, target_lock
 from tests.drill.test_run import QUICK, Heartbeats, World
 from tests.infra_fixtures.safety.lock_race import go, racing, said, start
 
@@ -34,7 +35,7 @@ def place(aws_client: AwsClient) -> LockPlace:
 
 @pytest.fixture
 def key(control_plane: RunLayout) -> AccessKey:
-    """Who they are there."""
+    """What they sign with."""
     return control_plane.credentials.user
 
 
@@ -45,7 +46,7 @@ def url(control_plane: RunLayout) -> str:
 
 
 def test_a_second_run_is_refused_and_told_who_holds_it(place: LockPlace) -> None:
-    """One sentence: whose it is, since when, and how to break it; afterwards it is free at once."""
+    """One sentence: whose it is, since when, and how to heal it; afterwards it is free at once."""
     with target_lock(place, "first") as held:
         with pytest.raises(UnusableInput) as refused, target_lock(place, "second"):
             pytest.fail("both hold it")
@@ -73,7 +74,7 @@ def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, key: 
     if before == "lapsed":
         _abandon(place, SHORT_S)
         wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
-    with racing(url, key, ACCOUNT, place.target, racers=4, lease_s=60) as heard:
+    with racing(url, ACCOUNT, place.target, racers=4, lease_s=60, key=key) as heard:
         assert heard.count("held") == 1, heard
         winner = f"run-{heard.index('held')}"
         assert all(f"is held by {winner} of " in said for said in heard if said != "held"), heard
@@ -81,7 +82,7 @@ def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, key: 
 
 def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, url: str, key: AccessKey) -> None:
     """SIGKILL: refused while the lease lasts, taken over when it has lapsed."""
-    holder = start(url, key, ACCOUNT, place.target, "killed", 4.0)
+    holder = start(url, ACCOUNT, place.target, "killed", 4.0, key)
     try:
         go(holder)
         assert said(holder) == "held"
@@ -103,11 +104,43 @@ def test_a_holder_renews_its_lease(place: LockPlace) -> None:
         assert not _is_free(place)
 
 
+def test_a_dead_run_s_lock_is_renewed_while_it_is_healed(place: LockPlace) -> None:
+    """Its lease has lapsed: as long as the healing lasts nobody takes it, afterwards it is free at once."""
+    _abandon(place, SHORT_S)
+    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
+    with lock_of_dead_run(place, "abandoned"):
+        time.sleep(SHORT_S + 4)
+        with pytest.raises(UnusableInput, match="is held by abandoned of"):
+            take(place, "second")
+    found = place.read()
+    assert found is not None
+    assert found.holder.released
+
+
+def test_a_healing_that_failed_leaves_the_lock_to_lapse(place: LockPlace) -> None:
+    """What it guards is not as it was: it is not given back, and renewed no more."""
+    _abandon(place, SHORT_S)
+    with pytest.raises(ZeroDivisionError), lock_of_dead_run(place, "abandoned"):
+        raise ZeroDivisionError
+    found = place.read()
+    assert found is not None
+    assert not found.holder.released
+    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
+
+
+def test_the_lock_of_who_took_over_is_left_alone(place: LockPlace) -> None:
+    """Another run holds the target since: healing the dead one neither gives its lock back nor keeps it."""
+    with target_lock(place, "second") as held:
+        with lock_of_dead_run(place, "abandoned"):
+            pass
+        assert held.met() == ""
+        assert not _is_free(place)
+
+
 def test_a_broken_lock_is_lost_by_its_holder(place: LockPlace) -> None:
-    """Whoever breaks it is told whose it was; the holder notices, and leaves the next one's lock alone."""
+    """The holder notices, and leaves the next one's lock alone."""
     with target_lock(place, "first", lease_s=SHORT_S) as held:
-        assert f"broke the lock of {place.target}, which first of " in _broken(place)
-        assert break_lock(place, "first") == ""
+        _broken(place)
         with target_lock(place, "second"):
             wait_until(held.met, what="the loss to be noticed", timeout_s=10)
             assert "was taken from this run: second of " in held.met()
@@ -166,23 +199,21 @@ def test_a_lost_lock_ends_a_drill(place: LockPlace, tmp_path: Any) -> None:
     assert world.events[:2] == ["injected", "healed"]
 
 
-def _broken(place: LockPlace) -> str:
-    """Break it; a holder that renews at that very moment is tried again."""
+def _broken(place: LockPlace) -> None:
+    """Give it back in the name of its holder; where that one renews at that very moment, once more."""
 
-    def attempt() -> str:
-        try:
-            return break_lock(place, "first")
-        except UnusableInput:
-            return ""
+    def attempt() -> bool:
+        with contextlib.suppress(UnusableInput), lock_of_dead_run(place, "first"):
+            pass
+        return _is_free(place)
 
-    return wait_until(attempt, what="the lock to be broken", timeout_s=10)
+    wait_until(attempt, what="the lock to be broken", timeout_s=10)
 
 
 def _abandon(place: LockPlace, lease_s: float) -> None:
     """Hold it, and never renew or give it back, as one that died."""
     held = take(place, "abandoned", lease_s=lease_s)
-    held._release.set()
-    held._thread.join()
+    held.stop()
 
 
 def _is_free(place: LockPlace) -> bool:

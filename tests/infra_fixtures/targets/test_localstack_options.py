@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drill.unusable import UnusableInput
-from infra_fixtures.targets import TARGETS
+from infra_fixtures.targets import TARGETS, read_options
 from infra_fixtures.targets.localstack import installation
 from infra_fixtures.targets.localstack.installation import ready_python
 from infra_fixtures.targets.localstack.loopback import refuse_elsewhere, refuse_public
@@ -30,9 +30,13 @@ def test_nothing_given_means_one_of_ours_for_each() -> None:
 
 
 def test_addresses_come_from_the_options_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment's addresses are used where the command line gives none."""
+    """The environment's are taken with the options where the command line gives none, and never later: whoever heals the
+    run has another environment."""
     monkeypatch.setenv(URLS_VARIABLE, "all=http://127.0.0.1:4566/, ")
-    assert Settings.read({}, REGIONS).urls == {"all": "http://127.0.0.1:4566"}
+    options = read_options("localstack", lambda _name: None)
+    monkeypatch.setenv(URLS_VARIABLE, "all=http://127.0.0.1:1")
+    assert Settings.read(options, REGIONS).urls == {"all": "http://127.0.0.1:4566"}
+    assert Settings.read({}, REGIONS).urls == {}
     given = [f"{where}=http://127.0.0.1:{4566 + i}" for i, where in enumerate((*REGIONS, "global"))]
     urls = Settings.read({"localstack_endpoint": given}, REGIONS).urls
     assert urls["global"] == "http://127.0.0.1:4568"
