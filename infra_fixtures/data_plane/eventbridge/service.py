@@ -15,6 +15,7 @@ from typing import Any
 from infra_fixtures.data_plane.eventbridge.rules import Rule, Target, rate_s, scheduled_event
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class EventBridge:
                 running.rule = rule  # other targets do not shift the schedule
         for name, rule in rules.items():
             if name not in self._running:
-                period_s = rule.every_s / self._layout.pace
+                period_s = paced(self._layout.pace, Timer.SCHEDULE_RATE, rule.every_s)
                 runs = self._run(name, period_s, first_s=RESUMED_S if resumed else period_s)
                 self._running[name] = _Running(rule, asyncio.create_task(runs))
 

@@ -19,6 +19,7 @@ import aiohttp
 from infra_fixtures.data_plane.route53.endpoint_probe import EndpointProbe
 from infra_fixtures.data_plane.route53.health import Endpoint, HealthCheck
 from infra_fixtures.internal_api.admin import Admin, AdminRefused
+from infra_fixtures.pace import Timer, paced
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class Checkers:
             Checker(*homes[i % len(homes)], healthy=opinion, status=before[i].status if before else "")
             for i, opinion in enumerate(opinions)
         )
-        interval_s = endpoint.interval_s / self._pace
+        interval_s = paced(self._pace, Timer.HEALTH_CHECK_INTERVAL, endpoint.interval_s)
         tasks = tuple(
             asyncio.create_task(self._check(check_id, endpoint, c, chance.uniform(0, interval_s), interval_s))
             for c in checkers

@@ -19,6 +19,7 @@ import pytest
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
 from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.pace import sentence
 from infra_fixtures.powers import REPLICATION
 from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.journal import JOURNAL, open_entries
@@ -87,6 +88,7 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
         with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID) as world:
             assert isinstance(world, Embedded)
             assert world.layout.primary.edge.host.startswith(network)
+            assert sentence(10.0) in world.not_proven
             traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
             for kind in ("process", "file", "socket", "thread", "lease"):
