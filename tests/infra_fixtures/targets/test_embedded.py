@@ -50,7 +50,7 @@ class Traces:
             *(f"process {pid}" for pid in self.pids()),
             *(f"file {path}" for path in Path(tempfile.gettempdir()).glob(f"*{RUN_ID}*")),
             *(f"socket {c.laddr}" for c in psutil.net_connections("inet") if self._is_ours(c)),
-            *(f"thread {t.name}" for t in threading.enumerate() if t.name == "change-board" and t.is_alive()),
+            *(f"thread {t.name}" for t in threading.enumerate() if t.name == "change-feed" and t.is_alive()),
             *(f"lease {line}" for line in Path("/proc/net/unix").read_text().splitlines() if self._is_lease(line)),
             *(f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/*{RUN_ID}*")),
         ]
