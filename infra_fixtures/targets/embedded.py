@@ -308,10 +308,10 @@ def embedded(config: TargetConfig, topology: Topology, variant: Variant | None =
 
             def alive() -> None:
                 require_alive(processes)
-                _refuse_dead_processes(machinery)
+                _refuse_ended_processes(machinery)
 
             with contextlib.ExitStack() as parts:
-                with _garbage_collection_off(), _naming_dead_processes(machinery):
+                with _garbage_collection_off(), _naming_ended_processes(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
                     with gate(EVERYWHERE, "provisioning"):
                         deployed = provision(
@@ -344,18 +344,18 @@ def _garbage_collection_off() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _naming_dead_processes(machinery: LocalMachinery) -> Iterator[None]:
+def _naming_ended_processes(machinery: LocalMachinery) -> Iterator[None]:
     """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
     except UnusableInput:
         raise
     except Exception as e:
-        _refuse_dead_processes(machinery, e)
+        _refuse_ended_processes(machinery, e)
         raise
 
 
-def _refuse_dead_processes(machinery: LocalMachinery, cause: Exception | None = None) -> None:
+def _refuse_ended_processes(machinery: LocalMachinery, cause: Exception | None = None) -> None:
     """Raise GateNotPassed where a process of the run died."""
     for death in machinery.deaths():
         region, of_region, _ = death.process.partition("/")

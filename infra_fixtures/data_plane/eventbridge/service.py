@@ -44,7 +44,7 @@ class EventBridge:
         self._region = region
         self._invoke = invoke
         self._running: dict[str, _Running] = {}
-        self._looked = False
+        self._reconciled = False
         self._invocations: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
@@ -68,7 +68,7 @@ class EventBridge:
         if changes and not any(c.region == self._region for c in changes):
             return
         rules = {r.name: r for r in await call(self._read)}
-        resumed, self._looked = not self._looked, True
+        resumed, self._reconciled = not self._reconciled, True
         for name, running in list(self._running.items()):
             rule = rules.get(name)
             if rule is None or rule.every_s != running.rule.every_s:

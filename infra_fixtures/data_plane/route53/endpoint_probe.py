@@ -52,7 +52,7 @@ class EndpointProbe:
         if self._session is not None:
             await self._session.close()
 
-    async def look(self, endpoint: Endpoint, check_id: str) -> str:
+    async def check(self, endpoint: Endpoint, check_id: str) -> str:
         """What a checker reports: "Success: ..." or "Failure: ..."; never raises."""
         address = endpoint.ip or self._resolve(endpoint.host or "")
         if address is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from reports.honesty import fidelity, fidelity_statement, not_proven
+from reports.limitations import fidelity, fidelity_statement, not_proven
 from reports.record import load_run
 from tests.reports.outage import GAMEDAY, write_run
 
