@@ -22,7 +22,7 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
-from benchmarks.measuring.beside import READY, beside
+from benchmarks.measuring.child_process import READY, child_process
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_aws
 from drill.wait import wait_until
@@ -46,7 +46,7 @@ def measure() -> Iterator[Figure]:
     with private_aws() as layout:
         expected = _make_zone(layout)
         bare = Address(layout.standby.edge.host, layout.dns.port)
-        with beside(_route53, layout), beside(_bare, bare, expected):
+        with child_process(_route53, layout), child_process(_bare, bare, expected):
             wait_until(lambda: _answers(layout.dns, expected), what="Route 53 to answer its zone", timeout_s=20)
             wait_until(lambda: _answers(bare, expected), what="the bare server to answer", timeout_s=5)
             repeated, new = _packets(1), _packets(QUESTIONS)

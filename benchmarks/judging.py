@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from benchmarks.measuring.beside import READY, beside, hear
+from benchmarks.measuring.child_process import READY, child_process, receive
 from benchmarks.measuring.figure import Failed, Figure
 from drill.history import NS, OPS_SCHEMA, SAMPLES_SCHEMA, SURVIVORS_SCHEMA, History, Mark, completed
 
@@ -101,8 +101,8 @@ def measure() -> Iterator[Figure]:
 
 
 def _judged(directory: Path) -> Result:
-    with beside(_judge, directory) as judging:
-        found = hear(judging, what="judging", limit_s=PAUSE_LIMIT_S)
+    with child_process(_judge, directory) as judging:
+        found = receive(judging, what="judging", limit_s=PAUSE_LIMIT_S)
     assert isinstance(found, Result)
     return found
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
-from benchmarks.measuring.beside import READY, beside
+from benchmarks.measuring.child_process import READY, child_process
 from benchmarks.measuring.figure import Figure
 from benchmarks.measuring.place import private_layout
 from infra_fixtures.data_plane.network.link import Link
@@ -37,7 +37,7 @@ def measure() -> Iterator[Figure]:
             Address(layout.primary.writer.host, 20007),
             Address(layout.primary.writer.host, 20009),
         )
-        with beside(_servers, echo, sink), beside(_links, [(linked_echo, echo), (linked_sink, sink)]):
+        with child_process(_servers, echo, sink), child_process(_links, [(linked_echo, echo), (linked_sink, sink)]):
             yield from _in_turn("round trip", _round_trip_us, echo, linked_echo)
             yield from _in_turn("new connection", _connection_us, echo, linked_echo)
             direct, linked = [], []

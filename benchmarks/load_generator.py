@@ -22,7 +22,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks.measuring.beside import READY, beside, hear
+from benchmarks.measuring.child_process import READY, child_process, receive
 from benchmarks.measuring.cpu import cpu_s
 from benchmarks.measuring.figure import Failed, Figure
 from benchmarks.measuring.place import private_layout
@@ -57,7 +57,7 @@ class SustainedRate:
 
 def measure() -> Iterator[Figure]:
     """Rate held, dispatch lag, CPU an order and the recorder's share of it, at each rate."""
-    with private_layout() as layout, beside(_service, layout):
+    with private_layout() as layout, child_process(_service, layout):
         for rate in RATES:
             sustained = _sustain(layout, rate)
             yield Figure.of(
@@ -106,8 +106,8 @@ def _sustain(layout: RunLayout, rate: int) -> SustainedRate:
 def _recording_us(layout: RunLayout, rate: int) -> list[float]:
     """CPU of the recorder alone, in us an order, repeated."""
     path = Path(layout.work_dir) / f"recorder-{rate}"
-    with beside(_swallow, path), beside(_record, path, max(1, rate // FLUSHES_PER_S)) as recorder:
-        found: list[float] = hear(recorder, what="the recorder alone")
+    with child_process(_swallow, path), child_process(_record, path, max(1, rate // FLUSHES_PER_S)) as recorder:
+        found: list[float] = receive(recorder, what="the recorder alone")
     return found
 
 

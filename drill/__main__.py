@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all(as_expected) else 1
 
 
-def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions], given: Path | None) -> None:
+def _show(
+    judgements: list[tuple[Stored, Judgement]], together: list[Repetitions], objectives_file: Path | None
+) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
@@ -71,7 +73,7 @@ def _show(judgements: list[tuple[Stored, Judgement]], together: list[Repetitions
             came = "as intended" if met else f"NOT as intended, which is {stored.expected}"
             context = f"(harness check {came}) {context}"
         _show_figures(console, stored.scenario, judgement, context)
-        console.print(stored.objectives(given).sentence(), markup=False)
+        console.print(stored.objectives(objectives_file).sentence(), markup=False)
     for repetitions in together:
         _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.requested} runs together")
 

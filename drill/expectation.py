@@ -21,9 +21,9 @@ class Expectation:
     because: str = ""
 
     @classmethod
-    def read(cls, words: object) -> Expectation:
+    def read(cls, text: object) -> Expectation:
         """As a mark or a verdict.json has it; whatever is no verdict is MET, by which nothing is let pass."""
-        verdict, _, because = str(words).partition(": ")
+        verdict, _, because = str(text).partition(": ")
         return cls(Verdict(verdict), because) if verdict in tuple(Verdict) else cls()
 
     @property

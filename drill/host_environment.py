@@ -54,7 +54,7 @@ FOREIGN = re.compile(
 
 NETWORK = re.compile(r"(?:https?|ftp|all|no|socks|socks5)_proxy$|AWS_|BOTO|NETRC$", re.IGNORECASE)
 """How the host reaches the world, and who it is there: proxies, credentials, profiles, endpoints."""
-NOBODY = {
+NO_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -63,7 +63,7 @@ NOBODY = {
 
 def child_environment(host: Mapping[str, str], **more: str) -> dict[str, str]:
     """The whole environment of a process that a run starts: nothing of the host's but KEPT; `more` goes before all."""
-    return {**{name: host[name] for name in KEPT if name in host}, **LOCALE, **TOOLS, **NOBODY, **more}
+    return {**{name: host[name] for name in KEPT if name in host}, **LOCALE, **TOOLS, **NO_CREDENTIALS, **more}
 
 
 def settle(own: MutableMapping[str, str]) -> None:
@@ -77,10 +77,10 @@ def keep_to_this_machine(own: MutableMapping[str, str]) -> None:
     """Take the way to the world out of the harness's own environment: where all stands on this machine none is needed."""
     for name in [name for name in own if NETWORK.match(name)]:
         del own[name]
-    own.update(NOBODY)
+    own.update(NO_CREDENTIALS)
 
 
-def to_start_anew_with(own: Mapping[str, str], *, is_utf8: bool) -> dict[str, str] | None:
+def restart_environment(own: Mapping[str, str], *, is_utf8: bool) -> dict[str, str] | None:
     """What Python must be started with again, None where it was started as it should be."""
     wanted = {name: value for name, value in own.items() if name not in STARTED_WITH}
     if not is_utf8:

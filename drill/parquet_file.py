@@ -21,7 +21,7 @@ MOST_ROWS = 10_000_000
 MOST_BYTES = 2**30
 """The same for the bytes of all columns before compression."""
 TIMES = "_ns"
-WORDS = (pl.String, pl.Categorical, pl.Enum)
+STRING_TYPES = (pl.String, pl.Categorical, pl.Enum)
 
 
 def read_columns(path: Path, schema: pl.Schema, later: Collection[str]) -> pl.DataFrame | None:
@@ -68,7 +68,7 @@ def _converted(column: pl.Series, kind: pl.DataType, path: Path) -> pl.Series:
         f"{path}: the column {column.name} is {column.dtype}, not {kind}{unit}: write it in that type"
     )
     if kind == pl.String:
-        if not isinstance(column.dtype, WORDS):
+        if not isinstance(column.dtype, STRING_TYPES):
             raise refused
         return column.cast(kind)
     if unit or not column.dtype.is_numeric() or column.dtype.is_decimal():

@@ -31,7 +31,7 @@ from drill.parts import Effect, Observer, Probe, Traffic
 from drill.proof.steady import needed_requests
 from drill.schedule import Schedule
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 PATIENCE = 10.0
 """A baseline lasts at most this many times as long as planned, however few requests it sees."""
 MARGIN = 1.25
@@ -87,7 +87,7 @@ class Drill:
     observer: Observer
     publish: Callable[[Judgement], None]
     """Called with the judgement once the records are written, whatever the verdict."""
-    home: str = ""
+    primary_region: str = ""
     """The region that serves in normal operation; a system that has failed over already is not steady."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the verdict is labelled with: target, pace, where the objectives are from."""
@@ -264,7 +264,7 @@ class Drill:
         begin_ns, began_s = began_ns - self.t0_ns, time.monotonic()
         least_s, needed = max(for_s, self.objectives.window_s), needed_requests(self.objectives)
         while True:
-            self._ended.wait(LOOK_EVERY_S)
+            self._ended.wait(POLL_INTERVAL_S)
             self._show(None)
             if self._check_failures():
                 return None
@@ -277,11 +277,11 @@ class Drill:
         state = recovery(ops, self.objectives, begin_ns, now_ns, self._schedules(), overdue_ns)
         share = state.share_good
         well = not state.felt and not state.down and share is not None and share >= self.objectives.availability
-        return well and self._at_home(ops)
+        return well and self._served_by_primary(ops)
 
-    def _at_home(self, ops: pl.DataFrame) -> bool:
+    def _served_by_primary(self, ops: pl.DataFrame) -> bool:
         served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())["region"]
-        return not self.home or bool((served == self.home).all())
+        return not self.primary_region or bool((served == self.primary_region).all())
 
     def _warm_up(self, plan: Plan) -> bool:
         """Let the first requests start what starts on demand; whether service then became steady."""
@@ -295,7 +295,7 @@ class Drill:
                 steady_since = now
             elif now - steady_since >= self.objectives.window_s:
                 return True
-            self._ended.wait(LOOK_EVERY_S)
+            self._ended.wait(POLL_INTERVAL_S)
         return False
 
     def _note_effect(self, effect: Effect) -> None:
@@ -313,7 +313,7 @@ class Drill:
         last_ns = max(effect.effective_ns, effect.lasts_until_ns)
         limit_s = (self.objectives.rto_s or 0.0) * MARGIN + self.objectives.settle_s + self.objectives.window_s
         while True:
-            self._ended.wait(LOOK_EVERY_S)
+            self._ended.wait(POLL_INTERVAL_S)
             since_s = (time.monotonic_ns() - last_ns) / NS
             state = self._show(fault_ns)
             if self._check_failures():

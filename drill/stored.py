@@ -84,10 +84,10 @@ class Stored:
         """Whether somebody cancelled it."""
         return History.load_marks(self.directory).first_mark("drill.interrupted") is not None
 
-    def objectives(self, given: Path | None) -> RecordedObjectives:
+    def objectives(self, objectives_file: Path | None) -> RecordedObjectives:
         """Those of the file given, else those beside the records, else those of run.json, else objectives.toml."""
-        if given is not None:
-            return RecordedObjectives.of_file(given, self.target, self.scenario)
+        if objectives_file is not None:
+            return RecordedObjectives.of_file(objectives_file, self.target, self.scenario)
         recorded = RecordedObjectives.load(self.directory) or self.objectives_of_run()
         return recorded or RecordedObjectives.of_file(OBJECTIVES, self.target, self.scenario)
 
@@ -100,18 +100,18 @@ class Stored:
             tables, self.target, self.scenario, file="run.json", source=str(_run_json(self.directory))
         )
 
-    def judge(self, given: Path | None = None) -> Judgement:
+    def judge(self, objectives_file: Path | None = None) -> Judgement:
         """Judge it again; raises UnusableInput for a damaged record or unusable objectives."""
-        objectives = self.objectives(given).objectives
+        objectives = self.objectives(objectives_file).objectives
         return judge(History.load(self.directory), objectives)
 
-    def verdict_json(self, judgement: Judgement, given: Path | None = None) -> dict[str, Any]:
+    def verdict_json(self, judgement: Judgement, objectives_file: Path | None = None) -> dict[str, Any]:
         """verdict.json of that judgement, as the drill writes it."""
-        objectives = self.objectives(given).to_json()
+        objectives = self.objectives(objectives_file).to_json()
         return judgement.to_json(**self.context, expected=str(self.expected), objectives=objectives)
 
 
-def repeated(judged: Iterable[tuple[Stored, Judgement]], given: Path | None = None) -> Together:
+def repeated(judged: Iterable[tuple[Stored, Judgement]], objectives_file: Path | None = None) -> Together:
     """The scenarios that were run several times, or are to be reliable: their runs judged together, with target and pace."""
     by_scenario: dict[str, list[tuple[Stored, Judgement]]] = {}
     for stored, judgement in judged:
@@ -119,7 +119,7 @@ def repeated(judged: Iterable[tuple[Stored, Judgement]], given: Path | None = No
     found = []
     for scenario, runs in by_scenario.items():
         first = runs[0][0]
-        objectives = first.objectives(given).objectives
+        objectives = first.objectives(objectives_file).objectives
         whole = judge_repetitions(scenario, {s.repetition: j for s, j in runs}, objectives, first.requested)
         if whole.requested > 1 or objectives.reliability is not None:
             found.append((whole, {k: v for k, v in first.context.items() if k in ("target", "pace")}))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drill.host_environment import STARTED_WITH, settle, to_start_anew_with
+from drill.host_environment import STARTED_WITH, restart_environment, settle
 from drill.unusable import UnusableInput
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -42,7 +42,7 @@ def need_plugins(config: pytest.Config) -> None:
 
 def _start_anew(pluginmanager: pytest.PytestPluginManager, given: list[str]) -> None:
     is_utf8 = bool(sys.flags.utf8_mode) or locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"
-    wanted = to_start_anew_with(os.environ, is_utf8=is_utf8)
+    wanted = restart_environment(os.environ, is_utf8=is_utf8)
     if wanted is None:
         return
     if sys.argv[1:] != given:

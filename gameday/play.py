@@ -115,7 +115,7 @@ def _drill(
         probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
         read_survivors=lambda region: read_survivors(world, region, t0_ns),
         healthy_again=healthy_again,
-        home=world.primary,
+        primary_region=world.primary,
         observer=Several(showing.live, *showing.observers),
         publish=publish,
         context=day.context(repetition, objectives),

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.run_layout import EDGE_PORT
 
 ANYWHERE = "0.0.0.0/0"
@@ -268,7 +269,7 @@ def embedded_topology(pace: float) -> Topology:
     """The same on this machine: plain http on the edge's port, PostgreSQL without TLS, concurrency for a few cores.
 
     Timers that stand in the AWS API keep AWS's values and are sped up by the data plane; the canary's own, which no
-    AWS API knows, are divided by `pace` here.
+    AWS API knows, are paced here.
     """
     full = msgspec.structs.replace(FULL, reserved_concurrency=200, scaling_max=16)
     down = msgspec.structs.replace(SCALED_DOWN, reserved_concurrency=50, scaling_max=4)
@@ -282,6 +283,8 @@ def embedded_topology(pace: float) -> Topology:
         edge_port=EDGE_PORT,
         database_tls="off",
         canary=msgspec.structs.replace(
-            canary, interval_s=canary.interval_s / pace, duration_s=canary.duration_s / pace
+            canary,
+            interval_s=paced(pace, Timer.CANARY_INTERVAL, canary.interval_s),
+            duration_s=paced(pace, Timer.CANARY_DURATION, canary.duration_s),
         ),
     )

@@ -11,7 +11,7 @@ from drill.parts import Recorder
 from infra_fixtures.targets.parts import AlarmPart, part_of
 from infra_fixtures.targets.world import World
 
-LOOK_AT_LEAST_EVERY_S = 1.0
+LONGEST_POLL_INTERVAL_S = 1.0
 
 
 class Alarm:
@@ -36,4 +36,4 @@ class Alarm:
             if found and found[0]["StateValue"] != before:
                 before = found[0]["StateValue"]
                 recorder.mark("alarm.state", self._alarm, before)
-            self._world.wait_for_change(frozenset({"cloudwatch"}), LOOK_AT_LEAST_EVERY_S)
+            self._world.wait_for_change(frozenset({"cloudwatch"}), LONGEST_POLL_INTERVAL_S)

@@ -9,11 +9,11 @@ from typing import ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.parts import Recorder
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.targets.parts import DatabasePart, part_of
 from infra_fixtures.targets.world import World
 
-LOOK_EVERY_S = 1.0
-MINUTE_S = 60.0
+POLL_INTERVAL_S = 1.0
 LATEST_OF_MIN = 5
 """A datapoint older than so many (paced) minutes is no claim about now; AWS's own come some two minutes late."""
 
@@ -27,10 +27,10 @@ class CloudWatchLag:
     name = "cloudwatch_lag"
     needs: ClassVar[tuple[type, ...]] = (DatabasePart,)
 
-    def __init__(self, world: World, every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, world: World, every_s: float = POLL_INTERVAL_S) -> None:
         self._cloudwatch = world.client("cloudwatch", world.standby)
         self._cluster = part_of(world, DatabasePart).clusters[world.standby].id
-        self._minute_s = MINUTE_S / world.pace
+        self._minute_s = paced(world.pace, Timer.METRIC_MINUTE)
         self._every_s = every_s
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:

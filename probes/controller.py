@@ -12,7 +12,7 @@ from drill.parts import Recorder
 from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
 
-LOOK_AT_LEAST_EVERY_S = 1.0
+LONGEST_POLL_INTERVAL_S = 1.0
 
 
 class Controller:
@@ -38,7 +38,7 @@ class Controller:
                         age_ns = int((time.time() - event["timestamp"] / 1000) * 1e9)
                         at_ns = time.monotonic_ns() - age_ns
                         recorder.mark("controller.invoked", self._function, event["message"].strip(), at_ns)
-            self._world.wait_for_change(frozenset({"logs"}), LOOK_AT_LEAST_EVERY_S)
+            self._world.wait_for_change(frozenset({"logs"}), LONGEST_POLL_INTERVAL_S)
 
     def _events(self, since_ms: int) -> list[dict[str, Any]]:
         try:

@@ -9,7 +9,7 @@ from drill.parts import Recorder
 from infra_fixtures.targets.parts import HealthChecksPart, part_of
 from infra_fixtures.targets.world import World
 
-LOOK_AT_LEAST_EVERY_S = 1.0
+LONGEST_POLL_INTERVAL_S = 1.0
 HEALTHY_SHARE = 0.18
 """Route 53 calls an endpoint healthy when more than 18 % of its checkers do
 (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html)."""
@@ -36,7 +36,7 @@ class HealthCheck:
                     event = "health_check.healthy" if healthy else "health_check.unhealthy"
                     recorder.mark(event, region, reason)
                     before[region] = healthy
-            self._world.wait_for_change(frozenset({"route53"}), LOOK_AT_LEAST_EVERY_S)
+            self._world.wait_for_change(frozenset({"route53"}), LONGEST_POLL_INTERVAL_S)
 
     def _status(self, check: str) -> tuple[bool, str]:
         observations = self._route53.get_health_check_status(HealthCheckId=check)["HealthCheckObservations"]

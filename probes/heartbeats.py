@@ -15,7 +15,7 @@ NS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """A heartbeat; `acked_ns` is None where no answer said that it is stored. Times are time.monotonic_ns()."""
 
     seq: int
@@ -27,7 +27,7 @@ class Heartbeats:
     """Heartbeats in the order of their numbers."""
 
     def __init__(self) -> None:
-        self._unseen: deque[Beat] = deque()
+        self._unseen: deque[Heartbeat] = deque()
         self._seen_sent_ns: int | None = None
 
     @property
@@ -37,7 +37,7 @@ class Heartbeats:
 
     def wrote(self, seq: int, sent_ns: int, acked_ns: int | None) -> None:
         """One more was sent."""
-        self._unseen.append(Beat(seq, sent_ns, acked_ns))
+        self._unseen.append(Heartbeat(seq, sent_ns, acked_ns))
 
     def seen(self, up_to: int) -> None:
         """The copy shows all up to this number."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from drill.parts import Recorder
 from infra_fixtures.targets.world import Machinery, World
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 
 
 class HarnessBroken(RuntimeError):
@@ -31,7 +31,7 @@ class MachineryAlive:
         told = 0
         over = False
         while not over:
-            over = stop.wait(LOOK_EVERY_S)
+            over = stop.wait(POLL_INTERVAL_S)
             deaths = self._world.deaths()
             for death in deaths[told:]:
                 recorder.mark("process.died", death.process, death.how, death.at_ns)

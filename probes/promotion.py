@@ -11,7 +11,7 @@ from drill.parts import Recorder
 from infra_fixtures.targets.parts import DatabasePart, part_of
 from infra_fixtures.targets.world import World
 
-LOOK_AT_LEAST_EVERY_S = 1.0
+LONGEST_POLL_INTERVAL_S = 1.0
 
 
 class Promotion:
@@ -37,7 +37,7 @@ class Promotion:
                 if writer and now_writer != writer:
                     recorder.mark("promotion.end", self._global_cluster, now_writer)
                 status, writer = now_status, now_writer or writer
-            self._world.wait_for_change(frozenset({"rds"}), LOOK_AT_LEAST_EVERY_S)
+            self._world.wait_for_change(frozenset({"rds"}), LONGEST_POLL_INTERVAL_S)
 
     def _look(self) -> tuple[str, str] | None:
         """The global cluster's status and the ARN of its writer; None where the API does not answer."""

@@ -60,13 +60,13 @@ def _await_healthy(world: World, health: Health, apis: ApiPart, timeout_s: float
             )
 
 
-def _await(region: str, gate: str, look: Callable[[], object], wanted: Sequence[object], *, timeout_s: float) -> None:
+def _await(region: str, gate: str, read: Callable[[], object], expected: Sequence[object], *, timeout_s: float) -> None:
     seen: object = None
 
     def passed() -> bool:
         nonlocal seen
-        seen = look()
-        return seen in wanted
+        seen = read()
+        return seen in expected
 
     try:
         wait_until(passed, what=gate, timeout_s=timeout_s, every_s=0.05)

@@ -22,10 +22,10 @@ from reports.table import print_verdicts
 from reports.trend import series_of, trend_table
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 a difference or a regression was found, 2 unusable input (one sentence on stderr)."""
     settle(os.environ)
-    parsed = _parser().parse_args(words)
+    parsed = _parser().parse_args(argv)
     try:
         return int(parsed.command(parsed))
     except UnusableInput as e:

@@ -48,9 +48,9 @@ class AllureHistory:
         """Put down what Allure wrote of this run, in place of what it wrote of it before."""
         point = {**json.loads(line), "name": run.run_id, "timestamp": _started_ms(run)}
         self.lines[run.run_id] = point
-        beside = self.path.with_name(f".{HISTORY}.{os.getpid()}")
-        beside.write_text(self._text(self.lines.values()), encoding="utf-8")
-        beside.replace(self.path)
+        temporary = self.path.with_name(f".{HISTORY}.{os.getpid()}")
+        temporary.write_text(self._text(self.lines.values()), encoding="utf-8")
+        temporary.replace(self.path)
 
     @staticmethod
     def _text(points: Any) -> str:

@@ -13,9 +13,9 @@ import typst
 
 from drill import schedule
 from drill.history import NS, History
-from reports.charts.look import FONTS
+from reports.charts.theme import FONTS
 from reports.figure import Figure
-from reports.honesty import fidelity, not_proven
+from reports.limitations import fidelity, not_proven
 from reports.record import Run, Scenario
 from reports.summary import figure_rows, repeated_row
 from reports.wording import bracket, limit, seconds, title, value
@@ -31,13 +31,13 @@ def write_pdf(run: Run) -> Path:
     """
     path = run.directory / "report.pdf"
     with tempfile.TemporaryDirectory(prefix="drill-pdf-") as work:
-        home = Path(work)
-        shutil.copy(TEMPLATE, home / "report.typ")
-        (home / "data.json").write_text(json.dumps(_data(run, home)), encoding="utf-8")
+        folder = Path(work)
+        shutil.copy(TEMPLATE, folder / "report.typ")
+        (folder / "data.json").write_text(json.dumps(_data(run, folder)), encoding="utf-8")
         typst.compile(
-            str(home / "report.typ"),
+            str(folder / "report.typ"),
             output=str(path),
-            root=str(home),
+            root=str(folder),
             font_paths=[str(FONTS)],
             ignore_system_fonts=True,
             timestamp=int(max(run.started_at, dt.datetime.fromtimestamp(0, dt.UTC)).timestamp()),
@@ -45,7 +45,7 @@ def write_pdf(run: Run) -> Path:
     return path
 
 
-def _data(run: Run, home: Path) -> dict[str, Any]:
+def _data(run: Run, folder: Path) -> dict[str, Any]:
     facts = run.facts
     commit = str(facts.get("commit") or "unknown")[:12] + (" with uncommitted changes" if facts.get("dirty") else "")
     shown = {
@@ -74,11 +74,11 @@ def _data(run: Run, home: Path) -> dict[str, Any]:
             {"scenario": title(r.scenario), "rows": repeated_row(r), "verdict": r.verdict, "shown": r.shown}
             for r in run.repeated
         ],
-        "scenarios": [_scenario(s, home, n) for n, s in enumerate((*run.drills, *run.checks))],
+        "scenarios": [_scenario(s, folder, n) for n, s in enumerate((*run.drills, *run.checks))],
     }
 
 
-def _scenario(scenario: Scenario, home: Path, number: int) -> dict[str, Any]:
+def _scenario(scenario: Scenario, folder: Path, number: int) -> dict[str, Any]:
     history = scenario.history()
     marks = _marks(history)
     return {
@@ -98,8 +98,8 @@ def _scenario(scenario: Scenario, home: Path, number: int) -> dict[str, Any]:
         "figures": figure_rows(scenario),
         "marks": marks[:MOST_MARKS],
         "more_marks": max(len(marks) - MOST_MARKS, 0),
-        "timeline": _picture(scenario, "timeline", home, number),
-        "waterfall": _picture(scenario, "waterfall", home, number),
+        "timeline": _picture(scenario, "timeline", folder, number),
+        "waterfall": _picture(scenario, "waterfall", folder, number),
     }
 
 
@@ -114,10 +114,10 @@ def _marks(history: History) -> list[tuple[str, str, str, str]]:
     return [(f"{(m.at_ns - zero) / NS:+.3f} s", m.event, m.subject, m.detail[:120]) for m in ordered]
 
 
-def _picture(scenario: Scenario, name: str, home: Path, number: int) -> str | None:
+def _picture(scenario: Scenario, name: str, folder: Path, number: int) -> str | None:
     drawn = scenario.directory / f"{name}.svg"
     if not drawn.exists():
         return None
     copy = f"{number}-{name}.svg"
-    shutil.copy(drawn, home / copy)
+    shutil.copy(drawn, folder / copy)
     return copy

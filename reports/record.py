@@ -229,14 +229,14 @@ def load_run(directory: Path) -> Run:
     if facts is None:
         raise UnusableInput(f"{directory} holds no run.json: give the directory of a run, such as reports/runs/latest")
     run = Run(directory, facts, ())
-    home = directory / "scenarios"
+    folder = directory / "scenarios"
     chosen = facts.get("scenarios")
     never = (
-        {home / name for name in chosen if isinstance(name, str) and "/" not in name}
+        {folder / name for name in chosen if isinstance(name, str) and "/" not in name}
         if isinstance(chosen, list)
         else set()
     )
-    scenarios = tuple(load_scenario(path, run) for path in sorted({*folders(home), *never}))
+    scenarios = tuple(load_scenario(path, run) for path in sorted({*folders(folder), *never}))
     return Run(directory, facts, scenarios, load_repeated(directory), resigned=load_resigned(directory))
 
 

@@ -91,13 +91,13 @@ def _compared(file: str, differences: Callable[[], Iterator[str]]) -> list[str]:
 
 def _objectives(stored: Stored) -> Iterator[str]:
     """Those beside the records against those of run.json."""
-    beside, of_run = RecordedObjectives.load(stored.directory), stored.objectives_of_run()
-    if beside is None or of_run is None:
+    of_scenario, of_run = RecordedObjectives.load(stored.directory), stored.objectives_of_run()
+    if of_scenario is None or of_run is None:
         return
     values = of_run.to_json()["values"]
-    yield from _differing("", beside.to_json()["values"], values, tuple(values), "run.json has")
-    if beside.target != stored.target:
-        yield _told("target", beside.target, stored.target, "run.json has")
+    yield from _differing("", of_scenario.to_json()["values"], values, tuple(values), "run.json has")
+    if of_scenario.target != stored.target:
+        yield _told("target", of_scenario.target, stored.target, "run.json has")
 
 
 def _verdict(found: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[str]:

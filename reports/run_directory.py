@@ -147,9 +147,9 @@ class RunDirectory:
         }
         path = self.path / "run.json"
         whole = msgspec.json.format(msgspec.json.encode(facts, enc_hook=_plain), indent=2) + b"\n"
-        beside = path.with_name(f".run.json.{os.getpid()}")
-        beside.write_bytes(whole)
-        beside.replace(path)
+        temporary = path.with_name(f".run.json.{os.getpid()}")
+        temporary.write_bytes(whole)
+        temporary.replace(path)
         return path
 
 
@@ -188,9 +188,9 @@ def commit_of(repository: Path) -> tuple[str | None, bool | None]:
 
 def _point(link: Path, run_id: str) -> None:
     """Replace the link in one step, so that a reader never finds it missing."""
-    beside = link.with_name(f".latest.{run_id}")
-    beside.symlink_to(run_id)
-    beside.replace(link)
+    temporary = link.with_name(f".latest.{run_id}")
+    temporary.symlink_to(run_id)
+    temporary.replace(link)
 
 
 def _plain(value: Any) -> Any:

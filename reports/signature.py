@@ -123,15 +123,15 @@ def _config_home() -> Path | None:
 def _generate(path: Path) -> None:
     """Two runs may start at once: the key is made aside and linked, the first one stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         out.write(pem)
     try:
         with contextlib.suppress(FileExistsError):
-            path.hardlink_to(beside)
+            path.hardlink_to(temporary)
     finally:
-        beside.unlink()
+        temporary.unlink()
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,7 @@ import urllib.parse
 from pathlib import Path
 
 from reports.figure import Figure
-from reports.honesty import fidelity, not_proven
+from reports.limitations import fidelity, not_proven
 from reports.record import Run, Scenario
 from reports.repeated import Repeated
 from reports.wording import SHORT, bracket, count, label, limit, quantity, seconds, value
@@ -97,13 +97,13 @@ def _cell(figure: Figure) -> str:
     return " ".join(x for x in (f"**{value(figure)}**", bracket(figure), limit(figure)) if x)
 
 
-def _scenario(scenario: Scenario, home: Path) -> str:
+def _scenario(scenario: Scenario, folder: Path) -> str:
     lines = [f"## {scenario.title}: {scenario.outcome}"]
     lines += [f"{_escape(reason)}." for reason in (scenario.reasons or (scenario.reason,)) if reason]
     for picture in ("timeline", "waterfall"):
         drawn = scenario.directory / f"{picture}.png"
         if drawn.exists():
-            where = urllib.parse.quote(drawn.relative_to(home).as_posix())
+            where = urllib.parse.quote(drawn.relative_to(folder).as_posix())
             lines.append(f"![{picture} of {scenario.directory.name}]({where})")
     rows = [f"| {' | '.join(_escape(c) for c in row)} |" for row in figure_rows(scenario)]
     if rows:

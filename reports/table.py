@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.figure import Figure
-from reports.honesty import fidelity_statement, not_proven
+from reports.limitations import fidelity_statement, not_proven
 from reports.record import Run, Scenario
 from reports.summary import repeated_row
 from reports.wording import SHORT, bracket, count, limit, seconds, value
@@ -33,7 +33,7 @@ def verdict_table(run: Run, width: int) -> RenderableType:
         f"of run {run.run_id}: target {run.target}, pace {run.pace:g}, ",
         (run.tally, COLOURS[run.verdict]),
     )
-    return Group(_Hanging(head), Text(), table, *_reasons(run), *_repeated(run), *_honesty(run))
+    return Group(_Hanging(head), Text(), table, *_reasons(run), *_repeated(run), *_limitations(run))
 
 
 def print_verdicts(run: Run, console: Console) -> None:
@@ -121,7 +121,7 @@ def _repeated(run: Run) -> list[RenderableType]:
     return [table, Text(), *(_Hanging(Text(f"{r.scenario}: {r.shown}")) for r in run.repeated), Text()]
 
 
-def _honesty(run: Run) -> list[RenderableType]:
+def _limitations(run: Run) -> list[RenderableType]:
     found: list[RenderableType] = [
         _Hanging(Text.assemble(("Fidelity ", "bold"), fidelity_statement(run))),
         Text(),

@@ -190,7 +190,7 @@ class Collector:
         peer.buffer += block
         try:
             for raw in frames.split(peer.buffer):
-                self._hear(peer, raw, received_ns)
+                self._receive(peer, raw, received_ns)
             if not peer.known and len(peer.buffer) > LONGEST_HELLO:
                 raise UnknownPeer("a connection began with too many bytes")
         except (frames.NotFrames, UnknownPeer) as e:
@@ -207,11 +207,11 @@ class Collector:
         del self._peers[peer.connection]
         peer.connection.close()
         if self._worker_pool is not None:
-            self._worker_pool.gone(peer)
+            self._worker_pool.disconnected(peer)
 
-    def _hear(self, peer: Peer, raw: bytes, received_ns: int) -> None:
+    def _receive(self, peer: Peer, raw: bytes, received_ns: int) -> None:
         frame = frames.decode(raw[frames.LENGTH.size :])
-        peer.heard_ns = received_ns
+        peer.last_message_ns = received_ns
         if self._worker_pool is not None and not self._worker_pool.receive(peer, frame, received_ns):
             return
         peer.started = peer.started or isinstance(frame, frames.Started)
@@ -237,7 +237,7 @@ class Collector:
                 self._part(peer, selector)
             if not peer.started or peer.finished:
                 continue
-            silent_s = (now - peer.heard_ns) / NS
+            silent_s = (now - peer.last_message_ns) / NS
             if silent_s >= SILENCE_S:
                 with self._lock:
                     self._records.samples.append(Sample(now - self._t0_ns, "dispatch_lag_s", "collector", silent_s))

@@ -32,7 +32,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file; a name that is not one of its own is a mistake."""
 
 
-class Says(_Table, frozen=True):
+class AnswerPointers(_Table, frozen=True):
     """JSON pointers into an answer; None: it does not say so.
 
     `key`, `content`: of the record that it shows. `region`: which one served it. `error`: a short class of failure.
@@ -66,14 +66,14 @@ class Write(Request, frozen=True):
     method: Annotated[str, msgspec.Meta(pattern="^[A-Z]+$")] = "POST"
     expect: Statuses = (200, 201)
     not_done: tuple[Status, ...] = NOT_DONE
-    answer: Says = Says()
+    answer: AnswerPointers = AnswerPointers()
 
 
 class Read(Request, frozen=True):
     """Shows the record {key}; `missing` are the statuses that say: there is none."""
 
     missing: tuple[Status, ...] = (404,)
-    answer: Says = Says()
+    answer: AnswerPointers = AnswerPointers()
 
 
 class BeatRead(Request, frozen=True):
@@ -83,7 +83,7 @@ class BeatRead(Request, frozen=True):
     engine_lag_s: str | None = None
 
 
-class Beat(_Table, frozen=True):
+class Heartbeat(_Table, frozen=True):
     """Heartbeats: `write` stores the number {seq} in the primary, `read` shows the last one that a region has; one is
     written every `every_s` seconds."""
 
@@ -152,7 +152,7 @@ class Contract(_Table, frozen=True):
     read: Read
     survivors: Survivors
     health: Health | None = None
-    beat: Beat | None = None
+    beat: Heartbeat | None = None
     headers: dict[str, str] = {}
     secret_headers: dict[str, str] = {}
     region_header: str = "x-region"

@@ -24,7 +24,7 @@ from drill.schedule import EVENT, Schedule
 from traffic.cohorts import Cohort
 from traffic.contract import Contract
 from traffic.load import Load, amount_of
-from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, of_read, of_receipt, of_write, region_of, said
+from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, json_of, of_read, of_receipt, of_write, region_of
 from traffic.recorder import Recorder
 from traffic.template import Template
 
@@ -61,10 +61,10 @@ class Share:
 WHOLE = Share(0, 1)
 
 
-def most_in_flight(asked: int) -> int:
-    """How many requests may be under way: no more than `asked`, and every one may need a descriptor."""
+def most_in_flight(requested: int) -> int:
+    """How many requests may be under way: no more than `requested`, and every one may need a descriptor."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return asked if soft == resource.RLIM_INFINITY else max(1, min(asked, soft - SPARE_DESCRIPTORS))
+    return requested if soft == resource.RLIM_INFINITY else max(1, min(requested, soft - SPARE_DESCRIPTORS))
 
 
 @dataclass(slots=True, eq=False)
@@ -219,18 +219,18 @@ class Dispatcher:
         self._worst_ns = max(self._worst_ns, began - request.intended_ns)
         cohort = self._cohorts[request.cohort]
         answer: Answer | None = None
-        words: Any = None
+        document: Any = None
         contract = self._contract
         values = {"key": request.key, "content": amount_of(request.key), "receipt": request.receipt}
         try:
             if request.read:
                 answer = cohort.send(contract.read, self._read.path(values), self._read.body(values))
-                words = said(answer)
-                outcome = of_read(contract.read, answer, words, request.key)
+                document = json_of(answer)
+                outcome = of_read(contract.read, answer, document, request.key)
             else:
                 answer = cohort.send(contract.write, self._write.path(values), self._write.body(values))
-                words = said(answer)
-                outcome = of_write(contract.write, answer, words, request.key)
+                document = json_of(answer)
+                outcome = of_write(contract.write, answer, document, request.key)
         except NotSent as e:
             outcome = (FAIL, str(e))
         except InDoubt as e:
@@ -238,20 +238,20 @@ class Dispatcher:
         if request not in self._in_flight:
             return  # stop() has recorded it
         self._in_flight.remove(request)
-        self._record(request, outcome, answer, words, len(answer.body) if answer else 0)
+        self._record(request, outcome, answer, document, len(answer.body) if answer else 0)
 
     def _record(
         self,
         request: _Request,
         outcome: tuple[Outcome, str | None],
         answer: Answer | None,
-        words: Any,
+        document: Any,
         length: int,
     ) -> None:
         ended = self._recorder.now_ns()
         began = request.began_ns or ended
-        asked = self._contract.read if request.read else self._contract.write
-        region = region_of(self._contract, asked.answer, answer, words)
+        template = self._contract.read if request.read else self._contract.write
+        region = region_of(self._contract, template.answer, answer, document)
         status = answer.status if answer else None
         key, cohort, intended = request.key, request.cohort, request.intended_ns
 
@@ -266,10 +266,10 @@ class Dispatcher:
             order = content.of_order(key, amount_of(key)) if self._contract.has_content else None
             row("write", outcome, AURORA, order)
             if request.receipt:
-                row("put_object", of_receipt(self._contract.write, outcome, words), S3, order)
+                row("put_object", of_receipt(self._contract.write, outcome, document), S3, order)
             if outcome[1] is None:
                 self._acknowledged.append((ended, key))
-        self._fire(asked.method, f"{asked.path} {cohort}", (ended - began) / 1e6, length, outcome[1])
+        self._fire(template.method, f"{template.path} {cohort}", (ended - began) / 1e6, length, outcome[1])
 
     def _sample_lag(self) -> None:
         """The worst lateness since the last sample: of requests that started, or of the one that is due."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from drill.records import Outcome
-from traffic.contract import Contract, Read, Says, Write
+from traffic.contract import AnswerPointers, Contract, Read, Write
 from traffic.load import amount_of
 from traffic.pointer import find
 
@@ -46,7 +46,7 @@ class Answer:
     body: bytes
 
 
-def said(answer: Answer) -> Any:
+def json_of(answer: Answer) -> Any:
     """The body as JSON; a body that is none says nothing."""
     try:
         return msgspec.json.decode(answer.body)
@@ -54,54 +54,54 @@ def said(answer: Answer) -> Any:
         return None
 
 
-def of_write(write: Write, answer: Answer, words: Any, key: int) -> Judged:
+def of_write(write: Write, answer: Answer, document: Any, key: int) -> Judged:
     """Outcome and error class of a write.
 
     An acknowledgement that shows another record is one all the same (what is stored may be lost), of wrong content.
     """
-    done = _at(words, write.answer.done)
+    done = _at(document, write.answer.done)
     if answer.status in write.expect:
         if write.answer.done is not None and done is not True:
             return UNKNOWN, "unconfirmed"
-        return OK, WRONG_CONTENT if False in _shown(write.answer, words, key) else None
+        return OK, WRONG_CONTENT if False in _shown(write.answer, document, key) else None
     if done is False or answer.status in write.not_done:
-        return FAIL, _error_class(write.answer, answer, words)
-    return UNKNOWN, _error_class(write.answer, answer, words)
+        return FAIL, _error_class(write.answer, answer, document)
+    return UNKNOWN, _error_class(write.answer, answer, document)
 
 
-def of_receipt(write: Write, outcome: Judged, words: Any) -> Judged:
+def of_receipt(write: Write, outcome: Judged, document: Any) -> Judged:
     """Outcome and error class of the receipt that a write asked for; one that is silent on it proves nothing."""
     if outcome[0] != OK:
         return outcome
-    return (OK, None) if _at(words, write.answer.receipt) is True else (UNKNOWN, "no_receipt")
+    return (OK, None) if _at(document, write.answer.receipt) is True else (UNKNOWN, "no_receipt")
 
 
-def of_read(read: Read, answer: Answer, words: Any, key: int) -> Judged:
+def of_read(read: Read, answer: Answer, document: Any, key: int) -> Judged:
     """Outcome and error class of a read of an acknowledged write: a read changes nothing, so it is never in doubt."""
     if answer.status in read.missing:
         return FAIL, "not_found"
     if answer.status not in read.expect:
-        return FAIL, _error_class(read.answer, answer, words)
-    return (OK, None) if _shown(read.answer, words, key) <= {True} else (FAIL, WRONG_CONTENT)
+        return FAIL, _error_class(read.answer, answer, document)
+    return (OK, None) if _shown(read.answer, document, key) <= {True} else (FAIL, WRONG_CONTENT)
 
 
-def region_of(contract: Contract, says: Says, answer: Answer | None, words: Any) -> str | None:
+def region_of(contract: Contract, pointers: AnswerPointers, answer: Answer | None, document: Any) -> str | None:
     """Which region answered: by the answer's header, else by its body, else the only one there is."""
     if answer is None:
         return None
     if answer.region is not None:
         return answer.region
-    found = _at(words, says.region)
+    found = _at(document, pointers.region)
     return found if isinstance(found, str) else contract.region
 
 
-def _shown(says: Says, words: Any, key: int) -> set[bool | None]:
+def _shown(pointers: AnswerPointers, document: Any, key: int) -> set[bool | None]:
     """Whether key and content are those of the write; None where the answer does not show one that it could."""
     shown: set[bool | None] = set()
-    if says.key is not None:
-        shown.add(_same(find(words, says.key), key))
-    if says.content is not None:
-        shown.add(_same(find(words, says.content), amount_of(key)))
+    if pointers.key is not None:
+        shown.add(_same(find(document, pointers.key), key))
+    if pointers.content is not None:
+        shown.add(_same(find(document, pointers.content), amount_of(key)))
     return shown
 
 
@@ -110,13 +110,13 @@ def _same(found: Any, value: int) -> bool | None:
     return None if found is None else found is not True and (found == value or found == str(value))
 
 
-def _at(words: Any, pointer: str | None) -> Any:
-    return None if pointer is None else find(words, pointer)
+def _at(document: Any, pointer: str | None) -> Any:
+    return None if pointer is None else find(document, pointer)
 
 
-def _error_class(says: Says, answer: Answer, words: Any) -> str:
+def _error_class(pointers: AnswerPointers, answer: Answer, document: Any) -> str:
     """The service's own class where it is one: free text could carry a secret into a record."""
-    own = _at(words, says.error)
+    own = _at(document, pointers.error)
     if isinstance(own, str) and _CLASS.fullmatch(own):
         return own
     return {403: "forbidden", 429: "throttled"}.get(answer.status, f"http_{answer.status}")

@@ -176,7 +176,7 @@ class LoadGenerator:
                 self._start_worker_pool(path, size)
             else:
                 self._collector = Collector(path, self.spool, self._t0_ns, self._on_ops)
-                told = {**self._told, "t0_ns": self._t0_ns}
+                told = {**self._settings, "t0_ns": self._t0_ns}
                 self._processes.append(alone(told, path, self._environment, self.log))
             collector = self._collector
             assert collector is not None
@@ -212,7 +212,7 @@ class LoadGenerator:
             self._private = None
 
     @property
-    def _told(self) -> dict[str, object]:
+    def _settings(self) -> dict[str, object]:
         """What every process that sends is told."""
         return {"load": self._load, "service": self._service, "contract": self._contract}
 
@@ -240,7 +240,7 @@ class LoadGenerator:
     def _start_worker_pool(self, path: Path, size: int) -> None:
         """Master first, because it chooses its port; then the workers, which the collector tells when to begin."""
         meeting, elsewhere = self._meeting, self._workers_elsewhere
-        settings = msgspec.json.encode(self._told).decode()
+        settings = msgspec.json.encode(self._settings).decode()
         worker_pool = WorkerPool(size, meeting.token, settings, self._t0_ns)
         tcp = (meeting.host, meeting.port) if elsewhere else None
         collector = self._collector = Collector(

@@ -45,10 +45,10 @@ class Peer:
     known: bool = False
     worker: int | None = None
     name: str = "Locust"
-    heard_ns: int = 0
+    last_message_ns: int = 0
     started: bool = False
     finished: bool = False
-    gone: bool = False
+    disconnected: bool = False
     sending: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, frame: frames.Frame) -> None:
@@ -81,7 +81,7 @@ class WorkerPool:
     @property
     def finished(self) -> bool:
         """Whether all that are left have said that they are done."""
-        return self.joined == self.size and all(p.finished or p.gone for p in self._members.values())
+        return self.joined == self.size and all(p.finished or p.disconnected for p in self._members.values())
 
     def receive(self, peer: Peer, frame: frames.Frame, received_ns: int) -> bool:
         """Take a frame of a peer's; True where it is one to be recorded. Raises UnknownPeer."""
@@ -105,9 +105,9 @@ class WorkerPool:
                 return True
         raise UnknownPeer(f"{peer.name} sent {type(frame).__name__}, which is not its to send")
 
-    def gone(self, peer: Peer) -> None:
+    def disconnected(self, peer: Peer) -> None:
         """Its connection ended."""
-        peer.gone = True
+        peer.disconnected = True
         if peer in self._waiting:
             self._waiting.remove(peer)
         if peer.worker is not None and not peer.finished:

@@ -103,7 +103,7 @@ def _miscounted(judged: Judgement, truth: Truth) -> Iterator[str]:
         if judged.measurements[name].value != count:
             yield f"{name} is {judged.measurements[name].value}, in truth {count}"
     doubts = judged.measurements["in_doubt_writes"].value
-    if doubts is None or doubts < truth.in_doubt or (truth.counts_every_doubt and doubts > truth.in_doubt):
+    if doubts is None or doubts < truth.in_doubt or (truth.counts_all_in_doubt and doubts > truth.in_doubt):
         yield f"in_doubt_writes is {doubts}, in truth {truth.in_doubt}"
 
 

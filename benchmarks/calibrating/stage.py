@@ -13,7 +13,7 @@ import polars as pl
 from benchmarks.calibrating.script import Script
 from benchmarks.calibrating.service import Log, Scheduled, ScriptedService
 from benchmarks.calibrating.truth import ORDERS_PER_S, READS_PER_S, RECEIPT_EVERY, Truth, truth_of
-from benchmarks.measuring.beside import READY, beside, hear
+from benchmarks.measuring.child_process import READY, child_process, receive
 from benchmarks.measuring.figure import Failed
 from drill.history import NS, SAMPLES_SCHEMA, History, Mark, Survivor
 from drill.wait import wait_until
@@ -47,7 +47,7 @@ def play(layout: RunLayout, scripts: Sequence[Script], seed: int) -> Iterator[tu
         directory=Path(layout.work_dir) / "calibration",
         environment=child_environment(layout),
     )
-    with beside(_serve, layout, seed) as service:
+    with child_process(_serve, layout, seed) as service:
         with generator:
             schedule = _schedule(scripts, time.monotonic_ns() + round(WARM_S * NS))
             service.send(schedule)
@@ -55,7 +55,7 @@ def play(layout: RunLayout, scripts: Sequence[Script], seed: int) -> Iterator[tu
             if generator.failure is not None:
                 raise Failed(generator.failure)
         service.send("log")
-        log = hear(service, what="the scripted service")
+        log = receive(service, what="the scripted service")
         assert isinstance(log, Log)
     ops = generator.ops()
     for number, scheduled in enumerate(schedule):

@@ -43,7 +43,7 @@ class Truth:
     lost_after: int
 
     @property
-    def counts_every_doubt(self) -> bool:
+    def counts_all_in_doubt(self) -> bool:
         """Whether the service read every request that left its client in doubt."""
         return self.scheduled.script.how not in (How.REFUSED, How.GONE)
 

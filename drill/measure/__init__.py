@@ -17,7 +17,7 @@ from drill.measure.online import Recovery, recovery
 from drill.measure.reach import Reach
 from drill.measure.requests import Requests
 from drill.measure.rpo import loss, wrong_content
-from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, headline, recovery_time, told_by_kind
+from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, headline, recovery_time, refined_by_kind
 from drill.measure.times import Times
 from drill.measure.waterfall import Phase, waterfall
 from drill.measurement import Measurement
@@ -70,7 +70,7 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s), nothing)
     cohorts: tuple[CohortFigure, ...] = tried("cohorts", lambda: by_cohort(requests, times, objectives, clock_s), ())
     kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, reach, clock_s), {})
-    rto = headline(whole, told_by_kind(whole.rto, kinds), cohorts, kinds)
+    rto = headline(whole, refined_by_kind(whole.rto, kinds), cohorts, kinds)
     shown = {ORDERED: tried("what the copy had shown", lambda: shown_ns(history.samples, times), None)}
     ledgers: dict[str, Ledger] = tried(
         "the ledger",

@@ -27,21 +27,21 @@ CLAIMS = ("engine_lag", "cloudwatch_lag")
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class LagReadings:
     """What heartbeats say, look by look: the lag was at least `least` and at most `most`.
 
     `silent`: the share of the time in which there were none for longer than SILENCE_S, the time before the first and
-    behind the last one included; `unseen_s`: how far behind the copy may have fallen meanwhile.
+    behind the last one included; `unobserved_s`: how far behind the copy may have fallen meanwhile.
     """
 
     least: Floats
     most: Floats
     silent: float
-    unseen_s: float
+    unobserved_s: float
 
     def raised(self, upper_s: float, share: float) -> float:
         """An upper bound of what holds for `share` of the time, all of it if that much was not silent."""
-        return max(upper_s, self.unseen_s) if self.silent > 1 - share else upper_s
+        return max(upper_s, self.unobserved_s) if self.silent > 1 - share else upper_s
 
 
 def lag(samples: pl.DataFrame | None, times: Times) -> list[Measurement]:
@@ -52,9 +52,9 @@ def lag(samples: pl.DataFrame | None, times: Times) -> list[Measurement]:
     """
     found: list[Measurement] = []
     for subject, prefix in NAMES.items():
-        steady = _looks(samples, subject, times.baseline_ns, times.steady_until_ns)
+        steady = _readings(samples, subject, times.baseline_ns, times.steady_until_ns)
         found += _distribution(prefix, subject, steady)
-        whole = _looks(samples, subject, times.baseline_ns, times.effective_ns)
+        whole = _readings(samples, subject, times.baseline_ns, times.effective_ns)
         name = f"{prefix}_worst_s"
         if isinstance(whole, str):
             found.append(Measurement.unknown(name, "s", whole))
@@ -70,7 +70,7 @@ def lag(samples: pl.DataFrame | None, times: Times) -> list[Measurement]:
     return found
 
 
-def _distribution(prefix: str, subject: str, steady: Looks | str) -> list[Measurement]:
+def _distribution(prefix: str, subject: str, steady: LagReadings | str) -> list[Measurement]:
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
     if isinstance(steady, str):
         return [Measurement.unknown(f"{prefix}_{word}_s", "s", steady) for word in shares]
@@ -106,7 +106,7 @@ def _claim(claim: str, claimed: pl.DataFrame | str, measured: Measurement) -> li
     return [shown, Measurement(difference, p99 - value, p99 - upper, p99 - lower, "s", because, metric)]
 
 
-def _looks(samples: pl.DataFrame | None, subject: str, from_ns: int | None, to_ns: int | None) -> Looks | str:
+def _readings(samples: pl.DataFrame | None, subject: str, from_ns: int | None, to_ns: int | None) -> LagReadings | str:
     """The heartbeats of that time, or why there is no trusting them."""
     found = _read(samples, "replication_lag_s", subject, from_ns, to_ns, LEAST)
     if isinstance(found, str):
@@ -126,7 +126,7 @@ def _looks(samples: pl.DataFrame | None, subject: str, from_ns: int | None, to_n
     before = samples.filter(
         (pl.col("metric") == "replication_lag_s") & (pl.col("subject") == subject) & (pl.col("at_ns") < from_ns)
     )["at_ns"].max()
-    return Looks(least, most, *_silence(found["at_ns"].to_numpy(), most, from_ns, to_ns, before))
+    return LagReadings(least, most, *_silence(found["at_ns"].to_numpy(), most, from_ns, to_ns, before))
 
 
 def _silence(at_ns: Ints, most: Floats, from_ns: int, to_ns: int, before_ns: object) -> tuple[float, float]:

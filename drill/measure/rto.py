@@ -117,7 +117,7 @@ def headline(
     return replace(worst, upper=max(worst.upper, told.upper or 0.0, *uppers))
 
 
-def told_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measurement:
+def refined_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measurement:
     """Where one kind of op alone was hurt, its own requests tell the end best; the bracket is `headline`'s matter.
 
     (Among all requests its few are split further by cohort, and the first good one of a cohort seen twice says little.)

@@ -14,7 +14,7 @@ from drill.proof.course import course
 from drill.proof.demands import demanded
 from drill.proof.doubt import Doubt, Figures, kind_of
 from drill.proof.events import deaths, starved
-from drill.proof.load import answered, asked_for, clock, generator, recorded_as_scheduled
+from drill.proof.load import answered, clock, generator, recorded_as_scheduled, requested_throughout
 from drill.proof.records import marked, readable, regions
 from drill.proof.steady import steady_before
 from drill.proof.survivors import survivors_read
@@ -37,7 +37,7 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, req
     yield from recorded_as_scheduled(history, ops, found)
     yield from answered(ops, found, objectives)
     yield from steady_before(found, objectives)
-    yield from asked_for(history, found)
+    yield from requested_throughout(history, found)
     if require_impact and found.times.fault is not None and not _felt(found):
         yield Doubt("nobody felt the fault: no outage that cannot be chance was seen after it")
     yield from demanded(history, ops, found, require_impact=require_impact)

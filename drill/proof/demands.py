@@ -37,7 +37,7 @@ def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, requir
         return
     healed = history.first_mark("fault.healed")
     seen = _Seen(
-        home=serving_region(written.filter(pl.col("ended_ns") < times.fault[0])),
+        served_before=serving_region(written.filter(pl.col("ended_ns") < times.fault[0])),
         last=serving_region(since),
         since=since.filter(pl.col("region").is_not_null()),
         marks=tuple(m for m in history.marks or () if m.at_ns >= times.fault[0]),
@@ -54,10 +54,10 @@ def demanded(history: History, ops: pl.DataFrame, found: Measurements, *, requir
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """`home`: the region that served before the fault; `last`: the one that served in the end, of those of `since`, the
+    """`served_before`: the region that served before the fault; `last`: the one that served in the end, of those of `since`, the
     acknowledged writes sent after the fault took effect; `marks` are those since the fault."""
 
-    home: str | None
+    served_before: str | None
     last: str | None
     since: pl.DataFrame
     marks: tuple[Mark, ...]
@@ -75,21 +75,24 @@ def _served_by(seen: _Seen, region: str) -> str | None:
         return "no write that was sent after the fault took effect and acknowledged says which region served it"
     if region and seen.last != region:
         return f"{region} was to serve after the fault, but {seen.last} served the last acknowledged writes"
-    if not region and seen.home is None:
+    if not region and seen.served_before is None:
         return "no write acknowledged before the fault says which region served it"
-    if not region and seen.last == seen.home:
-        return f"another region was to serve after the fault, but {seen.home} went on serving"
+    if not region and seen.last == seen.served_before:
+        return f"another region was to serve after the fault, but {seen.served_before} went on serving"
     return None
 
 
 def _promoted(seen: _Seen, region: str) -> str | None:
-    if any(region in detail if region else not seen.home or seen.home not in detail for detail in seen.promoted):
+    if any(
+        region in detail if region else not seen.served_before or seen.served_before not in detail
+        for detail in seen.promoted
+    ):
         return None
     return f"no promotion of {region or 'another region'} was seen between the fault and the end of observation"
 
 
 def _only_served_by(seen: _Seen, region: str) -> str | None:
-    expected = region or seen.home
+    expected = region or seen.served_before
     if expected is None:
         return "no write acknowledged before the fault says which region served it"
     others = seen.since.filter(pl.col("region") != expected)

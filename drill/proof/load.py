@@ -118,7 +118,7 @@ def answered(ops: pl.DataFrame, found: Measurements, objectives: Objectives) -> 
         yield Doubt(f"{given_up} requests were given up before their deadline when the load ended", Figures.TIMES)
 
 
-def asked_for(history: History, found: Measurements) -> Iterator[Doubt]:
+def requested_throughout(history: History, found: Measurements) -> Iterator[Doubt]:
     """The load flows from the baseline to the end, of every kind and cohort that it had, and no less than was meant."""
     times = found.times
     if times.baseline_ns is None or times.begin_ns is None or times.end_ns is None:

@@ -18,7 +18,7 @@ from drill.proof.doubt import Doubt
 CHANCE = 0.01
 LEAST = 10
 INSTANTS = 400
-LOOKED_AT = 200_000
+MOST_REQUESTS = 200_000
 """Requests before the fault of which it is asked how many were open at once."""
 EARLIER = 0.75
 """The first part of the baseline, with which the moment of the fault is compared."""
@@ -80,10 +80,10 @@ def _piled_up(every: Requests, baseline_ns: int, begin_ns: int) -> str | None:
 
     This needs no usual time of an answer, which one slow kind of request makes long.
     """
-    due = every.due_ns[: np.searchsorted(every.due_ns, begin_ns)][-LOOKED_AT:]
+    due = every.due_ns[: np.searchsorted(every.due_ns, begin_ns)][-MOST_REQUESTS:]
     if not due.size:
         return None
-    ended = every.ended_ns[: np.searchsorted(every.due_ns, begin_ns)][-LOOKED_AT:]
+    ended = every.ended_ns[: np.searchsorted(every.due_ns, begin_ns)][-MOST_REQUESTS:]
     ended = np.sort(ended)
     first = max(baseline_ns, int(due[0]))
     instants = np.linspace(first, first + EARLIER * (begin_ns - first), INSTANTS)

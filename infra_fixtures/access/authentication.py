@@ -39,7 +39,7 @@ KnownKey = Callable[[str, str], AccessKey | None]
 """The access key of an id and session token (empty: none); None where there is none such."""
 
 
-class Doubt(enum.Enum):
+class AuthFailure(enum.Enum):
     """Why a request is not believed; AWS words each of them in its own way (`control_plane.refused_signature`)."""
 
     UNSIGNED = enum.auto()
@@ -53,9 +53,9 @@ class Doubt(enum.Enum):
 class NotAuthenticated(Exception):
     """A request that nobody is believed to have signed; the message says no more than AWS's does."""
 
-    def __init__(self, doubt: Doubt, message: str) -> None:
+    def __init__(self, failure: AuthFailure, message: str) -> None:
         super().__init__(message)
-        self.doubt = doubt
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def authenticate(
     claim = _claim(raw_path, headers)
     key = known(claim.key_id, claim.token)
     if key is None:
-        raise NotAuthenticated(Doubt.UNKNOWN_KEY, "The security token included in the request is invalid.")
+        raise NotAuthenticated(AuthFailure.UNKNOWN_KEY, "The security token included in the request is invalid.")
     _look_at_time(claim, time.time() if now_s is None else now_s)
     is_s3 = claim.scope.service == S3
     payload = claim.payload
@@ -87,7 +87,7 @@ def authenticate(
         payload = UNSIGNED_PAYLOAD if is_s3 and claim.expires_s is not None else digest(body)
     elif _HASH.fullmatch(payload) and payload != digest(body):
         raise NotAuthenticated(
-            Doubt.OTHER_PAYLOAD, "The provided 'x-amz-content-sha256' header does not match what was computed."
+            AuthFailure.OTHER_PAYLOAD, "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
     elif not is_s3 and not _HASH.fullmatch(payload):
         payload = digest(body)
@@ -96,7 +96,7 @@ def authenticate(
     )
     if not hmac.compare_digest(signature(key.secret, claim.scope, claim.at, canonical), claim.proof):
         raise NotAuthenticated(
-            Doubt.MISMATCH,
+            AuthFailure.MISMATCH,
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method.",
         )
@@ -110,7 +110,7 @@ def _claim(raw_path: str, headers: MultiMapping[str]) -> Claim:
         date = headers.get("X-Amz-Date", "")
         if len(fields) != 3 or not date:
             raise NotAuthenticated(
-                Doubt.INCOMPLETE,
+                AuthFailure.INCOMPLETE,
                 "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters, and an "
                 "'X-Amz-Date' header.",
             )
@@ -124,7 +124,7 @@ def _claim(raw_path: str, headers: MultiMapping[str]) -> Claim:
         )
     query = raw_path.partition("?")[2]
     if "X-Amz-Signature=" not in query:
-        raise NotAuthenticated(Doubt.UNSIGNED, "Missing Authentication Token")
+        raise NotAuthenticated(AuthFailure.UNSIGNED, "Missing Authentication Token")
     said = parameters(query)
     try:
         expires_s = float(said["X-Amz-Expires"])
@@ -141,7 +141,7 @@ def _claim(raw_path: str, headers: MultiMapping[str]) -> Claim:
         )
     except (KeyError, ValueError):
         raise NotAuthenticated(
-            Doubt.INCOMPLETE,
+            AuthFailure.INCOMPLETE,
             "Query-string authentication requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, "
             "X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         ) from None
@@ -150,14 +150,14 @@ def _claim(raw_path: str, headers: MultiMapping[str]) -> Claim:
 def _credential(text: str) -> tuple[str, Scope]:
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request":
-        raise NotAuthenticated(Doubt.INCOMPLETE, "Credential must have exactly 5 slash-delimited elements.")
+        raise NotAuthenticated(AuthFailure.INCOMPLETE, "Credential must have exactly 5 slash-delimited elements.")
     return parts[0], Scope(*parts[1:4])
 
 
 def _signed(text: str) -> tuple[str, ...]:
     names = tuple(text.lower().split(";"))
     if "host" not in names:
-        raise NotAuthenticated(Doubt.INCOMPLETE, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        raise NotAuthenticated(AuthFailure.INCOMPLETE, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
     return names
 
 
@@ -165,11 +165,11 @@ def _look_at_time(claim: Claim, now_s: float) -> None:
     try:
         at_s = calendar.timegm(time.strptime(claim.at, TIME_FORMAT))
     except ValueError:
-        raise NotAuthenticated(Doubt.INCOMPLETE, "Date must be in ISO-8601 'basic format'.") from None
+        raise NotAuthenticated(AuthFailure.INCOMPLETE, "Date must be in ISO-8601 'basic format'.") from None
     if claim.scope.date != claim.at[:8]:
         raise NotAuthenticated(
-            Doubt.MISMATCH, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version."
+            AuthFailure.MISMATCH, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version."
         )
     longest_s = SKEW_S if claim.expires_s is None else claim.expires_s
     if not at_s - SKEW_S <= now_s <= at_s + longest_s:
-        raise NotAuthenticated(Doubt.EXPIRED, f"Signature expired or not yet current: {claim.at} is not now.")
+        raise NotAuthenticated(AuthFailure.EXPIRED, f"Signature expired or not yet current: {claim.at} is not now.")

@@ -9,29 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from infra_fixtures.access.authentication import Doubt
+from infra_fixtures.access.authentication import AuthFailure
 
-QUERY: Mapping[Doubt, str] = {
-    Doubt.UNSIGNED: "MissingAuthenticationToken",
-    Doubt.INCOMPLETE: "IncompleteSignature",
-    Doubt.UNKNOWN_KEY: "InvalidClientTokenId",
-    Doubt.MISMATCH: "SignatureDoesNotMatch",
-    Doubt.EXPIRED: "SignatureDoesNotMatch",
-    Doubt.OTHER_PAYLOAD: "SignatureDoesNotMatch",
+QUERY: Mapping[AuthFailure, str] = {
+    AuthFailure.UNSIGNED: "MissingAuthenticationToken",
+    AuthFailure.INCOMPLETE: "IncompleteSignature",
+    AuthFailure.UNKNOWN_KEY: "InvalidClientTokenId",
+    AuthFailure.MISMATCH: "SignatureDoesNotMatch",
+    AuthFailure.EXPIRED: "SignatureDoesNotMatch",
+    AuthFailure.OTHER_PAYLOAD: "SignatureDoesNotMatch",
 }
-JSON: Mapping[Doubt, str] = {
-    Doubt.UNSIGNED: "MissingAuthenticationTokenException",
-    Doubt.INCOMPLETE: "IncompleteSignatureException",
-    Doubt.UNKNOWN_KEY: "UnrecognizedClientException",
-    Doubt.MISMATCH: "InvalidSignatureException",
-    Doubt.EXPIRED: "InvalidSignatureException",
-    Doubt.OTHER_PAYLOAD: "InvalidSignatureException",
+JSON: Mapping[AuthFailure, str] = {
+    AuthFailure.UNSIGNED: "MissingAuthenticationTokenException",
+    AuthFailure.INCOMPLETE: "IncompleteSignatureException",
+    AuthFailure.UNKNOWN_KEY: "UnrecognizedClientException",
+    AuthFailure.MISMATCH: "InvalidSignatureException",
+    AuthFailure.EXPIRED: "InvalidSignatureException",
+    AuthFailure.OTHER_PAYLOAD: "InvalidSignatureException",
 }
-S3: Mapping[Doubt, str] = {
-    Doubt.UNSIGNED: "AccessDenied",
-    Doubt.INCOMPLETE: "AccessDenied",
-    Doubt.UNKNOWN_KEY: "InvalidAccessKeyId",
-    Doubt.MISMATCH: "SignatureDoesNotMatch",
-    Doubt.EXPIRED: "RequestTimeTooSkewed",
-    Doubt.OTHER_PAYLOAD: "XAmzContentSHA256Mismatch",
+S3: Mapping[AuthFailure, str] = {
+    AuthFailure.UNSIGNED: "AccessDenied",
+    AuthFailure.INCOMPLETE: "AccessDenied",
+    AuthFailure.UNKNOWN_KEY: "InvalidAccessKeyId",
+    AuthFailure.MISMATCH: "SignatureDoesNotMatch",
+    AuthFailure.EXPIRED: "RequestTimeTooSkewed",
+    AuthFailure.OTHER_PAYLOAD: "XAmzContentSHA256Mismatch",
 }

@@ -22,7 +22,7 @@ import aiohttp
 from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
 from infra_fixtures.run_layout import Emulator
 
-LOOK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 HEALTH_LIMIT_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
@@ -110,7 +110,7 @@ class _Guarded:
                 async with session.get(self.emulator.url + self.emulator.health, timeout=limit) as answer:
                     if answer.status == 200:
                         self._serving.set()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     def stop(self) -> None:
         self._stopping = True

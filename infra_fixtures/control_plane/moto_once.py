@@ -21,7 +21,7 @@ import msgspec
 from werkzeug.routing import Rule
 
 from infra_fixtures import aws_models
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 
 
 def apply(regions: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from multidict import CIMultiDict
 
-from infra_fixtures.access.authentication import Doubt, NotAuthenticated
+from infra_fixtures.access.authentication import AuthFailure, NotAuthenticated
 from infra_fixtures.access.refusals import JSON, QUERY, S3
 from infra_fixtures.control_plane.backend import Answer, Call
 
@@ -24,19 +24,19 @@ def refusal(refused: NotAuthenticated, signing_name: str, call: Call) -> Answer:
     message, request_id = str(refused), str(uuid.uuid4())
     headers: CIMultiDict[str] = CIMultiDict({"x-amzn-requestid": request_id})
     if signing_name in REST_JSON or "json" in call.headers.get("Content-Type", ""):
-        code = JSON[refused.doubt]
+        code = JSON[refused.failure]
         headers.update({"content-type": "application/json", "x-amzn-errortype": code})
         return Answer(403, headers, msgspec.json.encode({"__type": code, "message": message}))
     headers["content-type"] = "text/xml"
     if signing_name == "s3" and "x-www-form-urlencoded" not in call.headers.get("Content-Type", ""):
-        status = 400 if refused.doubt is Doubt.OTHER_PAYLOAD else 403
-        error = f"<Error>{_code(S3[refused.doubt], message)}<RequestId>{request_id}</RequestId></Error>"
+        status = 400 if refused.failure is AuthFailure.OTHER_PAYLOAD else 403
+        error = f"<Error>{_code(S3[refused.failure], message)}<RequestId>{request_id}</RequestId></Error>"
         return Answer(status, headers, _document(error))
     if signing_name == "ec2":
         said = "AWS was not able to validate the provided access credentials"
         errors = f"<Errors><Error>{_code('AuthFailure', said)}</Error></Errors>"
         return Answer(401, headers, _document(f"<Response>{errors}<RequestID>{request_id}</RequestID></Response>"))
-    error = f"<Error><Type>Sender</Type>{_code(QUERY[refused.doubt], message)}</Error>"
+    error = f"<Error><Type>Sender</Type>{_code(QUERY[refused.failure], message)}</Error>"
     whole = f"<ErrorResponse>{error}<RequestId>{request_id}</RequestId></ErrorResponse>"
     return Answer(403, headers, _document(whole))
 

@@ -133,8 +133,8 @@ class GlobalProcess:
     async def _ready(self, request: web.Request) -> web.Response:
         if not self._started:
             return as_json({"awaited": ["the global process's own parts"]}, 503)
-        awaited = [*self._progress.behind, *await self._regions.awaited(), *await self._aurora.awaited()]
-        return as_json({"awaited": awaited}, 503 if awaited else 200)
+        not_ready = [*self._progress.behind, *await self._regions.not_ready(), *await self._aurora.not_ready()]
+        return as_json({"awaited": not_ready}, 503 if not_ready else 200)
 
     async def _state(self, request: web.Request) -> web.Response:
         self._must_have_started()

@@ -65,7 +65,7 @@ class ProcessApi:
         if action in BREAKING:
             span, touched = await self._break(region, role, action, zone)
         else:
-            span, touched = await self._mend(region, role, action, zone)
+            span, touched = await self._recover(region, role, action, zone)
         return stamped(span, touched=touched)
 
     async def revive_database(self, region: str) -> str:
@@ -121,7 +121,7 @@ class ProcessApi:
             case _:
                 return self._supervisor.freeze(region, name)
 
-    async def _mend(self, region: str, role: str, action: str, zone: str | None) -> tuple[Span, Touched]:
+    async def _recover(self, region: str, role: str, action: str, zone: str | None) -> tuple[Span, Touched]:
         """Touch what there is to mend.
 
         A thaw undoes the freeze of the same role and zone and no other; a restore undoes all of them and starts what is

@@ -126,9 +126,9 @@ class RegionManager:
         """Make a region's writer endpoint lead to its node, or nowhere; a region that cannot be told is told later."""
         await self.inner.set_writer_active(region, active)
 
-    async def awaited(self) -> list[str]:
+    async def not_ready(self) -> list[str]:
         """What is missing for both regions' processes to serve what the API says."""
-        answers = await asyncio.gather(*(self._awaited_of(region) for region in self.edges))
+        answers = await asyncio.gather(*(self._not_ready_of(region) for region in self.edges))
         return [word for answer in answers for word in answer]
 
     def _spawn(self, region: str) -> None:
@@ -149,7 +149,7 @@ class RegionManager:
         )
         self.serving.add(region)
 
-    async def _awaited_of(self, region: str) -> list[str]:
+    async def _not_ready_of(self, region: str) -> list[str]:
         """What a region's process waits for; itself, where it does not answer."""
         url = control_address(self._layout.region(region)).url + "/ready"
         try:
@@ -159,7 +159,7 @@ class RegionManager:
             return [f"the process of {region}"]
 
     async def _answers(self, region: str) -> bool:
-        return not await self._awaited_of(region)
+        return not await self._not_ready_of(region)
 
     async def _serves(self, region: str) -> bool:
         return region in self.serving

@@ -1,6 +1,6 @@
 """What a service of the data plane publishes about itself to CloudWatch, gathered and put once a (paced) minute.
 
-AWS's services publish at one-minute granularity; here a minute lasts 60 / pace seconds. Values travel as statistic
+AWS's services publish at one-minute granularity; here the minute is paced. Values travel as statistic
 sets (count, sum, minimum, maximum), so Sum, Average, SampleCount, Minimum and Maximum are exact and percentiles are not
 to be had.
 """
@@ -14,11 +14,11 @@ import time
 import aiohttp
 
 from infra_fixtures.internal_api.aws_json import AwsError, JsonService
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
-MINUTE_S = 60.0
 MOST_DATA_A_CALL = 1000
 """PutMetricData takes at most 1,000 data a call (CloudWatch API reference)."""
 
@@ -30,7 +30,7 @@ class MetricBatch:
 
     def __init__(self, layout: RunLayout, region: str, namespace: str) -> None:
         self._namespace = namespace
-        self._every_s = MINUTE_S / layout.pace
+        self._every_s = paced(layout.pace, Timer.METRIC_MINUTE)
         self._cloudwatch = JsonService(
             layout, region, scope="monitoring", target="GraniteServiceVersion20100801", version="1.0"
         )

@@ -28,7 +28,7 @@ STOP_GRACE_S = 2.0
 """How long a process has to end after its stop signal before it is killed."""
 DEATH_LIMIT_S = 5.0
 """A SIGKILL takes milliseconds; a process in an uninterruptible disk write may take longer."""
-EXIT_LOOK_S = 0.001
+EXIT_POLL_INTERVAL_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,4 +292,4 @@ async def _gone(tree: Tree, limit_s: float) -> None:
     async def empty() -> bool:
         return not tree.alive()
 
-    await await_until(empty, what=f"the end of {tree.name}", timeout_s=limit_s, every_s=EXIT_LOOK_S)
+    await await_until(empty, what=f"the end of {tree.name}", timeout_s=limit_s, every_s=EXIT_POLL_INTERVAL_S)

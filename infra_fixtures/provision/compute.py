@@ -77,7 +77,7 @@ def function(lambda_: Any, topology: Topology, names: Names, desired: Function) 
             **settings,
         )
         _await_active(lambda_, existing)
-    elif _mend(lambda_, existing, settings, code) and desired.alias:
+    elif _update(lambda_, existing, settings, code) and desired.alias:
         existing = lambda_.publish_version(FunctionName=desired.name)
         ignore_errors(
             "ResourceNotFoundException",
@@ -175,9 +175,9 @@ def _await_active(lambda_: Any, made: Mapping[str, Any]) -> None:
     )
 
 
-def _mend(lambda_: Any, existing: Mapping[str, Any], settings: Mapping[str, Any], code: bytes) -> bool:
+def _update(lambda_: Any, existing: Mapping[str, Any], settings: Mapping[str, Any], code: bytes) -> bool:
     """Bring a function to what it should be; whether anything had to be done."""
-    name, mended = settings["FunctionName"], False
+    name, updated = settings["FunctionName"], False
     vpc = existing.get("VpcConfig") or {}
     desired_vpc = settings.get("VpcConfig", {})
     same = (
@@ -188,12 +188,12 @@ def _mend(lambda_: Any, existing: Mapping[str, Any], settings: Mapping[str, Any]
     if not same:
         lambda_.update_function_configuration(**settings)
         _await_updated(lambda_, name)
-        mended = True
+        updated = True
     if existing["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
         lambda_.update_function_code(FunctionName=name, ZipFile=code)
         _await_updated(lambda_, name)
-        mended = True
-    return mended
+        updated = True
+    return updated
 
 
 def _await_updated(lambda_: Any, name: str) -> None:

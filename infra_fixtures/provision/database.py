@@ -18,7 +18,7 @@ from infra_fixtures.topology import DATABASE_GROUP, POSTGRES, RegionPlan, Topolo
 AVAILABLE = "available"
 AVAILABLE_WITHIN_S = 2400.0
 """A global database takes AWS some 20 minutes."""
-GONE_WITHIN_S = 2400.0
+DELETION_LIMIT_S = 2400.0
 BACKUP_DAYS = 1
 NO_CLUSTER = ("DBClusterNotFoundFault", "DBClusterNotFound")
 NO_INSTANCE = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
@@ -168,7 +168,7 @@ def tear_down(clients: Mapping[str, Any], names: Names) -> None:
                 is None
             ),
             what=f"the instance of {region} to be deleted",
-            timeout_s=GONE_WITHIN_S,
+            timeout_s=DELETION_LIMIT_S,
             every_s=0.5,
         )
         ignore_errors(
@@ -180,7 +180,7 @@ def tear_down(clients: Mapping[str, Any], names: Names) -> None:
                 ignore_errors(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region)) is None
             ),
             what=f"the cluster of {region} to be deleted",
-            timeout_s=GONE_WITHIN_S,
+            timeout_s=DELETION_LIMIT_S,
             every_s=0.5,
         )
         ignore_errors("DBSubnetGroupNotFoundFault", rds.delete_db_subnet_group, DBSubnetGroupName=names.of("private"))
@@ -219,7 +219,7 @@ def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
                 ]["GlobalClusterMembers"]
             ),
             what=f"{arn} to leave the global cluster",
-            timeout_s=GONE_WITHIN_S,
+            timeout_s=DELETION_LIMIT_S,
             every_s=0.5,
         )
     rds.delete_global_cluster(GlobalClusterIdentifier=names.global_cluster)

@@ -246,7 +246,7 @@ class _Stack:
         """The standby's controller and canary and what starts them: (alarm, topic ARN, rule)."""
         t, names, standby = self._topology, self._names, self._topology.standby.name
         lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
-        existing, home, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
+        existing, primary_api, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
         identity.let_controller_steer(self._aws("iam", GLOBAL), names, check)
         canary_arn = compute.function(
             lambda_,
@@ -258,7 +258,7 @@ class _Stack:
                 existing.canary,
                 CANARY_SPARE_S + math.ceil(t.canary.duration_s),
                 compute.MEMORY_MB,
-                self._canary_environment(home),
+                self._canary_environment(primary_api),
             ),
         )
         alarm = names.of(monitoring.FAILOVER_ALARM)
@@ -280,14 +280,14 @@ class _Stack:
         rule = monitoring.canary_rule(self._aws("events", standby), lambda_, t, names, canary_arn)
         return alarm, topic, rule
 
-    def _canary_environment(self, home: api.Api) -> dict[str, str]:
+    def _canary_environment(self, primary_api: api.Api) -> dict[str, str]:
         t, canary = self._topology, self._topology.canary
         edge = self._edges.get(t.primary.name)
         standard = t.edge_port == (443 if t.edge_scheme == "https" else 80)
-        at = edge or (home.host if standard else f"{home.host}:{t.edge_port}")
+        at = edge or (primary_api.host if standard else f"{primary_api.host}:{t.edge_port}")
         return {
             "PRIMARY_HEALTH_URL": f"{t.edge_scheme}://{at}/{t.stage}{t.health_check.path}",
-            **({"PRIMARY_HEALTH_HOST": home.host} if edge else {}),
+            **({"PRIMARY_HEALTH_HOST": primary_api.host} if edge else {}),
             "CANARY_INTERVAL_S": f"{canary.interval_s:g}",
             "CANARY_DURATION_S": f"{canary.duration_s:g}",
             "CANARY_TIMEOUT_S": f"{canary.timeout_s:g}",

@@ -22,6 +22,7 @@ from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
 from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.pace import sentence
 from infra_fixtures.powers import REPLICATION, Harm, Instant, LinkName, Role
 from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
 from infra_fixtures.run_layout import EDGE_PORT, RunLayout, child_environment
@@ -69,7 +70,6 @@ FIDELITY = {
 
 NOT_PROVEN = (
     "that AWS's own services behave as these models of them do",
-    "recovery times at AWS's own timers: Route 53, DNS TTL and CloudWatch ran {pace:g} times faster here",
     "Aurora's storage layer and managed promotion: PostgreSQL streaming replication stands in for them",
     "capacity: the standby's limits are a model's, and the load is small",
 )
@@ -161,8 +161,8 @@ class Embedded:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What a run on this target cannot prove."""
-        said = self.variant.not_proven if self.layout.worker_uid is not None else (*self.variant.not_proven, UNCONFINED)
-        return tuple(sentence.format(pace=self.pace) for sentence in said)
+        unconfined = UNCONFINED if self.layout.worker_uid is None else None
+        return tuple(s for s in (*self.variant.not_proven, sentence(self.pace), unconfined) if s is not None)
 
     @property
     def stop_conditions(self) -> tuple[Condition, ...]:
@@ -313,10 +313,10 @@ def embedded(config: TargetConfig, topology: Topology, variant: Variant | None =
 
             def alive() -> None:
                 require_alive(processes)
-                _refuse_dead_processes(machinery)
+                _refuse_ended_processes(machinery)
 
             with contextlib.ExitStack() as parts:
-                with _garbage_collection_off(), _naming_dead_processes(machinery):
+                with _garbage_collection_off(), _naming_ended_processes(machinery):
                     parts.enter_context(variant.around(clients, topology, run_id))
                     with gate(EVERYWHERE, "provisioning"):
                         deployed = provision(
@@ -349,18 +349,18 @@ def _garbage_collection_off() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _naming_dead_processes(machinery: LocalMachinery) -> Iterator[None]:
+def _naming_ended_processes(machinery: LocalMachinery) -> Iterator[None]:
     """Where standing up fails because a process of the run died, say so instead of what came of it."""
     try:
         yield
     except UnusableInput:
         raise
     except Exception as e:
-        _refuse_dead_processes(machinery, e)
+        _refuse_ended_processes(machinery, e)
         raise
 
 
-def _refuse_dead_processes(machinery: LocalMachinery, cause: Exception | None = None) -> None:
+def _refuse_ended_processes(machinery: LocalMachinery, cause: Exception | None = None) -> None:
     """Raise GateNotPassed where a process of the run died."""
     for death in machinery.deaths():
         region, of_region, _ = death.process.partition("/")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from infra_fixtures.targets.world import Endpoint, World
-from traffic.contract import Beat, Contract
+from traffic.contract import Contract, Heartbeat
 
 P = TypeVar("P")
 
@@ -26,7 +26,7 @@ class WorkloadPart:
 class HeartbeatPart:
     """Heartbeats that the application stores and shows."""
 
-    beat: Beat
+    beat: Heartbeat
 
 
 @dataclass(frozen=True, slots=True)

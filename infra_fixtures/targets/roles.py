@@ -42,19 +42,19 @@ def return_to_primary(world: Roles) -> None:
 
 def _write_in(world: Roles, database: DatabasePart) -> None:
     """Have the primary's cluster write."""
-    rds, home = world.client("rds", world.primary), database.clusters[world.primary]
+    rds, primary_cluster = world.client("rds", world.primary), database.clusters[world.primary]
 
     def settled() -> Any:
         found = rds.describe_global_clusters(GlobalClusterIdentifier=database.global_cluster_id)["GlobalClusters"][0]
         return found if found["Status"] == "available" else None
 
     cluster = wait_until(settled, what="the global cluster to be available", timeout_s=ROLES_TIMEOUT_S, every_s=0.1)
-    if _writer(cluster) != home.arn:
+    if _writer(cluster) != primary_cluster.arn:
         rds.switchover_global_cluster(
-            GlobalClusterIdentifier=database.global_cluster_id, TargetDbClusterIdentifier=home.arn
+            GlobalClusterIdentifier=database.global_cluster_id, TargetDbClusterIdentifier=primary_cluster.arn
         )
         wait_until(
-            lambda: (found := settled()) and _writer(found) == home.arn,
+            lambda: (found := settled()) and _writer(found) == primary_cluster.arn,
             what=f"the cluster of {world.primary} to be the writer again",
             timeout_s=ROLES_TIMEOUT_S,
             every_s=0.1,

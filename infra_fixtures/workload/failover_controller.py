@@ -25,7 +25,7 @@ from drill.wait import WaitTimeout, wait_until
 from infra_fixtures.workload.log_line import log_line
 
 PRIMARY_ANSWERS_WITHIN_S = 2
-LOOK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 AVAILABLE = "available"
 MOVING = frozenset({"switching-over", "failing-over"})
 STATUS_LAGS_AT_MOST_S = 10.0
@@ -218,7 +218,7 @@ def _moved() -> bool:
             settled,
             what="the global cluster to settle",
             timeout_s=float(_env("TRANSFER_LIMIT_S")),
-            every_s=LOOK_EVERY_S,
+            every_s=POLL_INTERVAL_S,
         )
     except WaitTimeout:
         return False

@@ -28,8 +28,8 @@ INSERT = (
     " ON CONFLICT (key) DO NOTHING RETURNING key"
 )
 STORED = "SELECT amount, region FROM orders WHERE key = :key"
-BEAT = "INSERT INTO heartbeat (id, seq) VALUES (1, :seq) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq"
-LAST_BEAT = (
+WRITE_HEARTBEAT = "INSERT INTO heartbeat (id, seq) VALUES (1, :seq) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq"
+READ_HEARTBEAT = (
     "SELECT (SELECT seq FROM heartbeat WHERE id = 1), CASE WHEN pg_is_in_recovery()"
     " THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 END"
 )
@@ -153,7 +153,7 @@ def _post_heartbeat(beat: Mapping[str, Any]) -> dict[str, Any]:
     """Note a heartbeat through the writer endpoint."""
     seq = _integer(beat.get("seq"), "seq")
     try:
-        WRITER.run(BEAT, seq=seq)
+        WRITER.run(WRITE_HEARTBEAT, seq=seq)
     except (NotSent, Refused) as e:
         return _answer(503, {"error": str(e), "stored": False})
     except Unsure as e:
@@ -167,7 +167,7 @@ def _get_heartbeat() -> dict[str, Any]:
     It claims none (null) where it is no standby, or has replayed nothing yet.
     """
     try:
-        seq, claimed_s = _read(LAST_BEAT)[0]
+        seq, claimed_s = _read(READ_HEARTBEAT)[0]
     except (NotSent, Refused, Unsure) as e:
         return _answer(503, {"error": str(e)})
     return _answer(200, {"seq": seq or 0, "engine_lag_s": claimed_s})

@@ -13,7 +13,6 @@ from drill.history import NS
 Series = NDArray[np.float64]
 STEPS_S = (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 RANKS = {"fail": 3, "unknown": 2, "late": 1}
-WORDS = {3: "failed", 2: "unknown", 1: "late"}
 
 
 @dataclass(frozen=True, slots=True)

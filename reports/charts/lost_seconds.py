@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.charts import look
+from reports.charts import theme
 from reports.figure import Figure
 from reports.record import Phase
 from reports.wording import seconds
@@ -37,7 +37,7 @@ def waterfall(
     shown_limit = limit if limit is not None and limit <= reach * 2 else None
     end = max(reach, shown_limit or 0) * 1.12
     rows = max(len(phases), 1)
-    with look.style():
+    with theme.style():
         height = 0.62 + 0.36 * rows + 0.72
         figure = plt.figure(figsize=(10, height))
         axes = figure.add_axes((0.215, 0.47 / height, 0.765, (0.36 * rows + 0.22) / height))
@@ -49,27 +49,27 @@ def waterfall(
         axes.spines["left"].set_visible(False)
         for row, phase in enumerate(phases):
             if phase.from_s is None or phase.to_s is None or not np.isfinite(phase.to_s):
-                axes.barh(row, end, height=0.62, color="none", edgecolor=look.GRID, hatch="////", lw=0)
+                axes.barh(row, end, height=0.62, color="none", edgecolor=theme.GRID, hatch="////", lw=0)
                 said = f"missing: {phase.note or 'no mark of it'}"
                 axes.text(end * 0.01, row, f" {said} ", va="center", fontsize=8.2, style="italic",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
                 continue
             took = phase.to_s - phase.from_s
-            axes.barh(row, max(took, end * 0.0012), left=phase.from_s, height=0.62, color=look.PRIMARY)
+            axes.barh(row, max(took, end * 0.0012), left=phase.from_s, height=0.62, color=theme.PRIMARY)
             _say(axes, row, phase.from_s, phase.to_s, end, value)
         if not phases:
             _absent(axes, "no phase was recorded")
         if value is not None:
             if rto.lower is not None and rto.upper is not None and np.isfinite(rto.upper):
-                axes.axvspan(rto.lower, rto.upper, color=look.STANDBY, alpha=0.55, lw=0, zorder=0)
-            _line(axes, value, end, f" RTO {seconds(value)} ", color=look.INK, fontweight="bold")
+                axes.axvspan(rto.lower, rto.upper, color=theme.STANDBY, alpha=0.55, lw=0, zorder=0)
+            _line(axes, value, end, f" RTO {seconds(value)} ", color=theme.INK, fontweight="bold")
         if shown_limit is not None:
-            _line(axes, shown_limit, end, f" limit {seconds(limit)} ", color=look.FAILED, ls=(0, (4, 3)))
+            _line(axes, shown_limit, end, f" limit {seconds(limit)} ", color=theme.FAILED, ls=(0, (4, 3)))
         beyond = f" (limit {seconds(limit)}, beyond the picture)" if limit is not None and shown_limit is None else ""
         axes.set_xlabel("seconds since the fault took effect" + beyond)
-        look.heading(figure, title, subtitle, verdict=verdict)
+        theme.heading(figure, title, subtitle, verdict=verdict)
         try:
-            return look.save(figure, base)
+            return theme.save(figure, base)
         finally:
             plt.close(figure)
 
@@ -93,4 +93,4 @@ def _line(axes: Axes, at: float, end: float, words: str, *, color: str, ls: Any 
 
 def _absent(axes: Axes, sentence: str) -> None:
     axes.set_yticks([])
-    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", style="italic", color=look.FAINT)
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", style="italic", color=theme.FAINT)

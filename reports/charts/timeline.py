@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drill.history import NS, History
-from reports.charts import look
+from reports.charts import theme
 from reports.charts.buckets import Buckets, bucket
 from reports.charts.lanes import Label, few, gather, pack
 from reports.wording import seconds
@@ -46,7 +46,7 @@ def timeline(
     told, left_out = few(gather(history.marks or (), zero, end - start), MOST_LABELS)
     labels = pack(told, start, end, CHARACTERS)
     rows = 1 + max((x.row for x in labels), default=-1)
-    with look.style():
+    with theme.style():
         head, lanes = 0.98, rows * LANE_IN + 0.08
         heights = [lanes, 2.5, 1.05, 1.05]
         figure = plt.figure(figsize=(10, head + sum(heights) + 0.52))
@@ -59,7 +59,7 @@ def timeline(
             axes.set_xlim(start, end)
             if fault:
                 until = healed.at_ns / NS - zero if healed else end
-                axes.axvspan(0, until, color=look.FAULT, lw=0, zorder=0)
+                axes.axvspan(0, until, color=theme.FAULT, lw=0, zorder=0)
         _labels(words, [rate, slow, lag], labels, rows, (start, end))
         _rates(figure, rate, buckets, zero, regions, recovered_s if fault else None)
         _latency(slow, buckets, zero, deadline_s)
@@ -69,9 +69,9 @@ def timeline(
         _inset(figure, (rate, slow, lag))
         since = "seconds since the fault took effect" if fault else "seconds since the first request"
         lag.set_xlabel(since + (f"   ({left_out} more marks in marks.jsonl)" if left_out else ""))
-        look.heading(figure, title, subtitle, verdict=verdict)
+        theme.heading(figure, title, subtitle, verdict=verdict)
         try:
-            return look.save(figure, base)
+            return theme.save(figure, base)
         finally:
             plt.close(figure)
 
@@ -100,12 +100,12 @@ def _rates(
         (k.removeprefix("good ") for k in buckets.per_second if k.startswith("good ")),
         key=lambda r: (regions.index(r) if r in regions else len(regions), r),
     )
-    palette = (look.PRIMARY, look.STANDBY, look.THIRD, look.FAINT)
+    palette = (theme.PRIMARY, theme.STANDBY, theme.THIRD, theme.FAINT)
     layers = [(f"good {r}", f"good, served by {r}", palette[min(i, 3)]) for i, r in enumerate(served)]
     layers += [
-        ("late", "answered too late", look.LATE),
-        ("unknown", "unknown (time-out)", look.UNKNOWN),
-        ("failed", "failed", look.FAILED),
+        ("late", "answered too late", theme.LATE),
+        ("unknown", "unknown (time-out)", theme.UNKNOWN),
+        ("failed", "failed", theme.FAILED),
     ]
     layers = [x for x in layers if x[0] in buckets.per_second]
     edges = buckets.edges_s - zero
@@ -118,14 +118,14 @@ def _rates(
     if recovered is not None and np.isfinite(recovered) and recovered > 0:
         height = float(bottom.max()) * 1.09
         axes.annotate(
-            "", (0, height), (recovered, height), arrowprops={"arrowstyle": "<->", "color": look.INK, "lw": 1.1}
+            "", (0, height), (recovered, height), arrowprops={"arrowstyle": "<->", "color": theme.INK, "lw": 1.1}
         )
         low, high = axes.get_xlim()
         fits = recovered > 0.16 * (high - low)
         axes.text(
             recovered / 2 if fits else recovered, height, f" RTO {seconds(recovered)} ",
             ha="center" if fits else "left", va="center", fontsize=8.5,
-            fontweight="bold", bbox={"facecolor": look.FAULT, "edgecolor": "none", "pad": 1.5},
+            fontweight="bold", bbox={"facecolor": theme.FAULT, "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
@@ -140,10 +140,10 @@ def _latency(axes: Axes, buckets: Buckets | None, zero: float, deadline_s: float
     if buckets is None:
         return _absent(axes, "no request was recorded")
     edges = buckets.edges_s - zero
-    axes.stairs(buckets.p99_s, edges, baseline=None, color=look.FAILED, lw=1.1, label="p99")
-    axes.stairs(buckets.p50_s, edges, baseline=None, color=look.PRIMARY, lw=1.3, label="p50")
+    axes.stairs(buckets.p99_s, edges, baseline=None, color=theme.FAILED, lw=1.1, label="p99")
+    axes.stairs(buckets.p50_s, edges, baseline=None, color=theme.PRIMARY, lw=1.3, label="p50")
     if deadline_s is not None:
-        axes.axhline(deadline_s, color=look.INK, lw=0.8, ls=(0, (4, 3)), label=f"deadline {seconds(deadline_s)}")
+        axes.axhline(deadline_s, color=theme.INK, lw=0.8, ls=(0, (4, 3)), label=f"deadline {seconds(deadline_s)}")
     _log_seconds(axes)
     return None
 
@@ -154,7 +154,7 @@ def _lag(axes: Axes, samples: pl.DataFrame | None, zero: float) -> None:
     if found is None or found.is_empty():
         return _absent(axes, "no heartbeat was read")
     for colour, ((subject,), rows) in zip(
-        (look.PRIMARY, look.THIRD, look.LATE, look.FAINT), sorted(found.group_by("subject"), key=lambda g: str(g[0][0])),
+        (theme.PRIMARY, theme.THIRD, theme.LATE, theme.FAINT), sorted(found.group_by("subject"), key=lambda g: str(g[0][0])),
         strict=False,
     ):  # fmt: skip
         ordered = rows.sort("at_ns")
@@ -174,13 +174,13 @@ def _lag(axes: Axes, samples: pl.DataFrame | None, zero: float) -> None:
 
 
 def _labels(words: Axes, below: list[Axes], labels: list[Label], rows: int, extent: tuple[float, float]) -> None:
-    look.bare(words)
+    theme.bare(words)
     words.set_xlim(*extent)
     words.set_ylim(0, max(rows, 1) + 0.4)
     for label in labels:
         y = label.row + 0.5
-        words.plot([label.at_s, label.at_s], [0, y], color=look.FAINT, lw=0.7, clip_on=False)
-        words.plot([label.at_s], [y], marker="o", ms=3, color=look.INK, clip_on=False)
+        words.plot([label.at_s, label.at_s], [0, y], color=theme.FAINT, lw=0.7, clip_on=False)
+        words.plot([label.at_s], [y], marker="o", ms=3, color=theme.INK, clip_on=False)
         bold = "bold" if label.text.startswith("fault.") else "normal"
         words.annotate(
             label.text, (label.at_s, y), xytext=(-5 if label.left else 5, 0), textcoords="offset points", fontsize=7.8,
@@ -188,7 +188,7 @@ def _labels(words: Axes, below: list[Axes], labels: list[Label], rows: int, exte
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
         for axes in below:
-            axes.axvline(label.at_s, color=look.INK, lw=0.6, alpha=0.35)
+            axes.axvline(label.at_s, color=theme.INK, lw=0.6, alpha=0.35)
 
 
 def _log_seconds(axes: Axes) -> None:
@@ -204,7 +204,7 @@ def _log_seconds(axes: Axes) -> None:
 
 def _absent(axes: Axes, sentence: str) -> None:
     axes.set_yticks([])
-    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", style="italic", color=look.FAINT)
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", style="italic", color=theme.FAINT)
 
 
 def _inset(figure: Figure, strips: tuple[Axes, ...]) -> None:

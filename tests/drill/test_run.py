@@ -224,7 +224,7 @@ def test_a_baseline_that_fails_is_not_broken_either(tmp_path: Path) -> None:
 def test_a_system_that_has_failed_over_already_is_not_broken(tmp_path: Path) -> None:
     """All is well, but another region serves than in normal operation: breaking that one would prove nothing."""
     world = World(tmp_path, outages=[])
-    world.drill.home = "west"
+    world.drill.primary_region = "west"
     with pytest.raises(Unproven):
         world.drill.run(world.fault(), dataclasses.replace(QUICK, baselines=2))
     assert "injected" not in world.events

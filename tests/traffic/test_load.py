@@ -14,7 +14,7 @@ from drill.history import Mark, Outcome
 from drill.schedule import Leg
 from drill.unusable import UnusableInput
 from traffic import frames, outcomes
-from traffic.contract import Says, order_api
+from traffic.contract import AnswerPointers, order_api
 from traffic.load import Load, RampPoint, Service, amount_of
 from traffic.outcomes import Answer, of_read, of_receipt, of_write, region_of
 from traffic.records import read_spool
@@ -129,8 +129,8 @@ def test_a_region_is_named_by_the_header_or_else_by_the_body() -> None:
     assert region_of(api, WRITE.answer, Answer(200, None, b""), body) == "us-west-2"
     assert region_of(api, WRITE.answer, Answer(200, None, b""), {"region": 7}) is None
     alone = msgspec.structs.replace(api, region="here")
-    assert region_of(alone, Says(), Answer(200, None, b""), body) == "here"
-    assert region_of(alone, Says(), None, None) is None
+    assert region_of(alone, AnswerPointers(), Answer(200, None, b""), body) == "here"
+    assert region_of(alone, AnswerPointers(), None, None) is None
 
 
 def test_a_ramp_is_the_legs_between_its_points() -> None:
@@ -144,7 +144,7 @@ def test_a_ramp_is_the_legs_between_its_points() -> None:
 
 def test_a_body_that_is_no_json_says_nothing() -> None:
     """An HTML error page of a gateway is an answer without words."""
-    assert outcomes.said(Answer(502, None, b"<html>")) is None
+    assert outcomes.json_of(Answer(502, None, b"<html>")) is None
 
 
 def test_a_spool_cut_anywhere_gives_the_whole_frames(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def play(kinto: Kinto, contract: Contract, directory: Path, before_reading: Call
             healthy_again=lambda: await_steady_state(world),
             observer=Unwatched(),
             publish=lambda _judgement: None,
-            home=HERE,
+            primary_region=HERE,
         ).run(kinto.killed(), PLAN)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 KEPT = 100_000

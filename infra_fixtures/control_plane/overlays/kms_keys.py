@@ -13,7 +13,7 @@ from moto.kms import models
 from moto.kms.models import Key, KmsBackend
 from moto.kms.utils import KEY_ID_LEN, decrypt, generate_private_key
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 USES = ("encrypt", "sign", "verify", "generate_mac", "verify_mac")

@@ -15,7 +15,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 
-from infra_fixtures.control_plane.overlays.mending import adds, replaces
+from infra_fixtures.control_plane.overlays.patching import adds, replaces
 from infra_fixtures.run_layout import RunLayout
 
 ACCOUNT_CONCURRENCY = 1000

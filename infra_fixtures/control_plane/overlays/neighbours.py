@@ -15,7 +15,7 @@ from moto.ec2.models.subnets import SubnetBackend
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.internal_api.clients import client
 from infra_fixtures.run_layout import GLOBAL, RunLayout
 

@@ -20,8 +20,8 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import DBCluster, DBInstanceClustered, GlobalCluster, RDSBackend, rds_backends
 
-from infra_fixtures.control_plane.overlays.mending import replaces
 from infra_fixtures.control_plane.overlays.neighbours import neighbour
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 PASSWORD_LENGTH = range(8, 129)

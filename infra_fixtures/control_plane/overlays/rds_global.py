@@ -14,7 +14,7 @@ from moto.rds.exceptions import InvalidDBClusterStateFault, RDSClientError
 from moto.rds.models import DBCluster, GlobalCluster, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
-from infra_fixtures.control_plane.overlays.mending import adds, replaces
+from infra_fixtures.control_plane.overlays.patching import adds, replaces
 from infra_fixtures.control_plane.overlays.rds_clusters import find_cluster, global_clusters
 from infra_fixtures.run_layout import RunLayout
 

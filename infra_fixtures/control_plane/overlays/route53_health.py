@@ -15,7 +15,7 @@ from moto.route53.exceptions import InvalidInput, NoSuchHealthCheck, Route53Clie
 from moto.route53.models import HealthCheck, Route53Backend, route53_backends
 from moto.route53.responses import Route53
 
-from infra_fixtures.control_plane.overlays.mending import adds, replaces
+from infra_fixtures.control_plane.overlays.patching import adds, replaces
 from infra_fixtures.run_layout import RunLayout
 
 RESETTABLE = {

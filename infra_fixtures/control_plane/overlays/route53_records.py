@@ -20,7 +20,7 @@ from moto.route53.exceptions import (
 from moto.route53.models import RecordSet, Route53Backend
 from moto.route53.utils import validate_domain_name
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 Identity = tuple[str, str, str]

@@ -13,7 +13,7 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeKey, S3Backend
 from moto.s3.responses import S3Response
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 KMS_ALGORITHMS = frozenset({"aws:kms", "aws:kms:dsse"})

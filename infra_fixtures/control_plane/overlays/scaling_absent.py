@@ -12,7 +12,7 @@ from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.core.exceptions import JsonRESTError
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 OPERATIONS = ("delete_scaling_policy", "deregister_scalable_target")

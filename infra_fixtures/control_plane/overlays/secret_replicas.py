@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend
 
-from infra_fixtures.control_plane.overlays.mending import replaces
+from infra_fixtures.control_plane.overlays.patching import replaces
 from infra_fixtures.run_layout import RunLayout
 
 

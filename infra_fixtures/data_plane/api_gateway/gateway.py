@@ -247,7 +247,7 @@ class ApiGateway:
             )
         return result
 
-    def _account_for(self, context: RequestContext, response: web.Response, took_ms: float) -> None:
+    def _account_for(self, context: RequestContext, response: web.Response, duration_ms: float) -> None:
         stage, method = context.stage, context.method
         self._access.note(
             Entry(
@@ -259,7 +259,7 @@ class ApiGateway:
                 path=context.path,
                 status=response.status,
                 response_length=len(response.body) if isinstance(response.body, bytes) else 0,
-                response_latency=round(took_ms, 3),
+                response_latency=round(duration_ms, 3),
                 integration_latency=None if context.integration_ms is None else round(context.integration_ms, 3),
                 stage=stage.name if stage is not None else "",
                 resource_path=method.resource_path if method is not None else "",
@@ -281,7 +281,7 @@ class ApiGateway:
             add("Count", 1.0, dimensions)
             add("4XXError", 1.0 if 400 <= status < 500 else 0.0, dimensions)
             add("5XXError", 1.0 if status >= 500 else 0.0, dimensions)
-            add("Latency", took_ms, dimensions, "Milliseconds")
+            add("Latency", duration_ms, dimensions, "Milliseconds")
             if context.integration_ms is not None:
                 add("IntegrationLatency", context.integration_ms, dimensions, "Milliseconds")
 

@@ -18,7 +18,7 @@ from infra_fixtures.run_layout import RunLayout, child_environment
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class NodeDirectory:
     """The directory of a region's node; everything in it belongs to `uid` (None: to this process's user)."""
 
     path: Path
@@ -27,7 +27,7 @@ class Home:
     uid: int | None
 
     @classmethod
-    def of(cls, layout: RunLayout, region: str, uid: int | None) -> Home:
+    def of(cls, layout: RunLayout, region: str, uid: int | None) -> NodeDirectory:
         """The home of a region's node."""
         work_dir = Path(layout.work_dir)
         return cls(work_dir / region, work_dir / "rdsadmin.secret", uid)
@@ -42,7 +42,7 @@ class Home:
         """What a client of the automation's user finds its password in."""
         return self.path / "pgpass"
 
-    def furnish(self) -> None:
+    def create(self) -> None:
         """Make the directory and the password files."""
         if self.passfile.exists():
             return
@@ -81,9 +81,9 @@ def begin(layout: RunLayout, pg_bin: Path, uid: int | None) -> subprocess.Popen[
 
     What is started dies with the calling thread.
     """
-    writer, standby = (Home.of(layout, region.name, uid) for region in layout.regions)
-    for home in (writer, standby):
-        home.furnish()
+    writer, standby = (NodeDirectory.of(layout, region.name, uid) for region in layout.regions)
+    for directory in (writer, standby):
+        directory.create()
     copy = ["cp", "-R", "--preserve=mode", str(writer.data), str(standby.data)]
     group = [] if layout.worker_uid is None else [layout.worker_uid]
     user = {} if uid is None else {"user": uid, "group": uid, "extra_groups": group}

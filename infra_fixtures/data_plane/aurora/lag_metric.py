@@ -15,7 +15,7 @@ from infra_fixtures.internal_api.metric_batch import MetricBatch
 from infra_fixtures.run_layout import RunLayout
 
 NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class SecondaryLag:
 class LagMetric:
     """Looks all the time and publishes once a (paced) minute; use it as an async context manager."""
 
-    def __init__(self, layout: RunLayout, look: Callable[[], Awaitable[Sequence[SecondaryLag]]]) -> None:
-        self._look = look
+    def __init__(self, layout: RunLayout, read_lag: Callable[[], Awaitable[Sequence[SecondaryLag]]]) -> None:
+        self._read_lag = read_lag
         self._batches = {r.name: MetricBatch(layout, r.name, NAMESPACE) for r in layout.regions}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -47,7 +47,7 @@ class LagMetric:
 
     async def _watch(self) -> None:
         while True:
-            for found in await self._look():
+            for found in await self._read_lag():
                 dimensions = (("DBClusterIdentifier", found.cluster_id),)
                 self._batches[found.region].add(METRIC, found.lag_s * 1000, dimensions, unit="Milliseconds")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)

@@ -19,7 +19,7 @@ from infra_fixtures.data_plane.aurora import files
 from infra_fixtures.data_plane.aurora.lag_metric import SecondaryLag
 from infra_fixtures.data_plane.aurora.node import PROCESS, Node, NodeFailure
 from infra_fixtures.data_plane.aurora.pair import Pair, SetWriterEndpoint, TransferFailed
-from infra_fixtures.data_plane.aurora.view import Cluster, GlobalCluster, Transfer, View, look
+from infra_fixtures.data_plane.aurora.view import Cluster, GlobalCluster, Transfer, View, read_view
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.processes.supervisor import Process, Supervisor
@@ -68,7 +68,7 @@ class AuroraManager:
         self._observed: dict[str, object] = {}
         self._members: set[str] = set()
         self._owned: set[str] = set()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._asides: set[asyncio.Task[None]] = set()
         supervisor.on_death(self._died)
 
@@ -82,7 +82,7 @@ class AuroraManager:
 
         `making_files` is what makes their files, where that was begun (`files.begin`). NodeFailure where it failed.
         """
-        async with self._turn:
+        async with self._lock:
             if self.pair.follows:
                 return
             making = making_files or files.begin(self._layout, self._pg_bin, self._pg_uid)
@@ -94,8 +94,8 @@ class AuroraManager:
         """Bring the nodes in line with the API."""
         if changes and all(change.action in OBSERVATIONS for change in changes):
             return
-        async with self._turn:
-            self._view = view = await look(self._layout)
+        async with self._lock:
+            self._view = view = await read_view(self._layout)
             await self._drop_deleted(view)
             await self._build(view)
             await self._detach_removed(view)
@@ -106,7 +106,7 @@ class AuroraManager:
 
     async def rejoin(self, region: str) -> str:
         """Bring a region's dead node back in the role it has now; how it went, in words. NodeFailure where it cannot."""
-        async with self._turn:
+        async with self._lock:
             if region not in self.pair.follows:
                 return "it has no database"
             how = await self.pair.rejoin(region)
@@ -115,7 +115,7 @@ class AuroraManager:
 
     async def thawed(self, region: str) -> None:
         """A region goes on after it was frozen: if its writer was fenced meanwhile, it follows the new one now."""
-        async with self._turn:
+        async with self._lock:
             if region in self._owned and region in self.pair.meant_down and not self.pair.nodes[region].running:
                 await self._rejoin_fenced(region)
                 await self._observe(region, "available")
@@ -125,7 +125,7 @@ class AuroraManager:
         cluster = self._view.clusters.get(region)
         return "" if cluster is None else cluster.zone
 
-    async def awaited(self) -> list[str]:
+    async def not_ready(self) -> list[str]:
         """What is still missing for the pair to serve; empty when it streams."""
         missing = []
         for region in (r.name for r in self._layout.regions):

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from drill.wait import await_until
-from infra_fixtures.data_plane.aurora.files import Home
+from infra_fixtures.data_plane.aurora.files import NodeDirectory
 from infra_fixtures.data_plane.aurora.settings import ADMIN, FSYNC_FILE, HBA, command_line, configuration, conninfo
 from infra_fixtures.processes.shared_memory import release_shared_memory
 from infra_fixtures.processes.supervisor import Process, Span, Supervisor
@@ -32,7 +32,7 @@ START_LIMIT_S = 30.0
 TOOL_LIMIT_S = 60.0
 QUERY_LIMIT_S = 5.0
 PROMOTION_LIMIT_S = 20.0
-LOOK_S = 0.005
+POLL_INTERVAL_S = 0.005
 NUDGE_S = 0.05
 
 
@@ -47,17 +47,17 @@ class Node:
         self, layout: RunLayout, region: RegionLayout, supervisor: Supervisor, pg_bin: Path, pg_uid: int | None
     ) -> None:
         self.region = region
-        self._home = Home.of(layout, region.name, pg_uid)
+        self._directory = NodeDirectory.of(layout, region.name, pg_uid)
         self._supervisor = supervisor
         self._bin = pg_bin
         self._uid = pg_uid
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @property
     def data(self) -> Path:
         """Its data directory."""
-        return self._home.data
+        return self._directory.data
 
     @property
     def process(self) -> Process | None:
@@ -81,8 +81,8 @@ class Node:
 
     async def initialise(self) -> None:
         """Make an empty database (initdb) whose only role is AWS's own automation."""
-        self._home.furnish()
-        await self._tool(*self._home.initdb(self._bin))
+        self._directory.create()
+        await self._tool(*self._directory.initdb(self._bin))
         self.configure()
 
     def configure(self) -> None:
@@ -93,7 +93,7 @@ class Node:
 
     async def clone(self) -> None:
         """Copy the other region's node through the inter-region link (pg_basebackup)."""
-        self._home.furnish()
+        self._directory.create()
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
         await self._tool(
             str(self._bin / "pg_basebackup"),
@@ -124,10 +124,10 @@ class Node:
             PROCESS,
             [
                 str(self._bin / "postgres"), "-D", str(self.data),
-                *command_line(self.region.node, self.region.upstream, self.region.name, self._home.passfile),
+                *command_line(self.region.node, self.region.upstream, self.region.name, self._directory.passfile),
             ],
             uid=self._uid,
-            cwd=self._home.path,
+            cwd=self._directory.path,
             stop_signal=signal.SIGINT,
             death_signal=signal.SIGQUIT,
         )  # fmt: skip
@@ -175,7 +175,7 @@ class Node:
             return not (await self.query("SELECT pg_is_in_recovery()"))[0][0]
 
         await await_until(
-            promoted, what=f"the promotion in {self.region.name}", timeout_s=PROMOTION_LIMIT_S, every_s=LOOK_S
+            promoted, what=f"the promotion in {self.region.name}", timeout_s=PROMOTION_LIMIT_S, every_s=POLL_INTERVAL_S
         )
         await self._sync_commits()
 
@@ -213,7 +213,7 @@ class Node:
 
     async def execute(self, statement: sql.SQL | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
         """The same for a composed statement."""
-        async with asyncio.timeout(QUERY_LIMIT_S), self._turn:
+        async with asyncio.timeout(QUERY_LIMIT_S), self._lock:
             connection = await self._connected()
             try:
                 cursor = await connection.execute(statement, values or None)
@@ -228,7 +228,7 @@ class Node:
                 host=self.region.node.host,
                 port=self.region.node.port,
                 user=ADMIN,
-                password=self._home.secret.read_text(),
+                password=self._directory.secret.read_text(),
                 dbname=AUTOMATION,
                 sslmode="disable",
                 application_name="aurora-manager",
@@ -244,7 +244,7 @@ class Node:
 
     def _source(self) -> str:
         return conninfo(
-            self.region.upstream, self._home.passfile, dbname=AUTOMATION, sslmode="disable", connect_timeout="10"
+            self.region.upstream, self._directory.passfile, dbname=AUTOMATION, sslmode="disable", connect_timeout="10"
         )
 
     async def _tool(self, *command: str) -> str:
@@ -255,7 +255,7 @@ class Node:
         before = known.log.stat().st_size if known is not None else 0
         status = await self._supervisor.run(
             self.region.name, name, command,
-            timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._home.path, env={"LC_ALL": "C"},
+            timeout_s=TOOL_LIMIT_S, uid=self._uid, cwd=self._directory.path, env={"LC_ALL": "C"},
         )  # fmt: skip
         process = self._supervisor.process(self.region.name, name)
         assert process is not None
@@ -270,14 +270,14 @@ class Node:
         await self.query("SELECT pg_reload_conf()")
 
     def _set_fsync(self, on: bool) -> None:
-        path = self._home.path / FSYNC_FILE
+        path = self._directory.path / FSYNC_FILE
         path.write_text(f"fsync = {'on' if on else 'off'}\n")
-        self._home.own(path)
+        self._directory.own(path)
 
     def _write(self, name: str, content: str) -> None:
         path = self.data / name
         path.write_text(content)
-        self._home.own(path)
+        self._directory.own(path)
 
 
 async def _repeat(nudge: Callable[[], Awaitable[object]]) -> None:

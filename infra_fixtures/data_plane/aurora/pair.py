@@ -20,7 +20,7 @@ SetWriterEndpoint = Callable[[str, bool], Awaitable[None]]
 
 STREAMING_LIMIT_S = 10.0
 CATCH_UP_LIMIT_S = 10.0
-LOOK_S = 0.005
+POLL_INTERVAL_S = 0.005
 LAG_LIMIT_S = 1.0
 FRESH_S = 2.5
 """A standby that lives speaks at least once a second (wal_receiver_status_interval). One not heard of for longer than two
@@ -134,7 +134,7 @@ class Pair:
                 lambda: self._replayed(new, end),
                 what=f"{target} to replay all of {source}",
                 timeout_s=CATCH_UP_LIMIT_S,
-                every_s=LOOK_S,
+                every_s=POLL_INTERVAL_S,
             )
         except (NodeFailure, WaitTimeout, psycopg.Error, OSError, TimeoutError) as e:
             await self._stay(source)
@@ -224,7 +224,7 @@ class Pair:
             lambda: self.streaming(region),
             what=f"{region} to stream from {upstream}",
             timeout_s=STREAMING_LIMIT_S,
-            every_s=LOOK_S,
+            every_s=POLL_INTERVAL_S,
         )
 
     async def _promote(self, region: str) -> None:

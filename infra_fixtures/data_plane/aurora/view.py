@@ -54,7 +54,7 @@ class View:
     joined: GlobalCluster | None
 
 
-async def look(layout: RunLayout) -> View:
+async def read_view(layout: RunLayout) -> View:
     """Read it; botocore's errors pass through."""
     regions = [r.name for r in layout.regions]
     apis = [await call(client, layout, "rds", name) for name in regions]

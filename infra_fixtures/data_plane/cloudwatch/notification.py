@@ -44,7 +44,7 @@ def alarm_message(alarm: Alarm, transition: Transition, region: str) -> dict[str
     statistic = (
         {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": alarm.statistic}
         if percentile
-        else {"StatisticType": "Statistic", "Statistic": _shouted(alarm.statistic)}
+        else {"StatisticType": "Statistic", "Statistic": _upper_snake_case(alarm.statistic)}
     )
     return {
         "AlarmName": alarm.name,
@@ -134,7 +134,7 @@ def lambda_event(alarm: Alarm, transition: Transition, region: str) -> bytes:
     ).encode()
 
 
-def _shouted(statistic: str) -> str:
+def _upper_snake_case(statistic: str) -> str:
     """SampleCount is SAMPLE_COUNT in the message."""
     return {"SampleCount": "SAMPLE_COUNT"}.get(statistic, statistic.upper())
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from infra_fixtures.data_plane.cloudwatch.alarm import Key
+from infra_fixtures.pace import Timer, paced
 
 STANDARD_RESOLUTION_S = 60
 HIGH_RESOLUTION_S = 1
@@ -73,7 +74,7 @@ class Series:
         if at == math.floor(at) and abs(datum.arrived - at) <= 1.0:
             at = datum.arrived
         if datum.resolution_s >= STANDARD_RESOLUTION_S:
-            minute_s = STANDARD_RESOLUTION_S / self._pace
+            minute_s = paced(self._pace, Timer.METRIC_MINUTE)
             return math.floor(at / minute_s) * minute_s
         return at
 

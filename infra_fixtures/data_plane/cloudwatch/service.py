@@ -32,6 +32,7 @@ from infra_fixtures.data_plane.cloudwatch.series import Datum, Series
 from infra_fixtures.internal_api.admin import Admin
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.run_layout import RunLayout
 
@@ -177,7 +178,7 @@ class CloudWatch:
             alarm.statistic,
             alarm.unit,
             end=end,
-            window_s=alarm.period_s / self._layout.pace,
+            window_s=self._paced_s(alarm.period_s),
             windows=evaluation_range(alarm),
         )
         decision = evaluate(alarm, points, current)
@@ -202,18 +203,21 @@ class CloudWatch:
 
     def _last_boundary(self, alarm: Alarm) -> float:
         """The end of the alarm's last step whose data have settled, as a Unix time."""
-        step_s = alarm.step_s / self._layout.pace
+        step_s = self._paced_s(alarm.step_s)
         return math.floor((time.time() - SETTLE_S) / step_s) * step_s
 
     def _until_next_s(self) -> float | None:
         """Seconds until an alarm is due; None where there are no alarms."""
-        due = [at + self._alarms[name].step_s / self._layout.pace for name, at in self._evaluated.items()]
+        due = [at + self._paced_s(self._alarms[name].step_s) for name, at in self._evaluated.items()]
         # A hair more, so that rounding never wakes it just before.
         return max(0.0, min(due) + SETTLE_S + 0.001 - time.time()) if due else None
 
     def _horizon_s(self) -> float:
-        needed = [a.period_s * (evaluation_range(a) + 1) / self._layout.pace for a in self._alarms.values()]
+        needed = [self._paced_s(a.period_s * (evaluation_range(a) + 1)) for a in self._alarms.values()]
         return max(KEPT_S, *needed) if needed else KEPT_S
+
+    def _paced_s(self, aws_s: float) -> float:
+        return paced(self._layout.pace, Timer.ALARM_PERIOD, aws_s)
 
     # actions
 

@@ -15,6 +15,7 @@ from typing import Any
 from infra_fixtures.data_plane.eventbridge.rules import Rule, Target, rate_s, scheduled_event
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class EventBridge:
         self._region = region
         self._invoke = invoke
         self._running: dict[str, _Running] = {}
-        self._looked = False
+        self._reconciled = False
         self._invocations: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
@@ -67,7 +68,7 @@ class EventBridge:
         if changes and not any(c.region == self._region for c in changes):
             return
         rules = {r.name: r for r in await call(self._read)}
-        resumed, self._looked = not self._looked, True
+        resumed, self._reconciled = not self._reconciled, True
         for name, running in list(self._running.items()):
             rule = rules.get(name)
             if rule is None or rule.every_s != running.rule.every_s:
@@ -77,7 +78,7 @@ class EventBridge:
                 running.rule = rule  # other targets do not shift the schedule
         for name, rule in rules.items():
             if name not in self._running:
-                period_s = rule.every_s / self._layout.pace
+                period_s = paced(self._layout.pace, Timer.SCHEDULE_RATE, rule.every_s)
                 runs = self._run(name, period_s, first_s=RESUMED_S if resumed else period_s)
                 self._running[name] = _Running(rule, asyncio.create_task(runs))
 

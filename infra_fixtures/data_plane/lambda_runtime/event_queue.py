@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from infra_fixtures.data_plane.lambda_runtime.definition import Retries
 from infra_fixtures.data_plane.lambda_runtime.invocation import InvokeResult
+from infra_fixtures.pace import Timer, paced
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class EventQueue:
         await asyncio.gather(*self._events, return_exceptions=True)
 
     async def _see_through(self, function: str, run: Callable[[], Awaitable[InvokeResult]], retries: Retries) -> None:
-        oldest_s = time.monotonic() + retries.most_age_s / self._pace
+        oldest_s = time.monotonic() + paced(self._pace, Timer.EVENT_AGE, retries.most_age_s)
         errors, throttle_delay_s = 0, FIRST_THROTTLE_DELAY_S
         while True:
             result = await run()
@@ -59,7 +60,7 @@ class EventQueue:
                 throttle_delay_s = min(throttle_delay_s * 2, LAST_THROTTLE_DELAY_S)
             else:
                 break
-            delay_s /= self._pace
+            delay_s = paced(self._pace, Timer.EVENT_RETRY, delay_s)
             if time.monotonic() + delay_s > oldest_s:
                 break
             await asyncio.sleep(delay_s)

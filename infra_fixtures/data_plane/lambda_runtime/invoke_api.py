@@ -61,7 +61,7 @@ def _handler(invoker: Invoker, known: KnownKey) -> Callable[[web.BaseRequest], A
         try:
             authenticate(known, request.method, request.raw_path, request.headers, payload)
         except NotAuthenticated as e:
-            return _error(403, REFUSED[e.doubt], str(e))
+            return _error(403, REFUSED[e.failure], str(e))
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         most = MOST_ASYNCHRONOUS_BYTES if kind == "Event" else MOST_SYNCHRONOUS_BYTES
         if len(payload) > most:

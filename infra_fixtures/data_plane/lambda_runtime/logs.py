@@ -30,7 +30,7 @@ MOST_EVENTS_A_CALL = 5_000
 MOST_BYTES_A_CALL = 900_000
 """PutLogEvents takes at most 10,000 events and 1,048,576 bytes, 26 bytes an event included."""
 SHIPPED_REPORTS_A_S = 20
-MOST_HELD_EVENTS = 50_000
+MOST_BUFFERED_EVENTS = 50_000
 """What one stream holds while CloudWatch is not to be had; older lines are then only in the file."""
 
 
@@ -108,7 +108,7 @@ class LogShipper:
                 await self._put(stream)
             except (AwsError, aiohttp.ClientError, OSError, TimeoutError) as e:
                 log.warning("log of %s not shipped: %s", stream.label, e)
-                del stream.to_ship[:-MOST_HELD_EVENTS]
+                del stream.to_ship[:-MOST_BUFFERED_EVENTS]
                 self._unshipped.add(stream)
 
     async def close(self) -> None:

@@ -140,7 +140,7 @@ class Pool:
             await task
         for worker in workers:
             if worker.spawned:
-                await worker.gone.wait()
+                await worker.exit_event.wait()
 
     # what workers tell
 
@@ -158,13 +158,13 @@ class Pool:
         if self._waiting or len(self._workers) < self.provisioned:
             self._scale_soon()
 
-    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, took_s: float) -> None:
+    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, duration_s: float) -> None:
         """An invocation came to its end."""
         self._release(done)
         add, of = self._metrics.add, self._dimensions
         add("Invocations", 1.0, of)
         add("Errors", 1.0 if failed else 0.0, of)
-        add("Duration", took_s * 1000, of, "Milliseconds")
+        add("Duration", duration_s * 1000, of, "Milliseconds")
         done.settle(payload, "Unhandled" if failed else None, worker.definition.version)
 
     def ended(self, worker: Worker) -> None:
@@ -182,7 +182,7 @@ class Pool:
                 log.warning("a worker of %s did not come up: %s", self.definition.name, worker.init_failure.decode())
                 return  # what is provisioned is tried again at the next look at the control plane
             work.began_s = time.monotonic()
-            self.finished(worker, work, worker.init_failure, failed=True, took_s=0.0)
+            self.finished(worker, work, worker.init_failure, failed=True, duration_s=0.0)
         self._scale_soon()
 
     # inside

@@ -39,27 +39,27 @@ class FunctionProcesses:
 
     def all(self) -> list[WorkerProcess]:
         """Every worker there is."""
-        return _told(worker for _, worker in self._of(None))
+        return _described(worker for _, worker in self._of(None))
 
     async def kill(self, zone: str | None) -> list[WorkerProcess]:
         """SIGKILL; returns when they are gone."""
         victims = self._withdrawn(zone)
-        touched = _told(victims)
+        touched = _described(victims)
         for worker in victims:
             worker.kill()
-        await _gone(victims, DEATH_LIMIT_S)
+        await _await_exit(victims, DEATH_LIMIT_S)
         return touched
 
     async def stop(self, zone: str | None) -> list[WorkerProcess]:
         """SIGTERM, and SIGKILL for those that are still there after a while; returns when they are gone."""
         victims = self._withdrawn(zone)
-        touched = _told(victims)
+        touched = _described(victims)
         for worker in victims:
             worker.terminate()
-        await _gone(victims, STOP_GRACE_S)
+        await _await_exit(victims, STOP_GRACE_S)
         for worker in victims:
             worker.kill()
-        await _gone(victims, DEATH_LIMIT_S)
+        await _await_exit(victims, DEATH_LIMIT_S)
         return touched
 
     def freeze(self, zone: str | None) -> list[WorkerProcess]:
@@ -69,12 +69,12 @@ class FunctionProcesses:
             self._freezing.scopes.add(zone)
         for worker in found:
             worker.settle_freezing()
-        return _told(found)
+        return _described(found)
 
     def thaw(self, zone: str | None) -> list[WorkerProcess]:
         """Undo the `freeze` of the same zone; who is frozen by another one stays so."""
         self._freezing.scopes.discard(zone)
-        return _told([worker for _, worker in self._of(zone) if worker.settle_freezing()])
+        return _described([worker for _, worker in self._of(zone) if worker.settle_freezing()])
 
     def _withdrawn(self, zone: str | None) -> list[Worker]:
         """Workers that get no invocation any more."""
@@ -87,12 +87,12 @@ class FunctionProcesses:
         return [(p, w) for p in self._pools() for w in p.workers if w.spawned and zone in (None, w.zone)]
 
 
-def _told(workers: Iterable[Worker]) -> list[WorkerProcess]:
+def _described(workers: Iterable[Worker]) -> list[WorkerProcess]:
     return [WorkerProcess("functions", w.zone, w.definition.name, w.pid) for w in workers]
 
 
-async def _gone(workers: Iterable[Worker], limit_s: float) -> None:
+async def _await_exit(workers: Iterable[Worker], limit_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             for worker in workers:
-                await worker.gone.wait()
+                await worker.exit_event.wait()

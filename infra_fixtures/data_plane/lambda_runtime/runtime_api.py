@@ -52,14 +52,14 @@ class Runtime(Protocol):
 class RuntimeChannel(asyncio.Protocol):
     """One keep-alive connection from a worker's runtime interface client."""
 
-    __slots__ = ("_buffer", "_needed", "_refused", "_runtime", "_told_to_continue", "_transport")
+    __slots__ = ("_buffer", "_continue_sent", "_needed", "_refused", "_runtime", "_transport")
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._buffer = bytearray()
         self._needed = 0
         self._refused = False
-        self._told_to_continue = False
+        self._continue_sent = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,14 +99,14 @@ class RuntimeChannel(asyncio.Protocol):
             whole = end + 4 + length
             if len(buffer) < whole:
                 self._needed = whole - 1
-                if not self._told_to_continue and b"100-continue" in head.lower():
-                    self._told_to_continue = True
+                if not self._continue_sent and b"100-continue" in head.lower():
+                    self._continue_sent = True
                     self._write(CONTINUE)
                 return
             body = bytes(buffer[end + 4 : whole])
             del buffer[:whole]
             self._needed = 0
-            self._told_to_continue = False
+            self._continue_sent = False
             self._request(head, body)
 
     def deliver(self, head: bytes, payload: bytes) -> bool:

@@ -33,13 +33,12 @@ from infra_fixtures.data_plane.lambda_runtime.worker import Freezing, Launch
 from infra_fixtures.internal_api import clients
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.metric_batch import MetricBatch
+from infra_fixtures.pace import Timer, paced
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
-IDLE_LIMIT_S = 600.0
-"""How long an idle worker is kept, at pace 1; AWS does not say, observers report five to fifteen minutes."""
 REAP_EVERY_S = 2.0
 
 CONFIGURATION, CONCURRENCY, PROVISIONED, ALIASES, RETRIES, POLICY = range(6)
@@ -211,7 +210,7 @@ class LambdaService:
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             for pool in self._pools():
-                pool.reap(IDLE_LIMIT_S / self._layout.pace)
+                pool.reap(paced(self._layout.pace, Timer.IDLE_ENVIRONMENT))
 
     # following
 

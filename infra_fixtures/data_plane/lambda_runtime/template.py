@@ -40,11 +40,11 @@ class Forked:
         self.frozen = False
         """Whether it stands still, or will as soon as it runs."""
         self._handle = -1
-        self._doomed = False
+        self._kill_requested = False
 
     def kill(self) -> None:
         """SIGKILL; at once where it runs, else as soon as it does."""
-        self._doomed = True
+        self._kill_requested = True
         self._signal(signal.SIGKILL)
 
     def terminate(self) -> None:
@@ -66,7 +66,7 @@ class Forked:
             self._handle = os.pidfd_open(pid)
         if self.frozen:
             self.freeze(True)
-        if self._doomed:
+        if self._kill_requested:
             self.kill()
 
     def end(self, status: int) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
     parent, runtime_dir, descriptor = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     uid = None if sys.argv[4] == "-" else int(sys.argv[4])
     die_with(parent)
-    template, confinement = os.getpid(), beside("confinement")
+    template, confinement = os.getpid(), load_sibling("confinement")
     if uid is not None:
         runtime_dir = confinement.bring_within_reach(uid, runtime_dir)
     sys.path.insert(0, str(runtime_dir))
@@ -72,7 +72,7 @@ def prepare() -> None:
     boto3.setup_default_session(botocore_session=session)
 
 
-def beside(name: str) -> Any:
+def load_sibling(name: str) -> Any:
     """A module that lies beside this one."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None

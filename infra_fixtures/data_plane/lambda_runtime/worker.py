@@ -70,7 +70,7 @@ class Owner(Protocol):
     def ready(self, worker: Worker) -> None:
         """It has no invocation and wants one."""
 
-    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, took_s: float) -> None:
+    def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, duration_s: float) -> None:
         """An invocation came to its end."""
 
     def ended(self, worker: Worker) -> None:
@@ -90,7 +90,7 @@ class Worker:
         self.idle_since_s = 0.0
         self.init_failure: bytes | None = None
         self.was_ready = False
-        self.gone = asyncio.Event()
+        self.exit_event = asyncio.Event()
         self._launch = launch
         self._task_root = task_root
         self._owner = owner
@@ -119,7 +119,7 @@ class Worker:
 
     @property
     def spawned(self) -> bool:
-        """Whether a process was asked for: then `gone` is set in the end."""
+        """Whether a process was asked for: then `exit_event` is set in the end."""
         return self._process is not None
 
     async def start(self, *, provisioned: bool) -> None:
@@ -247,9 +247,9 @@ class Worker:
 
     def _finish(self, work: Invocation, payload: bytes, *, failed: bool, why: str = "") -> None:
         self._invocation = None
-        took_s = time.monotonic() - work.began_s
+        duration_s = time.monotonic() - work.began_s
         self._read_output(work)
-        ms = took_s * 1000
+        ms = duration_s * 1000
         init = ""
         if self._init_ms is not None:
             init, self._init_ms = f"\tInit Duration: {self._init_ms:.2f} ms", None
@@ -261,7 +261,7 @@ class Worker:
             f"\tMemory Size: {self.definition.memory_mb} MB{init}{why}",
             ship=ship,
         )
-        self._owner.finished(self, work, payload, failed=failed, took_s=took_s)
+        self._owner.finished(self, work, payload, failed=failed, duration_s=duration_s)
 
     def _end(self, work: Invocation, error_type: str, reason: str) -> None:
         """The process is gone, or goes, under its invocation."""
@@ -312,7 +312,7 @@ class Worker:
             self._channel.close()
         if self._server is not None:
             self._server.close()
-        self.gone.set()
+        self.exit_event.set()
 
     # what it says
 

@@ -96,7 +96,7 @@ class Flow:
 
     def lost(self, end: _End, error: Exception | None) -> None:
         """One side is gone: the other is told likewise, unless packets do not pass."""
-        if end.peer.gone:
+        if end.peer.closed:
             self.link.forget(self)
         elif self.partitioned:
             return
@@ -113,9 +113,9 @@ class Flow:
             return
         for end in (self._client, self._server):
             sock = end.socket
-            if sock is not None and not end.gone and _closed_by_peer(sock):
+            if sock is not None and not end.closed and _closed_by_peer(sock):
                 end.reset()
-        if self._client.gone and self._server.gone:
+        if self._client.closed and self._server.closed:
             self.link.forget(self)
 
 
@@ -153,7 +153,7 @@ class _End(asyncio.Protocol):
         self._holds: set[str] = set()
         self._early: list[bytes | None] = []
         self._ended = False
-        self.gone = False
+        self.closed = False
 
     @property
     def socket(self) -> socket.socket | None:
@@ -199,7 +199,7 @@ class _End(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.gone = True
+        self.closed = True
         self._flow.lost(self, error)
 
     def pause_writing(self) -> None:
@@ -236,7 +236,7 @@ class _End(asyncio.Protocol):
 
     def reset(self) -> None:
         """Close this side with RST."""
-        self.gone = True
+        self.closed = True
         self._stop_timer()
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -295,7 +295,7 @@ class _End(asyncio.Protocol):
             self._release("queue is full")
         if self._queue:
             self._timer = loop.call_at(self._queue[0].due_s, self._deliver)
-        elif self.gone:
+        elif self.closed:
             self.peer.finish()
 
     def _stop_timer(self) -> None:

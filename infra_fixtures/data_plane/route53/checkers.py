@@ -19,11 +19,12 @@ import aiohttp
 from infra_fixtures.data_plane.route53.endpoint_probe import EndpointProbe
 from infra_fixtures.data_plane.route53.health import Endpoint, HealthCheck
 from infra_fixtures.internal_api.admin import Admin, AdminRefused
+from infra_fixtures.pace import Timer, paced
 
 log = logging.getLogger(__name__)
 
 CHECKERS = 3
-HOMES = (
+CHECKER_LOCATIONS = (
     ("us-east-1", "15.177.2.11"),
     ("eu-west-1", "15.177.10.23"),
     ("ap-southeast-1", "15.177.34.7"),
@@ -87,7 +88,7 @@ class Checkers:
         self._pace = pace
         self._seed = seed
         self._watches: dict[str, _Watch] = {}
-        self._untold: dict[str, None] = {}
+        self._unreported: dict[str, None] = {}
         self._something = asyncio.Event()
 
     def watch(self, checks: Iterable[HealthCheck]) -> None:
@@ -121,8 +122,8 @@ class Checkers:
         while True:
             await self._something.wait()
             self._something.clear()
-            untold, self._untold = self._untold, {}
-            for check_id in untold:
+            unreported, self._unreported = self._unreported, {}
+            for check_id in unreported:
                 watch = self._watches.get(check_id)
                 if watch is None:
                     continue
@@ -141,14 +142,16 @@ class Checkers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, check_id: str, endpoint: Endpoint, before: tuple[Checker, ...]) -> None:
-        homes = [h for h in HOMES if not endpoint.regions or h[0] in endpoint.regions] or list(HOMES)
+        locations = [h for h in CHECKER_LOCATIONS if not endpoint.regions or h[0] in endpoint.regions] or list(
+            CHECKER_LOCATIONS
+        )
         chance = random.Random(f"{self._seed}/{check_id}")
         opinions = [c.healthy for c in before] or [True] * CHECKERS
         checkers = tuple(
-            Checker(*homes[i % len(homes)], healthy=opinion, status=before[i].status if before else "")
+            Checker(*locations[i % len(locations)], healthy=opinion, status=before[i].status if before else "")
             for i, opinion in enumerate(opinions)
         )
-        interval_s = endpoint.interval_s / self._pace
+        interval_s = paced(self._pace, Timer.HEALTH_CHECK_INTERVAL, endpoint.interval_s)
         tasks = tuple(
             asyncio.create_task(self._check(check_id, endpoint, c, chance.uniform(0, interval_s), interval_s))
             for c in checkers
@@ -159,11 +162,11 @@ class Checkers:
         await asyncio.sleep(phase_s)
         while True:
             before = checker.status
-            if checker.saw(await self._probe.look(endpoint, check_id), endpoint.threshold):
+            if checker.saw(await self._probe.check(endpoint, check_id), endpoint.threshold):
                 self._opinion(check_id, self.votes(check_id))
             watch = self._watches[check_id]
             if checker.status != before or asyncio.get_running_loop().time() - watch.reported_at >= every_s:
-                self._untold[check_id] = None
+                self._unreported[check_id] = None
                 self._something.set()
             await asyncio.sleep(every_s)
 

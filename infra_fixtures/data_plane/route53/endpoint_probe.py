@@ -17,12 +17,8 @@ from types import SimpleNamespace
 import aiohttp
 
 from infra_fixtures.data_plane.route53.health import Endpoint
+from infra_fixtures.pace import Timer, paced
 
-CONNECT_S = 4.0
-TCP_CONNECT_S = 10.0
-RESPONSE_S = 2.0
-BODY_S = 2.0
-SHORTEST_S = 0.5
 SEARCHED_BYTES = 5120
 DEFAULT_PORTS = {False: 80, True: 443}
 
@@ -56,7 +52,7 @@ class EndpointProbe:
         if self._session is not None:
             await self._session.close()
 
-    async def look(self, endpoint: Endpoint, check_id: str) -> str:
+    async def check(self, endpoint: Endpoint, check_id: str) -> str:
         """What a checker reports: "Success: ..." or "Failure: ..."; never raises."""
         address = endpoint.ip or self._resolve(endpoint.host or "")
         if address is None:
@@ -74,7 +70,7 @@ class EndpointProbe:
 
     async def _tcp(self, endpoint: Endpoint, address: str) -> str:
         try:
-            async with asyncio.timeout(self._limit(TCP_CONNECT_S)):
+            async with asyncio.timeout(paced(self._pace, Timer.HEALTH_CHECK_TCP_CONNECT)):
                 _, writer = await asyncio.open_connection(address, endpoint.port)
         except TimeoutError:
             return NO_CONNECTION
@@ -83,7 +79,9 @@ class EndpointProbe:
 
     async def _http(self, endpoint: Endpoint, address: str, check_id: str) -> str:
         assert self._session is not None, "EndpointProbe is an async context manager"
-        stage = SimpleNamespace(limit=asyncio.timeout(self._limit(CONNECT_S)), overdue=NO_CONNECTION)
+        stage = SimpleNamespace(
+            limit=asyncio.timeout(paced(self._pace, Timer.HEALTH_CHECK_CONNECT)), overdue=NO_CONNECTION
+        )
         host = endpoint.host or address
         named = host if endpoint.port == DEFAULT_PORTS[endpoint.tls] else f"{host}:{endpoint.port}"
         try:
@@ -106,7 +104,7 @@ class EndpointProbe:
                     return f"Failure: {said}. Resolved IP: {address}"
                 if endpoint.search is None:
                     return f"Success: {said}"
-                self._next_stage(stage, BODY_S, NO_BODY)
+                self._next_stage(stage, Timer.HEALTH_CHECK_BODY, NO_BODY)
                 if endpoint.search.encode() in await _beginning(response.content):
                     return f"Success: {said}. Search string found"
                 return f"Failure: {said}. Search string not found in the first {SEARCHED_BYTES} bytes of the body"
@@ -116,16 +114,13 @@ class EndpointProbe:
     async def _connected(
         self, session: aiohttp.ClientSession, context: SimpleNamespace, _: aiohttp.TraceConnectionCreateEndParams
     ) -> None:
-        self._next_stage(context.trace_request_ctx, RESPONSE_S, NO_RESPONSE)
+        self._next_stage(context.trace_request_ctx, Timer.HEALTH_CHECK_RESPONSE, NO_RESPONSE)
 
-    def _next_stage(self, stage: SimpleNamespace, seconds: float, overdue: str) -> None:
+    def _next_stage(self, stage: SimpleNamespace, timer: Timer, overdue: str) -> None:
         if stage.limit.expired():  # too late, in this very moment
             return
         stage.overdue = overdue
-        stage.limit.reschedule(asyncio.get_running_loop().time() + self._limit(seconds))
-
-    def _limit(self, seconds: float) -> float:
-        return max(seconds / self._pace, min(seconds, SHORTEST_S))
+        stage.limit.reschedule(asyncio.get_running_loop().time() + paced(self._pace, timer))
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from infra_fixtures.data_plane.route53.aws_names import ALIAS_TTL_S, AwsNames
 from infra_fixtures.data_plane.route53.records import Group, HostedZone, Record, absolute
 from infra_fixtures.data_plane.route53.routing import choose, eligible
+from infra_fixtures.pace import Timer, paced
 
 NOERROR, NXDOMAIN, REFUSED = 0, 3, 5
 LONGEST_CHAIN = 8
@@ -183,5 +184,5 @@ class Tables:
         origin = name.partition(".")[2]
         return (RRset(origin, "SOA", self._ttl(ALIAS_TTL_S), (DEFAULT_SOA,)),)
 
-    def _ttl(self, seconds: float) -> int:
-        return max(1, round(seconds / self._pace)) if seconds else 0
+    def _ttl(self, seconds: int) -> int:
+        return round(paced(self._pace, Timer.DNS_TTL, seconds))

@@ -58,7 +58,7 @@ class Pending:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _RegionQueue:
     """What waits to leave one region."""
 
     queue: deque[Pending] = field(default_factory=deque)
@@ -73,11 +73,11 @@ class S3Replicator:
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout
         self._events = EventLog(Path(layout.work_dir) / "s3_replication.events.jsonl")
-        self._lanes = {r.name: _Lane() for r in layout.regions}
+        self._sources = {r.name: _RegionQueue() for r in layout.regions}
         self._rules: dict[str, list[Rule]] = {}
         self._since_ns: dict[str, int] = {}
         self._read_once = False
-        self._homes: dict[str, str] = {}
+        self._bucket_regions: dict[str, str] = {}
         self._own: Counter[tuple[str, str]] = Counter()
         self._lags: deque[float] = deque(maxlen=LAGS_KEPT)
         self._replicated = 0
@@ -95,7 +95,9 @@ class S3Replicator:
     async def __aenter__(self) -> S3Replicator:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S), auto_decompress=False)
         loop = asyncio.get_running_loop()
-        self._workers = [loop.create_task(self._work(lane)) for lane in self._lanes.values() for _ in range(WORKERS)]
+        self._workers = [
+            loop.create_task(self._work(source)) for source in self._sources.values() for _ in range(WORKERS)
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,31 +122,33 @@ class S3Replicator:
 
     def set_suspended(self, region: str, suspended: bool) -> None:
         """The region is lost: nothing leaves it. Or it is back: what is pending goes on."""
-        lane = self._lanes[region]
-        if lane.suspended != suspended:
-            self._events.record("region.held" if suspended else "region.resumed", region, f"{len(lane.queue)} pending")
-        lane.suspended = suspended
-        lane.wake.set()
+        source = self._sources[region]
+        if source.suspended != suspended:
+            self._events.record(
+                "region.held" if suspended else "region.resumed", region, f"{len(source.queue)} pending"
+            )
+        source.suspended = suspended
+        source.wake.set()
 
     def steer(self, *, paused: bool | None = None, lag_s: float | None = None) -> None:
         """Pause or resume all replication, or delay every later object by `lag_s` seconds."""
         self._paused = self._paused if paused is None else paused
         self._lag_s = self._lag_s if lag_s is None else lag_s
         self._events.record("steered", "s3", f"paused={self._paused} lag_s={self._lag_s:g}")
-        for lane in self._lanes.values():
-            lane.wake.set()
+        for source in self._sources.values():
+            source.wake.set()
 
     def state(self) -> dict[str, Any]:
         """Figures: pending by source region, age of the oldest (s), copies done, lags of the last 1,000 (s)."""
         now = time.monotonic_ns()
-        ages = [(now - p.written_ns) / NS for lane in self._lanes.values() for p in lane.queue]
+        ages = [(now - p.written_ns) / NS for source in self._sources.values() for p in source.queue]
         lags = sorted(self._lags)
         return {
             "paused": self._paused,
             "lag_s": self._lag_s,
             "rules": {bucket: len(rules) for bucket, rules in self._rules.items()},
-            "pending": {region: len(lane.queue) + lane.busy for region, lane in self._lanes.items()},
-            "held": [region for region, lane in self._lanes.items() if lane.suspended],
+            "pending": {region: len(source.queue) + source.busy for region, source in self._sources.items()},
+            "held": [region for region, source in self._sources.items() if source.suspended],
             "oldest_pending_s": max(ages, default=0.0),
             "replicated": self._replicated,
             "retried": self._retried,
@@ -160,20 +164,20 @@ class S3Replicator:
         deleted = change.action == "DeleteObject"
         if rule is None or (deleted and not rule.delete_markers) or change.at_ns < self._since_ns[bucket]:
             return
-        lane = self._lanes.get(self._homes[bucket])
-        if lane is None:
+        source = self._sources.get(self._bucket_regions[bucket])
+        if source is None:
             return
         due = change.at_ns + int(self._lag_s * NS)
-        lane.queue.append(Pending(bucket, key, deleted, rule, change.at_ns, due))
-        lane.wake.set()
+        source.queue.append(Pending(bucket, key, deleted, rule, change.at_ns, due))
+        source.wake.set()
 
-    async def _work(self, lane: _Lane) -> None:
+    async def _work(self, source: _RegionQueue) -> None:
         while True:
-            pending = self._next(lane)
+            pending = self._next(source)
             if pending is None:
-                await self._rest(lane)
+                await self._rest(source)
                 continue
-            lane.busy += 1
+            source.busy += 1
             try:
                 await self._replicate(pending)
                 self._replicated += 1
@@ -181,23 +185,23 @@ class S3Replicator:
             except (aiohttp.ClientError, OSError, TimeoutError) as e:
                 self._retried += 1
                 log.warning("%s/%s could not be replicated and will be tried again: %s", pending.bucket, pending.key, e)
-                lane.queue.append(replace(pending, not_before_ns=time.monotonic_ns() + int(RETRY_S * NS)))
+                source.queue.append(replace(pending, not_before_ns=time.monotonic_ns() + int(RETRY_S * NS)))
             finally:
-                lane.busy -= 1
+                source.busy -= 1
 
-    def _next(self, lane: _Lane) -> Pending | None:
-        if lane.suspended or self._paused or not lane.queue or lane.queue[0].not_before_ns > time.monotonic_ns():
+    def _next(self, source: _RegionQueue) -> Pending | None:
+        if source.suspended or self._paused or not source.queue or source.queue[0].not_before_ns > time.monotonic_ns():
             return None
-        return lane.queue.popleft()
+        return source.queue.popleft()
 
-    async def _rest(self, lane: _Lane) -> None:
+    async def _rest(self, source: _RegionQueue) -> None:
         """Until something is queued, released or due."""
-        lane.wake.clear()
-        idle = lane.suspended or self._paused or not lane.queue
-        limit = None if idle else max(0.0, (lane.queue[0].not_before_ns - time.monotonic_ns()) / NS)
+        source.wake.clear()
+        idle = source.suspended or self._paused or not source.queue
+        limit = None if idle else max(0.0, (source.queue[0].not_before_ns - time.monotonic_ns()) / NS)
         try:
             async with asyncio.timeout(limit):
-                await lane.wake.wait()
+                await source.wake.wait()
         except TimeoutError:
             pass
 
@@ -226,7 +230,7 @@ class S3Replicator:
         """Whether the newest version is a delete marker: a permanent delete of some version is not replicated."""
         assert self._session is not None
         path = _path(pending.bucket, pending.key)
-        signed = self._signed("HEAD", self._homes[pending.bucket], path)
+        signed = self._signed("HEAD", self._bucket_regions[pending.bucket], path)
         async with self._session.head(self._url(path), headers=signed) as response:
             return response.status == 404
 
@@ -234,7 +238,7 @@ class S3Replicator:
         """Read the object in its region and write it in the other; a copy inside S3 would need both in one emulator."""
         assert self._session is not None
         path = _path(pending.bucket, pending.key)
-        signed = self._signed("GET", self._homes[pending.bucket], path)
+        signed = self._signed("GET", self._bucket_regions[pending.bucket], path)
         async with self._session.get(self._url(path), headers=signed) as response:
             body = await response.read()
         if response.status != 200:
@@ -271,13 +275,13 @@ class S3Replicator:
         self._read_once = True
         configured: dict[str, Any] = {}
         found: dict[str, list[Rule]] = {}
-        for region in self._lanes:
-            if self._lanes[region].suspended:  # lost, and nobody can be asked: what it was told last still holds
-                found |= {b: rules for b, rules in self._rules.items() if self._homes[b] == region}
+        for region in self._sources:
+            if self._sources[region].suspended:  # lost, and nobody can be asked: what it was told last still holds
+                found |= {b: rules for b, rules in self._rules.items() if self._bucket_regions[b] == region}
             else:
                 configured |= await self._configured(await call(client, self._layout, "s3", region), region)
         for name, configuration in configured.items():
-            rules = list(read_rules(configuration["Rules"], self._homes))
+            rules = list(read_rules(configuration["Rules"], self._bucket_regions))
             if rules:
                 found[name] = sorted(rules, key=lambda r: -r.priority)
         for name in found.keys() - self._since_ns.keys():
@@ -290,10 +294,10 @@ class S3Replicator:
         """The replication configurations of a region's own buckets, which it may list among those of others."""
         configured = {}
         for name in [b["Name"] for b in (await call(s3.list_buckets))["Buckets"]]:
-            if name not in self._homes:
+            if name not in self._bucket_regions:
                 where = await call(s3.get_bucket_location, Bucket=name)
-                self._homes[name] = where.get("LocationConstraint") or "us-east-1"
-            if self._homes[name] == region:
+                self._bucket_regions[name] = where.get("LocationConstraint") or "us-east-1"
+            if self._bucket_regions[name] == region:
                 with contextlib.suppress(ClientError):  # it has none
                     answer = await call(s3.get_bucket_replication, Bucket=name)
                     configured[name] = answer["ReplicationConfiguration"]

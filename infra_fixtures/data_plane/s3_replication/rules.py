@@ -21,8 +21,8 @@ class Rule:
     priority: int
 
 
-def read_rules(described: Iterable[Mapping[str, Any]], homes: Mapping[str, str]) -> Iterable[Rule]:
-    """The enabled rules of a configuration whose target is one of `homes`, the known buckets."""
+def read_rules(described: Iterable[Mapping[str, Any]], bucket_regions: Mapping[str, str]) -> Iterable[Rule]:
+    """The enabled rules of a configuration whose target is one of `bucket_regions`, the known buckets."""
     for rule in described:
         if rule.get("Status") != "Enabled":
             continue
@@ -32,9 +32,9 @@ def read_rules(described: Iterable[Mapping[str, Any]], homes: Mapping[str, str])
             log.warning("replication rule %s selects by tag, which is not modelled: it selects nothing", rule.get("ID"))
             continue
         target = rule["Destination"]["Bucket"].rpartition(":")[2]
-        if target not in homes:
+        if target not in bucket_regions:
             log.warning("replication rule %s leads to %s, which does not exist", rule.get("ID"), target)
             continue
         prefix = chosen.get("Prefix") or both.get("Prefix") or rule.get("Prefix") or ""
         markers = (rule.get("DeleteMarkerReplication") or {}).get("Status") == "Enabled"
-        yield Rule(prefix, target, homes[target], markers, int(rule.get("Priority", 0)))
+        yield Rule(prefix, target, bucket_regions[target], markers, int(rule.get("Priority", 0)))

@@ -17,24 +17,24 @@ from infra_fixtures.targets.localstack.options import PYTHON_VARIABLE
 
 VERSION = "4.14.0"
 LOCK = REPOSITORY / "requirements" / "localstack.lock"
-HOME = REPOSITORY / ".localstack-venv"
-WANTED = (3, 13)
+ENVIRONMENT = REPOSITORY / ".localstack-venv"
+REQUIRED_PYTHON = (3, 13)
 INSTALL_LIMIT_S = 900.0
 PYENV = ".pyenv/versions/3.13*/bin/python3.13"
 
 
 def ready_python(named: Path | None) -> Path:
     """The Python that can run LocalStack, set up where it is not yet; raises UnusableInput with what is missing."""
-    stamp, digest = HOME / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    python = HOME / "bin" / "python"
+    stamp, digest = ENVIRONMENT / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    python = ENVIRONMENT / "bin" / "python"
     if python.exists() and stamp.exists() and stamp.read_text() == digest:
         return python
     base = _find(named)
     sys.stderr.write(
-        f"setting up LocalStack {VERSION} in {HOME.name} from requirements/{LOCK.name} (once, a minute or two)\n"
+        f"setting up LocalStack {VERSION} in {ENVIRONMENT.name} from requirements/{LOCK.name} (once, a minute or two)\n"
     )
-    shutil.rmtree(HOME, ignore_errors=True)
-    _run([str(base), "-m", "venv", str(HOME)])
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    _run([str(base), "-m", "venv", str(ENVIRONMENT)])
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "--require-hashes", "--no-deps", "-r", str(LOCK)])
     stamp.write_text(digest)
@@ -44,7 +44,7 @@ def ready_python(named: Path | None) -> Path:
 def _find(named: Path | None) -> Path:
     candidates = [named] if named else [shutil.which("python3.13"), *sorted(Path.home().glob(PYENV), reverse=True)]
     for candidate in candidates:
-        if candidate is not None and _version(Path(candidate)) == WANTED:
+        if candidate is not None and _version(Path(candidate)) == REQUIRED_PYTHON:
             return Path(candidate)
     where = f"{named} is not" if named else "no python3.13 was found that is"
     raise UnusableInput(
@@ -66,6 +66,6 @@ def _version(python: Path) -> tuple[int, int] | None:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT_S)
     if done.returncode:
-        shutil.rmtree(HOME, ignore_errors=True)
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise UnusableInput(f"LocalStack could not be set up in {HOME.name}: {last}")
+        raise UnusableInput(f"LocalStack could not be set up in {ENVIRONMENT.name}: {last}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
 from infra_fixtures.run_layout import GLOBAL, RUN_ID_VARIABLE, Emulator, RunLayout
-from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.installation import ENVIRONMENT
 from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -19,7 +19,7 @@ HEALTH = "/_localstack/health"
 NOWHERE = "http://127.0.0.1:9"
 """Where LocalStack's calls home go: the discard port, which refuses."""
 HEALTH_LIMIT_S = 5.0
-CACHE = HOME / "cache"
+CACHE = ENVIRONMENT / "cache"
 """What LocalStack works out at every first start (an index of all AWS services, a certificate): seconds, so it is kept."""
 
 

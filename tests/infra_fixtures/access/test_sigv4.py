@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from infra_fixtures.access import sigv4
-from infra_fixtures.access.authentication import SKEW_S, Doubt, NotAuthenticated, authenticate
+from infra_fixtures.access.authentication import SKEW_S, AuthFailure, NotAuthenticated, authenticate
 from infra_fixtures.access.credentials import AccessKey, Credentials
 
 VECTORS: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("sigv4_vectors.json").read_text())
@@ -62,7 +62,7 @@ def test_each_published_vector_is_believed_and_with_another_signature_is_not(nam
     headers["Authorization"] = authorization[:-1] + other
     with pytest.raises(NotAuthenticated) as refused:
         authenticate(_known, method, path, headers, body, now_s=at_s)
-    assert refused.value.doubt is Doubt.MISMATCH
+    assert refused.value.failure is AuthFailure.MISMATCH
 
 
 S3_GET = {
@@ -87,32 +87,32 @@ def test_s3s_documented_examples_hold() -> None:
     assert authenticate(_known, "GET", S3_PRESIGNED, presigned, b"", now_s=AT_S + 86_000) is DOCUMENTED
 
 
-def _doubt(method: str, path: str, headers: dict[str, str], body: bytes = b"", now_s: float = AT_S) -> Doubt:
+def _doubt(method: str, path: str, headers: dict[str, str], body: bytes = b"", now_s: float = AT_S) -> AuthFailure:
     with pytest.raises(NotAuthenticated) as refused:
         authenticate(_known, method, path, CIMultiDict(headers), body, now_s=now_s)
-    return refused.value.doubt
+    return refused.value.failure
 
 
 def test_what_is_not_just_what_was_signed_is_refused() -> None:
     """Another method, path, signed header, body, time, key or date; a part missing; nothing at all."""
-    assert _doubt("HEAD", "/test.txt", S3_GET) is Doubt.MISMATCH
-    assert _doubt("GET", "/test.txt?acl", S3_GET) is Doubt.MISMATCH
-    assert _doubt("GET", "/test.txt", {**S3_GET, "Range": "bytes=0-10"}) is Doubt.MISMATCH
-    assert _doubt("GET", "/test.txt", S3_GET, b"x") is Doubt.OTHER_PAYLOAD
-    assert _doubt("GET", "/test.txt", S3_GET, now_s=AT_S + SKEW_S + 1) is Doubt.EXPIRED
-    assert _doubt("GET", "/test.txt", S3_GET, now_s=AT_S - SKEW_S - 1) is Doubt.EXPIRED
-    assert _doubt("GET", S3_PRESIGNED, {"Host": S3_GET["Host"]}, now_s=AT_S + 86_401) is Doubt.EXPIRED
+    assert _doubt("HEAD", "/test.txt", S3_GET) is AuthFailure.MISMATCH
+    assert _doubt("GET", "/test.txt?acl", S3_GET) is AuthFailure.MISMATCH
+    assert _doubt("GET", "/test.txt", {**S3_GET, "Range": "bytes=0-10"}) is AuthFailure.MISMATCH
+    assert _doubt("GET", "/test.txt", S3_GET, b"x") is AuthFailure.OTHER_PAYLOAD
+    assert _doubt("GET", "/test.txt", S3_GET, now_s=AT_S + SKEW_S + 1) is AuthFailure.EXPIRED
+    assert _doubt("GET", "/test.txt", S3_GET, now_s=AT_S - SKEW_S - 1) is AuthFailure.EXPIRED
+    assert _doubt("GET", S3_PRESIGNED, {"Host": S3_GET["Host"]}, now_s=AT_S + 86_401) is AuthFailure.EXPIRED
     authorization = S3_GET["Authorization"]
     other_key = authorization.replace("AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLF")
-    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": other_key}) is Doubt.UNKNOWN_KEY
+    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": other_key}) is AuthFailure.UNKNOWN_KEY
     other_day = authorization.replace("20130524", "20130525")
-    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": other_day}) is Doubt.MISMATCH
+    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": other_day}) is AuthFailure.MISMATCH
     without_host = authorization.replace("host;", "")
-    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": without_host}) is Doubt.INCOMPLETE
+    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": without_host}) is AuthFailure.INCOMPLETE
     unproven = authorization.partition(",Signature")[0]
-    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": unproven}) is Doubt.INCOMPLETE
-    assert _doubt("GET", "/test.txt", {"Host": "h"}) is Doubt.UNSIGNED
-    assert _doubt("GET", "/test.txt", {"Host": "h", "Authorization": "AWS AKIA:old"}) is Doubt.UNSIGNED
+    assert _doubt("GET", "/test.txt", {**S3_GET, "Authorization": unproven}) is AuthFailure.INCOMPLETE
+    assert _doubt("GET", "/test.txt", {"Host": "h"}) is AuthFailure.UNSIGNED
+    assert _doubt("GET", "/test.txt", {"Host": "h", "Authorization": "AWS AKIA:old"}) is AuthFailure.UNSIGNED
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from drill.wait import wait_until
 from infra_fixtures.processes.parent_death import die_with_parent
 from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL
-from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.installation import ENVIRONMENT
 from infra_fixtures.targets.localstack.servers import HEALTH, LAUNCHER, environment
 from tests.infra_fixtures.targets.aws_state import REGIONS, State, client, state
 
@@ -87,7 +87,7 @@ def given(directory: Path, places: Sequence[str]) -> Iterator[Given]:
             with (directory / f"{where}.log").open("wb") as log:
                 started.append(
                     subprocess.Popen(
-                        [str(HOME / "bin" / "python"), "-P", str(LAUNCHER)],
+                        [str(ENVIRONMENT / "bin" / "python"), "-P", str(LAUNCHER)],
                         env={**environment(home, port, "somebody-else"), "SERVICES": SERVICES},
                         cwd=home,
                         stdin=subprocess.DEVNULL,
@@ -149,7 +149,7 @@ def _furnish(url: str) -> None:
     iam.put_role_policy(RoleName="theirs", PolicyName="all", PolicyDocument=_policy(allow))
 
 
-def _policy(statement: dict[str, object]) -> str:
+def _policy(statement: Mapping[str, object]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 

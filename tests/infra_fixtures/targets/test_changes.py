@@ -30,7 +30,7 @@ def test_a_change_wakes_who_waits_and_the_end_leaves_nothing(control_plane: RunL
             woken.join(0.2)
     board.stop()
     assert not _listening(control_plane)
-    assert not [t for t in threading.enumerate() if t.name == "change-board"]
+    assert not [t for t in threading.enumerate() if t.name == "change-feed"]
 
 
 def test_whoever_waits_at_the_end_is_woken(control_plane: RunLayout) -> None:

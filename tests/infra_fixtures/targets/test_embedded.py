@@ -19,6 +19,7 @@ import pytest
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
 from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.pace import sentence
 from infra_fixtures.powers import REPLICATION
 from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.journal import JOURNAL, open_entries
@@ -49,7 +50,7 @@ class Traces:
             *(f"process {pid}" for pid in self.pids()),
             *(f"file {path}" for path in Path(tempfile.gettempdir()).glob(f"*{RUN_ID}*")),
             *(f"socket {c.laddr}" for c in psutil.net_connections("inet") if self._is_ours(c)),
-            *(f"thread {t.name}" for t in threading.enumerate() if t.name == "change-board" and t.is_alive()),
+            *(f"thread {t.name}" for t in threading.enumerate() if t.name == "change-feed" and t.is_alive()),
             *(f"lease {line}" for line in Path("/proc/net/unix").read_text().splitlines() if self._is_lease(line)),
             *(f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/*{RUN_ID}*")),
         ]
@@ -87,6 +88,7 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
         with standing("embedded", pace=10.0, runs_dir=tmp_path, run_id=RUN_ID) as world:
             assert isinstance(world, Embedded)
             assert world.layout.primary.edge.host.startswith(network)
+            assert sentence(10.0) in world.not_proven
             traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
             for kind in ("process", "file", "socket", "thread", "lease"):

@@ -25,7 +25,7 @@ from infra_fixtures.safety.lease import work_dirs
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import orphan_of
-from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.installation import ENVIRONMENT
 from tests.infra_fixtures.targets.aws_state import differences
 from tests.infra_fixtures.targets.given_localstack import Given, Harness, given, harness
 
@@ -35,7 +35,7 @@ WATCHDOG_LIMIT_S = 30.0
 pytestmark = [
     pytest.mark.nightly,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not (HOME / "bin" / "python").exists(), reason=f"{HOME.name} has not been made"),
+    pytest.mark.skipif(not (ENVIRONMENT / "bin" / "python").exists(), reason=f"{ENVIRONMENT.name} has not been made"),
 ]
 
 

@@ -17,7 +17,7 @@ from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
-from infra_fixtures.targets.localstack.installation import HOME
+from infra_fixtures.targets.localstack.installation import ENVIRONMENT
 from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT
 from infra_fixtures.targets.localstack.servers import emulators
@@ -26,12 +26,12 @@ from infra_fixtures.targets.own_processes import failure
 from tests.infra_fixtures.conftest import planned_layout, run_control_plane
 from tests.infra_fixtures.safety.lock_race import racing
 
-PYTHON = HOME / "bin" / "python"
+PYTHON = ENVIRONMENT / "bin" / "python"
 ANYBODY = AccessKey("test", "test")
 """LocalStack asks nobody who they are."""
 RESOLVER = Path("/etc/resolv.conf")
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{HOME.name} has not been made")
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"{ENVIRONMENT.name} has not been made")
 
 
 @pytest.fixture(scope="module")

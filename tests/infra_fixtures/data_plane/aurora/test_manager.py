@@ -104,7 +104,7 @@ class World:
         """Wait until the pair is whole."""
 
         async def whole() -> bool:
-            return not await self.manager.awaited()
+            return not await self.manager.not_ready()
 
         await await_until(whole, what="the pair to stream", timeout_s=15)
 

@@ -28,10 +28,10 @@ def watched(
     return Watched(kind, None, "api.example", port, path, search, 10, 3, sni, ())
 
 
-async def look(at: Watched, host: str | None, pace: float = 10) -> str:
+async def check(at: Watched, host: str | None, pace: float = 10) -> str:
     """One look, where api.example leads to `host`."""
     async with EndpointProbe(pace, lambda name: host if name == "api.example" else None) as probe:
-        return await probe.look(at, "check-1")
+        return await probe.check(at, "check-1")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_status_of_2xx_or_3xx_is_success(layout: RunLayout, status: int, repor
     async def ask() -> str:
         async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.status = status
-            said = await look(watched(endpoint.port), endpoint.host)
+            said = await check(watched(endpoint.port), endpoint.host)
             assert endpoint.asked == [("/health", f"api.example:{endpoint.port}")]
             return said
 
@@ -63,7 +63,7 @@ def test_a_string_must_stand_whole_in_the_first_5120_bytes(layout: RunLayout, be
     async def ask() -> str:
         async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.body = b"-" * before + b"all is well"
-            return await look(watched(endpoint.port, "HTTP_STR_MATCH", search="all is well"), endpoint.host)
+            return await check(watched(endpoint.port, "HTTP_STR_MATCH", search="all is well"), endpoint.host)
 
     assert asyncio.run(ask()).startswith("Success" if found else "Failure")
 
@@ -75,7 +75,7 @@ def test_a_slow_response_and_a_slow_body_fail_in_time(layout: RunLayout) -> None
         async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.delay_s = 1.5
             began = time.monotonic()
-            said = await look(watched(endpoint.port, "HTTP_STR_MATCH", path, search="well"), endpoint.host)
+            said = await check(watched(endpoint.port, "HTTP_STR_MATCH", path, search="well"), endpoint.host)
             return said, time.monotonic() - began
 
     for path, report in (("/", endpoint_probe.NO_RESPONSE), ("/slow-body", endpoint_probe.NO_BODY)):
@@ -90,15 +90,15 @@ def test_a_listener_that_never_answers_is_no_response(layout: RunLayout) -> None
     async def ask() -> str:
         server = await asyncio.start_server(lambda r, w: None, layout.primary.edge.host, 0)
         async with server:
-            return await look(watched(server.sockets[0].getsockname()[1]), layout.primary.edge.host)
+            return await check(watched(server.sockets[0].getsockname()[1]), layout.primary.edge.host)
 
     assert asyncio.run(ask()) == endpoint_probe.NO_RESPONSE
 
 
 def test_refused_and_unresolvable_say_so(layout: RunLayout) -> None:
     """Nobody listening is a refused connection; a name without an address is a resolution failure."""
-    assert "refused" in asyncio.run(look(watched(1), layout.primary.edge.host)).lower()
-    assert asyncio.run(look(watched(1), None)).startswith("Failure: DNS resolution failed")
+    assert "refused" in asyncio.run(check(watched(1), layout.primary.edge.host)).lower()
+    assert asyncio.run(check(watched(1), None)).startswith("Failure: DNS resolution failed")
 
 
 def test_https_to_a_plain_port_says_that_tls_failed(layout: RunLayout) -> None:
@@ -106,7 +106,7 @@ def test_https_to_a_plain_port_says_that_tls_failed(layout: RunLayout) -> None:
 
     async def ask() -> str:
         async with Endpoint(layout.primary.edge.host) as endpoint:
-            return await look(watched(endpoint.port, "HTTPS"), endpoint.host)
+            return await check(watched(endpoint.port, "HTTPS"), endpoint.host)
 
     assert asyncio.run(ask()).startswith("Failure: TLS handshake failed")
 
@@ -117,8 +117,8 @@ def test_tcp_succeeds_on_connection_alone(layout: RunLayout) -> None:
     async def ask() -> tuple[str, str]:
         async with Endpoint(layout.primary.edge.host) as endpoint:
             endpoint.status = 503
-            open_port = await look(watched(endpoint.port, "TCP"), endpoint.host)
-        return open_port, await look(watched(endpoint.port, "TCP"), endpoint.host)
+            open_port = await check(watched(endpoint.port, "TCP"), endpoint.host)
+        return open_port, await check(watched(endpoint.port, "TCP"), endpoint.host)
 
     up, down = asyncio.run(ask())
     assert up.startswith("Success")
@@ -134,7 +134,7 @@ def test_https_does_not_validate_the_certificate(layout: RunLayout, tmp_path: Pa
 
     async def ask() -> str:
         async with Endpoint(layout.primary.edge.host, tls=context) as endpoint:
-            return await look(watched(endpoint.port, "HTTPS", sni=sni), endpoint.host)
+            return await check(watched(endpoint.port, "HTTPS", sni=sni), endpoint.host)
 
     assert asyncio.run(ask()) == "Success: HTTP Status Code 200, OK"
     assert named == ["api.example" if sni else None]

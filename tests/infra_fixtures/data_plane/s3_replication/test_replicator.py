@@ -107,7 +107,7 @@ def test_follows_rules_pauses_and_resumes(control_plane: RunLayout) -> None:
 def test_rules_are_read_as_s3_gives_them() -> None:
     """Prefix in its three places, delete markers, priority; disabled rules, tag filters and unknown buckets select nothing."""
     there = {"Destination": {"Bucket": "arn:aws:s3:::west"}}
-    homes = {"west": "us-west-2"}
+    bucket_regions = {"west": "us-west-2"}
     rules = list(
         read_rules(
             [
@@ -123,7 +123,7 @@ def test_rules_are_read_as_s3_gives_them() -> None:
                 },
                 {"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::nowhere"}},
             ],
-            homes,
+            bucket_regions,
         )
     )
     assert rules == [

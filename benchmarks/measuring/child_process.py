@@ -17,7 +17,7 @@ EXIT_S = 2.0
 
 
 @contextlib.contextmanager
-def beside(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
+def child_process(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
     """Run `work(connection, *arguments)` in a fresh interpreter until the block ends, once it has sent READY.
 
     The connection then serves both to talk; `work` is terminated at the end, whatever it does.
@@ -28,7 +28,7 @@ def beside(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
     process.start()
     there.close()
     try:
-        said = hear(here, what=work.__name__)
+        said = receive(here, what=work.__name__)
         if said != READY:
             raise Failed(f"{work.__name__} said {said!r} instead of being ready")
         yield here
@@ -46,7 +46,7 @@ def _work(work: Callable[..., None], there: Connection, *arguments: Any) -> None
     work(there, *arguments)
 
 
-def hear(connection: Connection, *, what: str, limit_s: float = LIMIT_S) -> Any:
+def receive(connection: Connection, *, what: str, limit_s: float = LIMIT_S) -> Any:
     """What the process says next; raises Failed where it dies or keeps silent for `limit_s`."""
     try:
         if not connection.poll(limit_s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra_fixtures.control_plane.overlays.mending import MotoChanged, adds, replaces
+from infra_fixtures.control_plane.overlays.patching import MotoChanged, adds, replaces
 
 
 class Theirs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from reports.honesty import fidelity, fidelity_statement, not_proven
+from reports.limitations import fidelity, fidelity_statement, not_proven
 from reports.record import load_run
 from tests.reports.outage import GAMEDAY, write_run
 
@@ -28,6 +28,7 @@ def test_the_target_s_own_words_are_used_where_it_has_some(tmp_path: Path) -> No
     """A target knows best what it cannot prove; what holds for every drill is added."""
     told = not_proven(load_run(write_run(tmp_path, GAMEDAY[:1], not_proven=["that AWS behaves so"])))
     assert told[0] == "That AWS behaves so."
+    assert not any("faster" in s for s in told), "what was paced is the target's to say"
     assert told[-1].startswith("Any failure other")
 
 
