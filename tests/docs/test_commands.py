@@ -15,6 +15,7 @@ import infra_fixtures.__main__
 import reports.__main__
 import scenarios.__main__
 from gameday.options import add_options
+from infra_fixtures.faults.catalogue import catalogue
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 
 MAINS: dict[str, Callable[[list[str]], object]] = {
@@ -74,3 +75,13 @@ def _help(module: str, *command: str) -> str:
         MAINS[module]([*(w for w in command if not w.startswith("-")), "--help"])
     assert ended.value.code == 0
     return said.getvalue()
+
+
+def test_every_fault_is_listed_with_what_its_table_may_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its parameters, and those of a table within, such as a link's rule."""
+    assert scenarios.__main__.main(["faults"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, kind in catalogue().items():
+        assert any(line.startswith(f"{name}: ") for line in lines)
+        assert all(any(line.startswith(f"    {field}: ") for line in lines) for field in kind.__struct_fields__)
+    assert "        direction: Literal['up', 'down', 'both'] = 'both'" in lines

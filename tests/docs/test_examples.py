@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from gameday.scenario import Scenario, Settings
+from infra_fixtures import powers
 from infra_fixtures.faults.fault import Fault, injected
 from infra_fixtures.faults.schedule import Scheduled
 from infra_fixtures.safety.guard import Refused
 from infra_fixtures.safety.stop_conditions import from_tables
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.targets import parts
+from infra_fixtures.targets.world import World
 from tests.docs.pages import ROOT, Block, as_modules, blocks
 from tests.real_world import System
 from traffic.contract import Contract
@@ -103,6 +108,29 @@ def test_the_fault_can_be_kept_to_one_zone(system: System, monkeypatch: pytest.M
         (entry,) = system.world.journal.open_entries()
         assert "az='us-east-1a'" in repr(entry.undo)
     assert system.world.journal.open_entries() == []
+
+
+def test_every_power_has_its_row() -> None:
+    """With the struct by which it is undone."""
+    text = (ROOT / "docs" / FAULT).read_text()
+    powers_there = [name for name, kind in vars(powers).items() if name.endswith("Power") and isinstance(kind, type)]
+    undone_by = [kind.__name__ for kind in get_args(Undo) if kind not in (AwsCall, AwsCallForEach)]
+    assert sorted(powers_there) == sorted(re.findall(r"^\| `(\w+)` \| [^`]*\| `\w+` \|$", text, re.MULTILINE))
+    assert sorted(undone_by) == sorted(re.findall(r"^\| `\w+` \| [^`]*\| `(\w+)` \|$", text, re.MULTILINE))
+
+
+def test_every_member_of_a_world_has_its_row() -> None:
+    """And every part there is."""
+    text = (ROOT / "docs" / TARGET).read_text()
+    members = [
+        name
+        for name, kind in vars(World).items()
+        if not name.startswith("_") and (callable(kind) or isinstance(kind, property))
+    ]
+    assert not [name for name in members if f"`{name}`" not in text]
+    assert not [
+        name for name in vars(parts) if name.endswith("Part") and name != "MissingPart" and f"`{name}`" not in text
+    ]
 
 
 def test_the_guard_refuses_what_its_scope_does_not_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ import pytest
 import urllib3
 
 from drill.unusable import UnusableInput
+from infra_fixtures import usage
 from infra_fixtures.faults.database_lost import DatabaseLost
 from infra_fixtures.faults.fault import NotSupported, injected
 from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
 from infra_fixtures.orphan_runs import heal_orphan, orphans
 from infra_fixtures.powers import RegionPower
+from infra_fixtures.running_topology import RunningTopology
 from infra_fixtures.safety.guard import Refused
 from infra_fixtures.safety.journal import JOURNAL, Ended, Header, Healed, Journal
 from infra_fixtures.safety.undo import RestoreRegion, power
@@ -92,7 +95,7 @@ class Two:
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
     """Two applications that run, and the target's row among the others."""
     target, options = as_modules(PAGE, monkeypatch).values()
-    monkeypatch.setitem(TARGETS, "pair", Target(target.__name__, options.OPTIONS))  # type: ignore[misc]
+    monkeypatch.setitem(TARGETS, "pair", Target(target.__name__, options.OPTIONS))
     contract = tmp_path / "notes.toml"
     contract.write_text(CONTRACT)
     with contextlib.ExitStack() as stack:
@@ -146,6 +149,17 @@ def test_what_it_lacks_is_named(world: World) -> None:
     assert world.part(DatabasePart) is None
     assert {probe.name for probe in probes_for(world, dict)} >= {"cpu_wait"}
     assert world.journal.open_entries() == []
+
+
+def test_a_person_is_told_how_to_use_it(world: World) -> None:
+    """What `up` prints: lines that work, by the application's own description, and none for ways in that are not there."""
+    assert _url(world, world.primary) in RunningTopology.of(world).describe()
+    lines = dict(re.findall(r"^# (.*)\n(.*)$", usage.describe(world), re.MULTILINE))
+    assert list(lines) == ["store a record in left", "read it"]
+    for line in lines.values():
+        told = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=False)
+        assert told.returncode == 0, told.stderr
+    assert [(s.key, s.copies) for s in read_survivors(world, world.primary, 0)] == [(1, 1)]
 
 
 def test_its_guard_knows_two_places(world: World) -> None:
