@@ -7,6 +7,7 @@ import io
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -41,10 +42,9 @@ def test_lines_to_paste_are_commands(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_in_the_text_are_there(page: object) -> None:
+def test_commands_in_the_text_are_there(page: Path) -> None:
     """`python -m x y` in a sentence."""
-    (text,) = (p.read_text() for p in PAGES if p == page)
-    for module, command, rest in re.findall(r"`(?:\.venv/bin/)?python -m (\w+) ?([a-z]*)([^`]*)`", text):
+    for module, command, rest in re.findall(r"`(?:\.venv/bin/)?python -m (\w+) ?([a-z]*)([^`]*)`", page.read_text()):
         if module in MAINS:
             _check(module, [*([command] if command else []), *rest.replace("|", " ").split()], module)
 

@@ -15,13 +15,16 @@ import pytest
 
 from gameday.scenario import Scenario, Settings
 from infra_fixtures import powers
-from infra_fixtures.faults.fault import Fault, injected
+from infra_fixtures.faults.fault import HARNESS, Fault, injected
 from infra_fixtures.faults.schedule import Scheduled
+from infra_fixtures.safety import journal
 from infra_fixtures.safety.guard import Refused
-from infra_fixtures.safety.stop_conditions import from_tables
+from infra_fixtures.safety.stop_conditions import KINDS, from_tables
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.standing import TEARDOWN
 from infra_fixtures.targets import parts
 from infra_fixtures.targets.world import World
+from infra_fixtures.watchdog import WATCHDOG
 from tests.docs.pages import ROOT, Block, as_modules, blocks
 from tests.real_world import System
 from traffic.contract import Contract
@@ -117,6 +120,14 @@ def test_every_power_has_its_row() -> None:
     undone_by = [kind.__name__ for kind in get_args(Undo) if kind not in (AwsCall, AwsCallForEach)]
     assert sorted(powers_there) == sorted(re.findall(r"^\| `(\w+)` \| [^`]*\| `\w+` \|$", text, re.MULTILINE))
     assert sorted(undone_by) == sorted(re.findall(r"^\| `\w+` \| [^`]*\| `(\w+)` \|$", text, re.MULTILINE))
+
+
+def test_every_line_of_a_journal_and_every_stop_condition_has_its_row() -> None:
+    """By the words that stand in the files."""
+    text = (ROOT / "docs" / SAFETY).read_text()
+    words = [str(kind.__struct_config__.tag) for kind in get_args(journal.Line)] + list(KINDS)
+    assert not [word for word in words if f"| `{word}` |" not in text]
+    assert all(f"`{who}`" in text for who in (HARNESS, TEARDOWN, WATCHDOG))
 
 
 def test_every_member_of_a_world_has_its_row() -> None:
