@@ -38,7 +38,9 @@ class RunningTopology(msgspec.Struct, frozen=True):
         for region in (world.primary, world.standby):
             if apis is not None:
                 endpoints[f"{region} API endpoint"] = apis.endpoints[region].url
-            endpoints[f"{region} AWS API"] = str(world.client("sts", region).meta.endpoint_url)
+            aws = world.client("sts", region)
+            if aws is not None:
+                endpoints[f"{region} AWS API"] = str(aws.meta.endpoint_url)
         note = world.fidelity.get("control plane", "").partition(":")[2].strip()
         if note:
             endpoints["who answers the AWS API"] = note

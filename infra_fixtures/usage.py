@@ -8,11 +8,15 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from infra_fixtures.access.credentials import AccessKey
-from infra_fixtures.targets.parts import ApiPart
+from infra_fixtures.targets.parts import ApiPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
+from traffic.template import Template
 
 FOREIGN = ("AWS_SESSION_TOKEN", "AWS_PROFILE")
 """What a person's environment may hold for another account, and would be sent along."""
+
+RECORD = {"key": 1, "content": 7, "receipt": False}
+"""What a person stores to see that it works."""
 
 
 @runtime_checkable
@@ -25,7 +29,7 @@ class HoldsAccessKey(Protocol):
 
 
 def describe(world: World) -> str:
-    """Credentials and a working line for each way in."""
+    """Credentials and a working line for each way in that this world has."""
     lines = ["Use it like this (the lines hold the run's secrets: they are written to no record):", ""]
     for title, line in (*_service(world), *_aws_api(world), *_database(world)):
         lines += [f"# {title}", line, ""]
@@ -33,18 +37,23 @@ def describe(world: World) -> str:
 
 
 def _service(world: World) -> Iterator[tuple[str, str]]:
-    entry, region = world.entry, world.primary
+    contract, entry, region = part_of(world, WorkloadPart).contract, world.entry, world.primary
     url = urlsplit(entry.url)
     there = []
     apis = world.part(ApiPart)
     if entry.dns is not None and apis is not None:
         edge = urlsplit(apis.endpoints[region].url)
         there = ["--resolve", f"{url.hostname}:{url.port}:{edge.hostname}"]
-    key = ["-H", f"x-api-key: {entry.api_key}"]
-    body = ["-H", "content-type: application/json", "-d", '{"key": 1, "amount": 7}']
-    curl = ["curl", "-sS", "--fail-with-body", "--noproxy", "*", *there, *key]
-    yield f"store an order in {region}", shlex.join([*curl, *body, f"{entry.url}/orders"])
-    yield "read it", shlex.join([*curl, f"{entry.url}/orders/1"])
+    key = {"x-api-key": entry.api_key} if entry.api_key else {}
+    curl = ["curl", "-sS", "--fail-with-body", "--noproxy", "*", *there]
+    for title, request in ((f"store a record in {region}", contract.write), ("read it", contract.read)):
+        template = Template(request.path, request.body)
+        body = template.body(RECORD)
+        form = {} if body is None else {"content-type": "application/json"}
+        headers = {**form, **key, **contract.headers, **contract.secrets(), **request.headers}
+        words = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+        sent = [] if body is None else ["-d", body.decode()]
+        yield title, shlex.join([*curl, "-X", request.method, *words, *sent, entry.url + template.path(RECORD)])
 
 
 def _aws_api(world: World) -> Iterator[tuple[str, str]]:
@@ -59,8 +68,13 @@ def _aws_api(world: World) -> Iterator[tuple[str, str]]:
 
 
 def _database(world: World) -> Iterator[tuple[str, str]]:
+    rows = part_of(world, WorkloadPart).contract.survivors.rows
+    if rows is None:
+        return
     for region in (world.primary, world.standby):
         at = world.database(region)
         there = ["-h", at.host, "-p", str(at.port), "-U", at.user, "-d", at.dbname]
-        asked = ["-c", "SELECT count(*) FROM orders"]
-        yield f"the database of {region}", shlex.join(["env", f"PGPASSWORD={at.password}", "psql", *there, *asked])
+        yield (
+            f"the database of {region}",
+            shlex.join(["env", f"PGPASSWORD={at.password}", "psql", *there, "-c", rows.sql]),
+        )

@@ -1,4 +1,4 @@
-"""What does Route 53 answer for the service's name? TargetConfig past every cache, so that the flip itself is seen."""
+"""What does Route 53 answer for the service's name? Asked past every cache, so that the flip itself is seen."""
 
 from __future__ import annotations
 

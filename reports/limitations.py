@@ -45,6 +45,17 @@ def not_proven(run: Run) -> list[str]:
     return found
 
 
+def judged_by(run: Run) -> list[str]:
+    """What the scenarios were held to, a sentence for each objectives file and set of limits, naming whom where they differ."""
+    named: dict[str, list[str]] = {}
+    for scenario in run.scenarios:
+        if scenario.judged_by and scenario.name not in named.setdefault(scenario.judged_by, []):
+            named[scenario.judged_by].append(scenario.name)
+    if len(named) < 2:
+        return list(named)
+    return [f"{sentence.rstrip('.')} ({_and(names)})." for sentence, names in sorted(named.items())]
+
+
 def _derived(run: Run) -> list[str]:
     """What follows from pace, fidelity and target alone, where the target has not said it in its own words."""
     found: list[str] = []

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.figure import Figure
-from reports.limitations import fidelity_statement, not_proven
+from reports.limitations import fidelity_statement, judged_by, not_proven
 from reports.record import Run, Scenario
 from reports.summary import repeated_row
 from reports.wording import SHORT, bracket, count, limit, seconds, value
@@ -125,7 +125,7 @@ def _limitations(run: Run) -> list[RenderableType]:
     found: list[RenderableType] = [
         _Hanging(Text.assemble(("Fidelity ", "bold"), fidelity_statement(run))),
         Text(),
-        *(_Hanging(Text(sentence)) for sentence in sorted({s.judged_by for s in run.scenarios if s.judged_by})),
+        *(_Hanging(Text(sentence)) for sentence in judged_by(run)),
         *(_Hanging(Text(sentence)) for sentence in run.signatures),
         Text(),
         Text("What this run did not prove", style="bold"),

@@ -6,6 +6,7 @@ import argparse
 import inspect
 import os
 import sys
+import textwrap
 from pathlib import Path
 
 import msgspec
@@ -86,11 +87,20 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
 
 def _faults() -> int:
     for name, kind in catalogue().items():
-        print(f"{name}: {inspect.getdoc(kind)}")
-        for field in msgspec.structs.fields(kind):
-            default = "" if field.required else f" = {field.default!r}"
-            print(f"    {field.name}: {getattr(field.type, '__name__', field.type)}{default}")
+        print(textwrap.indent(f"{name}: {inspect.getdoc(kind)}", "    ").removeprefix("    "))
+        _show_fields(kind, "    ")
     return 0
+
+
+def _show_fields(kind: type[msgspec.Struct], indent: str) -> None:
+    """What may stand in its table, and in the tables within."""
+    for field in msgspec.structs.fields(kind):
+        default = "" if field.required else f" = {field.default!r}"
+        is_class = inspect.isclass(field.type)
+        kind_of_value = field.type.__name__ if is_class else str(field.type).removeprefix("typing.")
+        print(f"{indent}{field.name}: {kind_of_value}{default}")
+        if is_class and issubclass(field.type, msgspec.Struct):
+            _show_fields(field.type, indent + "    ")
 
 
 if __name__ == "__main__":

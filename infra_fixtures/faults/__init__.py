@@ -1,1 +1,1 @@
-"""Faults, one a file: each a context manager that journals its undo first and always heals."""
+"""Faults, one a file: each a frozen value, whose undo is journalled before it is injected."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from drill.parts import Effect
+from drill.unusable import UnusableInput
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.undo import Undo
@@ -120,5 +121,8 @@ def require(world: World, fault: Fault) -> None:
 
 
 def region_of(world: World, region: str) -> str:
-    """A region's name by its role in normal operation, or by its name itself."""
-    return {PRIMARY: world.primary, STANDBY: world.standby}.get(region, region)
+    """A region's name by its role in normal operation, or by its name itself; raises UnusableInput for any other."""
+    known = {PRIMARY: world.primary, STANDBY: world.standby, world.primary: world.primary, world.standby: world.standby}
+    if region not in known:
+        raise UnusableInput(f"{region} is no region of this system: give one of {', '.join(known)}")
+    return known[region]

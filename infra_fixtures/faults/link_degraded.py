@@ -27,7 +27,8 @@ class LinkDegraded(Fault, frozen=True):
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""
-        name = LinkName(region_of(world, self.region), self.link)
+        between = self.region == REPLICATION.scope
+        name = LinkName(self.region if between else region_of(world, self.region), self.link)
         return Injection(
             f"{name.scope}/{name.link}",
             [RemoveLinkRule(name.scope, name.link, self.rule_id)],

@@ -102,7 +102,10 @@ class World(Protocol):
         """What is done in here is undone: the guard lets it through although no window is open."""
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client as users have it: a lost region's API does not answer. None: a global service."""
+        """A boto3 client as users have it: a lost region's API does not answer. Without a region: of a global service.
+
+        None where the target has no AWS API.
+        """
 
     def database(self, region: str) -> DatabaseEndpoint:
         """The region's database itself, past the application: what it holds is read here, by the application's own user."""

@@ -115,7 +115,7 @@ def _cluster_trouble(rds: Any) -> str:
 
 
 def _database_trouble(functions: Any) -> str:
-    """TargetConfig through the primary's order function, as the database is in private subnets.
+    """Asked through the primary's order function, as the database is in private subnets.
 
     A throttled function proves nothing about the database, so RDS's word stands; a switchover that then cannot proceed
     is given up and becomes a failover.

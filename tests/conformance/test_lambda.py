@@ -84,7 +84,7 @@ def test_an_alias_leads_to_a_version(client: Any, function: str) -> None:
 
 
 def test_provisioned_concurrency_is_told(client: Any, function: str) -> None:
-    """TargetConfig for on the alias, read back from it."""
+    """Asked for on the alias, read back from it."""
     client.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
     qualified = {"FunctionName": function, "Qualifier": "live"}
     client.put_provisioned_concurrency_config(**qualified, ProvisionedConcurrentExecutions=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from reports.limitations import fidelity, fidelity_statement, not_proven
+from reports.limitations import fidelity, fidelity_statement, judged_by, not_proven
 from reports.record import load_run
 from tests.reports.outage import GAMEDAY, write_run
 
@@ -46,3 +46,16 @@ def test_aws_at_its_own_pace_has_no_model_to_excuse(tmp_path: Path) -> None:
     run = load_run(write_run(tmp_path, GAMEDAY[:1], target="aws", pace=1, fidelity={"aurora": "REAL"}))
     assert len(not_proven(run)) == 1
     assert fidelity_statement(run) == "REAL: aurora."
+
+
+def test_objectives_that_differ_name_their_scenarios(tmp_path: Path) -> None:
+    """One sentence where all are judged alike; else each says for whom it holds, or it would look like the same line twice."""
+    alike = judged_by(load_run(write_run(tmp_path / "alike")))
+    assert len(alike) == 1
+    assert "primary_region_lost" not in alike[0]
+    tables = {"default": {"rto_s": 15.0}, "scenario": {"lambda_throttled": {"lost_writes": 0}}}
+    told = judged_by(load_run(write_run(tmp_path / "apart", GAMEDAY[3:], objectives=tables)))
+    assert [sentence.partition("not judged: ")[2] for sentence in told] == [
+        "lost_writes, s3_lag_p99_s, reliability (nothing_broken and planned_switchover).",
+        "s3_lag_p99_s, reliability (lambda_throttled).",
+    ]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import Fault, Injection, Learn, NotSupported, injected
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.region_lost import RegionLost
@@ -31,6 +32,20 @@ def test_an_error_while_it_stands_heals_it(system: System, error: type[BaseExcep
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(
         FunctionName=world.deployed.canary_function
     )
+
+
+def test_a_region_that_is_none_of_the_system_s_is_not_journalled(system: System) -> None:
+    """Nothing is known of it, so nothing of it could be undone; the sentence names those that there are."""
+    world = system.world
+    before = world.journal.path.read_bytes()
+    with (
+        pytest.raises(
+            UnusableInput, match="us-east-9 is no region of this system: give one of primary, standby, us-east-1"
+        ),
+        injected(world, RegionLost("us-east-9")),
+    ):
+        pytest.fail("it was injected")
+    assert world.journal.path.read_bytes() == before
 
 
 class Half(Fault, frozen=True):

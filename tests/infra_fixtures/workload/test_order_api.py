@@ -42,7 +42,7 @@ def test_an_order_repeated_is_one_order(deployed_here: System) -> None:
 
 
 def test_a_receipt_is_an_object_in_the_bucket(deployed_here: System) -> None:
-    """TargetConfig for, it is put, also by the repetition; its body is the order that is stored."""
+    """Asked for, it is put, also by the repetition; its body is the order that is stored."""
     world = deployed_here.world
     s3, bucket = world.client("s3", world.primary), world.deployed.regions[world.primary].bucket
     assert post(-203, 5)[1]["receipt"] is False
