@@ -16,7 +16,7 @@ import urllib3
 from drill.wait import wait_until
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 from infra_fixtures.targets.own_processes import call_global_process
 from infra_fixtures.targets.world import Entry, World
 from probes.steady_state import await_steady_state

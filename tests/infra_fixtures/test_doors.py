@@ -25,7 +25,7 @@ from infra_fixtures.internal_api.listening import control_address
 from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 
 pytestmark = pytest.mark.slow
 ROOT = os.geteuid() == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gameday.day import GameDay
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 from infra_fixtures.targets.world import World
 
 WITNESS_VARIABLE = "DRILL_TEST_WITNESS"

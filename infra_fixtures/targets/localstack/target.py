@@ -14,7 +14,8 @@ from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.safety.target_lock import target_lock
 from infra_fixtures.targets.clients import Clients
-from infra_fixtures.targets.embedded import FIDELITY, NOT_PROVEN, Variant, embedded
+from infra_fixtures.targets.embedded import embedded
+from infra_fixtures.targets.embedded_world import FIDELITY, NOT_PROVEN, Variant
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python

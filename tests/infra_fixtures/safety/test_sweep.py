@@ -15,7 +15,7 @@ from drill.wait import wait_until
 from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.sweep import processes_of, sweep
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 
 SLEEP = "import time; time.sleep(60)"
 PARENT = f"""

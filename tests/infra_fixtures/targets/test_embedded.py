@@ -27,7 +27,7 @@ from infra_fixtures.safety.lease import FIRST_OCTETS
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.safety.undo import RemoveLinkRule
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of
 
 RUN_ID = "20260101T000000Z-standing"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.embedded import Embedded
+from infra_fixtures.targets.embedded_world import Embedded
 from probes.steady_state import await_steady_state
 from tests.holdings import Holdings
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of, shared_files_of
