@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
@@ -16,7 +16,8 @@ from drill.history import Mark, Sample
 class Effect:
     """A fault that took effect within [began_ns, effective_ns] of time.monotonic_ns().
 
-    `earlier` are those before it; until `lasts_until_ns` more of the same schedule begins, or ends by itself.
+    `earlier` are those before it. `quiet_since` is asked for the time.monotonic_ns() since which its schedule does nothing
+    more; None while more of it is to begin, or to end by itself.
     """
 
     fault: str
@@ -24,7 +25,7 @@ class Effect:
     began_ns: int
     effective_ns: int
     earlier: tuple[Effect, ...] = ()
-    lasts_until_ns: int = 0
+    quiet_since: Callable[[], int | None] = field(default=lambda: 0, compare=False)
 
 
 class Recorder(Protocol):

@@ -102,6 +102,11 @@ class Drill:
     _current: str = "baseline"
     """The phase it is in."""
 
+    @property
+    def ended(self) -> threading.Event:
+        """Set once nothing more is to be broken: something died, or a stop condition was met."""
+        return self._ended
+
     def run(self, fault: AbstractContextManager[Effect], plan: Plan | None = None) -> Judgement:
         """Run the drill and return its judgement.
 
@@ -310,14 +315,16 @@ class Drill:
         of a schedule has come, and as long after it as after a lone one."""
         self._phase("awaiting recovery")
         fault_ns = effect.effective_ns - self.t0_ns
-        last_ns = max(effect.effective_ns, effect.lasts_until_ns)
         limit_s = (self.objectives.rto_s or 0.0) * MARGIN + self.objectives.settle_s + self.objectives.window_s
         while True:
             self._ended.wait(POLL_INTERVAL_S)
-            since_s = (time.monotonic_ns() - last_ns) / NS
             state = self._show(fault_ns)
             if self._check_failures():
                 return
+            quiet_ns = effect.quiet_since()
+            if quiet_ns is None:
+                continue
+            since_s = (time.monotonic_ns() - max(effect.effective_ns, quiet_ns)) / NS
             held_s = min(state.held_s, since_s) if state.recovered_at_ns is not None else 0.0
             if held_s >= self.objectives.settle_s + self.objectives.window_s:
                 return

@@ -16,7 +16,7 @@ from drill.parts import Observer
 from drill.run import Drill
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
-from infra_fixtures.faults.schedule import injected_in_turn
+from infra_fixtures.faults.schedule import injected_in_turn, require_all
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
@@ -50,11 +50,13 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
     stand GateNotPassed or UnusableInput, once that is recorded."""
     with _standing(day, name, repetition, showing.live) as world:
+        require_all(world, scenario.faults)
+        plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
         with stop_watches(conditions, sight) as watches:
             drill.probes = [*drill.probes, *watches]
-            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark), scenario.plan(world))
+            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark, drill.ended), plan)
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
@@ -99,7 +101,8 @@ def _drill(
 
     def healthy_again() -> None:
         refuse_broken(world)
-        world.return_to_primary()
+        with world.healing():
+            world.return_to_primary()
         await_steady_state(world)
 
     def publish(_judgement: Judgement) -> None:

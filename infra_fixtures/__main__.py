@@ -59,6 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UnusableInput as e:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
+    except NotHealed as e:
+        print(f"error: {e}", file=sys.stderr)
+        return 1
     except GateNotPassed as e:
         print(f"error: the system could not be stood up: {e}", file=sys.stderr)
         return 1

@@ -21,8 +21,14 @@ class NotHealed(Exception):
 def orphans(runs_dir: Path) -> Iterator[Path]:
     """Journals under `runs_dir` of runs that did not end and that nobody holds."""
     for path in sorted(runs_dir.glob(f"*/{JOURNAL}")):
-        if not has_ended(path) and not is_held(path):
-            yield path
+        try:
+            # Held first: a run that ends between the two looks has ended by the second.
+            if not is_held(path) and not has_ended(path):
+                yield path
+        except PermissionError as e:
+            raise UnusableInput(
+                f"{path} belongs to {path.owner()}: run `python -m infra_fixtures heal` as that user, or give another --runs-dir"
+            ) from e
 
 
 def heal_orphan(path: Path, by: str) -> str:

@@ -47,7 +47,9 @@ def standing(
             finally:
                 try:
                     end(journal, header, TEARDOWN)
-                finally:
-                    watchdog.dismiss()
+                except BaseException:
+                    watchdog.take_over()
+                    raise
+                watchdog.dismiss()
     finally:
         journal.close()

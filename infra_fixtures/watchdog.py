@@ -7,6 +7,7 @@ directory, in watchdog.log.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,7 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from drill.host_environment import child_environment
 from infra_fixtures.orphan_runs import heal_orphan
+from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL
 
 FAREWELL = b"done\n"
@@ -34,6 +37,7 @@ class Watchdog:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
+                env=child_environment(os.environ, PYTHONPATH=str(REPOSITORY)),
                 start_new_session=True,
             )
         # Told here and not on the command line, so that nobody takes the watchdog for one of the run's own processes.
@@ -51,6 +55,12 @@ class Watchdog:
         except OSError:
             self._process.wait()  # it is dead already
 
+    def take_over(self) -> None:
+        """Leave the rest to it: it heals and ends the run once this process has closed the journal."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+
     @property
     def process(self) -> subprocess.Popen[bytes]:
         """Its process, for whoever must know that it lives."""
@@ -64,8 +74,8 @@ def main() -> None:
     os.chdir("/")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     journal_dir = Path(os.fsdecode(sys.stdin.buffer.readline().rstrip(b"\n")))
-    if sys.stdin.buffer.read() == FAREWELL:
-        return
+    if sys.stdin.buffer.read() == FAREWELL or not journal_dir.is_absolute():
+        return  # all is tidy, or the harness was gone before it had said where
     log.info("the harness is gone")
     try:
         log.info("%s", heal_orphan(journal_dir / JOURNAL, by=WATCHDOG))

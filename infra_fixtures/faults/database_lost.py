@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.powers import Harm, ProcessPower, Role
 from infra_fixtures.safety.undo import RestoreProcesses, power
 from infra_fixtures.targets.world import World
@@ -13,8 +13,13 @@ from infra_fixtures.targets.world import World
 class DatabaseLost(Fault, frozen=True):
     """SIGKILL the database of `region`; healing starts it again, joined to whoever writes by then."""
 
-    needs: ClassVar[tuple[type, ...]] = (ProcessPower,)
+    powers: ClassVar[tuple[type, ...]] = (ProcessPower,)
     region: str = PRIMARY
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """The database."""
+        return (Harmed(self.region, "database"),)
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""

@@ -7,13 +7,13 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import msgspec
 
 from drill.parts import Effect
 from drill.unusable import UnusableInput
-from infra_fixtures.powers import Instant
+from infra_fixtures.powers import REPLICATION, Instant
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.undo import Undo
 from infra_fixtures.targets.world import World
@@ -42,6 +42,13 @@ class Injection:
     act: Callable[[Learn], Instant | None]
 
 
+class Harmed(NamedTuple):
+    """One thing that a fault changes: of which region (empty: of none), and what."""
+
+    region: str
+    what: str
+
+
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -51,16 +58,22 @@ class Fault(
 ):
     """A fault as data: its class is its name (`RegionLost` is "region_lost"), its fields say what is hit, and how.
 
-    Fields named `region` take a region's name, or primary or standby, its role in normal operation. `needs` are the
-    powers that it uses beside the AWS API.
+    Fields named `region` take a region's name, or primary or standby, its role in normal operation. `powers` are those that
+    it uses beside the AWS API, `parts` what a system must have for it (`infra_fixtures.targets.parts`).
     """
 
-    needs: ClassVar[tuple[type, ...]] = ()
+    powers: ClassVar[tuple[type, ...]] = ()
+    parts: ClassVar[tuple[type, ...]] = ()
 
     @property
     def name(self) -> str:
         """As it stands in TOML, marks and journal."""
         return str(self.__struct_config__.tag)
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
+        return ()
 
     def prepare(self, world: World) -> Injection:
         """Read what must be known of the world as it is now; nothing is changed yet."""
@@ -69,17 +82,17 @@ class Fault(
 
 @dataclass(frozen=True, slots=True)
 class NotSupported(Exception):
-    """The target lacks the power a fault needs."""
+    """The target lacks what a fault needs: a power of its own, or a part of the system."""
 
     fault: str
     target: str
-    power: str
+    lacking: str
 
     def __str__(self) -> str:
-        return f"{self.fault} needs {self.power}, which the target {self.target} does not have"
+        return f"{self.fault} needs {self.lacking}, which the target {self.target} does not have"
 
 
-class Standing:
+class InjectedFault:
     """A fault that is journalled, and from then on stands until it is healed, however far its injection came."""
 
     def __init__(self, world: World, fault: Fault) -> None:
@@ -106,7 +119,7 @@ class Standing:
 @contextlib.contextmanager
 def injected(world: World, fault: Fault) -> Iterator[Effect]:
     """The fault stands for as long as this lasts, and is undone whatever happens meanwhile."""
-    standing = Standing(world, fault)
+    standing = InjectedFault(world, fault)
     try:
         yield standing.inject()
     finally:
@@ -114,10 +127,14 @@ def injected(world: World, fault: Fault) -> Iterator[Effect]:
 
 
 def require(world: World, fault: Fault) -> None:
-    """Raise NotSupported where the world lacks a power that the fault needs."""
-    for power in fault.needs:
-        if not isinstance(world, power):
-            raise NotSupported(fault.name, world.target, power.__name__)
+    """Raise NotSupported where the world lacks what the fault needs, UnusableInput where it has no such region."""
+    lacking = [power for power in fault.powers if not isinstance(world, power)]
+    lacking += [part for part in fault.parts if world.part(part) is None]
+    for kind in lacking:
+        raise NotSupported(fault.name, world.target, kind.__name__)
+    named = msgspec.structs.asdict(fault).get("region", PRIMARY)
+    if named != REPLICATION.scope:
+        region_of(world, named)
 
 
 def region_of(world: World, region: str) -> str:

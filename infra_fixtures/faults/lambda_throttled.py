@@ -5,9 +5,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html ("to
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from botocore.exceptions import ClientError
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
 from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.parts import FunctionsPart, part_of
 from infra_fixtures.targets.world import World
@@ -16,8 +18,14 @@ from infra_fixtures.targets.world import World
 class LambdaThrottled(Fault, frozen=True):
     """Throttle a function wholly (empty: the order API's); healing gives back the reserved concurrency it had, or none."""
 
+    parts: ClassVar[tuple[type, ...]] = (FunctionsPart,)
     region: str = PRIMARY
     function: str = ""
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """The function's reserved concurrency."""
+        return (Harmed(self.region, f"function {self.function}"),)
 
     def prepare(self, world: World) -> Injection:
         """Read the reserved concurrency that the function has now."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import secrets
+from typing import ClassVar, Literal
 
 from infra_fixtures.faults.fault import Fault, Injection, region_of
 from infra_fixtures.link_rule import LinkRule
@@ -12,25 +13,30 @@ from infra_fixtures.targets.world import World
 
 
 class LinkDegraded(Fault, frozen=True):
-    """Put `rule` on a link; healing takes just that rule away.
+    """Put `rule` on a link; healing takes just that rule away, whatever other rules are there.
 
-    `region` is the link's scope (a region, primary, standby, or replication for the links between the regions), `link` one
-    of edge (clients to the region), writer, reader (functions to the database), egress (functions to the AWS API),
-    upstream (replication into the region), both (of replication). `rule_id` tells several such faults on one link apart.
+    `link` is one of a region's: edge (clients to the region), writer, reader (functions to the database), egress (functions
+    to the AWS API), upstream (replication into the region); or both of `region` replication, the links between the regions.
     """
 
-    needs: ClassVar[tuple[type, ...]] = (LinkPower,)
+    powers: ClassVar[tuple[type, ...]] = (LinkPower,)
     rule: LinkRule
     region: str = REPLICATION.scope
-    link: str = REPLICATION.link
-    rule_id: str = "link_degraded"
+    link: Literal["edge", "writer", "reader", "egress", "upstream", "both"] = "both"
+
+    def __post_init__(self) -> None:
+        """Refuse a link that is not there."""
+        if (self.region == REPLICATION.scope) != (self.link == REPLICATION.link):
+            raise ValueError(
+                f"{self.region} has no link {self.link}: both are those of replication, all others a region's"
+            )
 
     def prepare(self, world: World) -> Injection:
-        """Nothing has to be known."""
-        between = self.region == REPLICATION.scope
-        name = LinkName(self.region if between else region_of(world, self.region), self.link)
+        """Give the rule an identity of its own."""
+        scope = self.region if self.region == REPLICATION.scope else region_of(world, self.region)
+        name, rule = LinkName(scope, self.link), f"{self.name}-{secrets.token_hex(4)}"
         return Injection(
-            f"{name.scope}/{name.link}",
-            [RemoveLinkRule(name.scope, name.link, self.rule_id)],
-            lambda _learn: power(world, LinkPower).add_link_rule(name, self.rule_id, self.rule),
+            f"{scope}/{self.link}",
+            [RemoveLinkRule(scope, self.link, rule)],
+            lambda _learn: power(world, LinkPower).add_link_rule(name, rule, self.rule),
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
-from infra_fixtures.faults.fault import Fault, Injection, Learn
+from infra_fixtures.faults.fault import Fault, Harmed, Injection, Learn
 from infra_fixtures.safety.undo import ReturnToPrimary
 from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
@@ -13,9 +14,16 @@ from infra_fixtures.targets.world import World
 class ControllerFailed(Exception):
     """The failover controller answered with an error; the message is its own."""
 
+    parts: ClassVar[tuple[type, ...]] = (ControllerPart,)
+
 
 class PlannedSwitchover(Fault, frozen=True):
     """Invoke the standby's failover controller with mode switchover; healing gives the roles back."""
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """Who writes."""
+        return (Harmed("", "roles"),)
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""

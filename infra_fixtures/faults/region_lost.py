@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.powers import RegionPower
 from infra_fixtures.safety.undo import RestoreRegion, power
 from infra_fixtures.targets.world import World
@@ -13,8 +13,13 @@ from infra_fixtures.targets.world import World
 class RegionLost(Fault, frozen=True):
     """Lose `region`; healing brings it back, its database joined to whoever writes by then."""
 
-    needs: ClassVar[tuple[type, ...]] = (RegionPower,)
+    powers: ClassVar[tuple[type, ...]] = (RegionPower,)
     region: str = PRIMARY
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """The region, its database with it."""
+        return (Harmed(self.region, "region"), Harmed(self.region, "database"))
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar
 
 from infra_fixtures.faults.fault import Fault, Injection
@@ -14,12 +15,13 @@ from infra_fixtures.targets.world import World
 class ReplicationCut(Fault, frozen=True):
     """Cut the inter-region link both ways; healing lets it carry again, whatever else is wrong with it."""
 
-    needs: ClassVar[tuple[type, ...]] = (LinkPower,)
+    powers: ClassVar[tuple[type, ...]] = (LinkPower,)
 
     def prepare(self, world: World) -> Injection:
-        """Nothing has to be known."""
+        """Give the rule an identity of its own."""
+        rule = f"{self.name}-{secrets.token_hex(4)}"
         return Injection(
             f"{world.primary}->{world.standby}",
-            [RemoveLinkRule(REPLICATION.scope, REPLICATION.link, self.name)],
-            lambda _learn: power(world, LinkPower).add_link_rule(REPLICATION, self.name, LinkRule(cut=True)),
+            [RemoveLinkRule(REPLICATION.scope, REPLICATION.link, rule)],
+            lambda _learn: power(world, LinkPower).add_link_rule(REPLICATION, rule, LinkRule(cut=True)),
         )

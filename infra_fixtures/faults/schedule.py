@@ -11,7 +11,7 @@ import dataclasses
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -20,11 +20,13 @@ from drill.objective import nearest
 from drill.parts import Effect
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
-from infra_fixtures.faults.fault import HARNESS, Fault, Standing, require
+from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.targets.world import World
 
 NS = 10**9
+ENDED_WITHIN_S = 0.05
+"""How soon a schedule notices that its drill was ended."""
 
 
 class Scheduled(msgspec.Struct, frozen=True):
@@ -100,16 +102,22 @@ class Told(Protocol):
         """Now, or at time.monotonic_ns()."""
 
 
+class Ended(Exception):
+    """The drill was ended before a fault of its schedule had come; the message names it."""
+
+
 @contextlib.contextmanager
-def injected_in_turn(world: World, schedule: Schedule, tell: Told) -> Iterator[Effect]:
+def injected_in_turn(
+    world: World, schedule: Schedule, tell: Told, ended: threading.Event | None = None
+) -> Iterator[Effect]:
     """Play a schedule: yields the main fault's effect once it took effect; what is scheduled later happens meanwhile.
 
-    At the end everything that still stands is healed. `tell` is given degraded.begin, degraded.effective and
-    degraded.healed of other faults than the main one, and fault.over where the main one ends by itself.
+    Once `ended` is set nothing more is injected. At the end everything that still stands is healed. `tell` is given
+    degraded.begin, degraded.effective and degraded.healed of other faults than the main one, fault.over where the main one
+    ends by itself, and fault.failed for what could not be injected, or never came.
     """
-    for one in schedule.faults:
-        require(world, one.fault)
-    play = _Play(world, schedule, tell)
+    require_all(world, schedule)
+    play = _Play(world, schedule, tell, ended or threading.Event())
     try:
         effect = play.until_main()
         later = threading.Thread(target=play.go_on, name="schedule", daemon=True)
@@ -119,40 +127,51 @@ def injected_in_turn(world: World, schedule: Schedule, tell: Told) -> Iterator[E
         finally:
             play.stop.set()
             later.join()
+            play.tell_what_never_came()
     finally:
         undo_all(world, world.journal, HARNESS)
+
+
+def require_all(world: World, schedule: Schedule) -> None:
+    """Raise NotSupported where the world lacks what a fault needs; UnusableInput where they cannot stand together there."""
+    for one in schedule.faults:
+        require(world, one.fault)
+    _refuse_entangled(schedule.faults, lambda region: region_of(world, region))
 
 
 class _Play:
     """One play of a schedule; the journal knows what stands, this knows when it is due to be healed."""
 
-    def __init__(self, world: World, schedule: Schedule, tell: Told) -> None:
+    def __init__(self, world: World, schedule: Schedule, tell: Told, ended: threading.Event) -> None:
         self.stop = threading.Event()
+        self._ended = ended
         self._world = world
         self._schedule = schedule
         self._main = schedule.faults.index(schedule.main)
         self._tell = tell
-        self._due: list[tuple[float, int, Standing, Effect]] = []
+        self._due: list[tuple[float, int, InjectedFault, Effect]] = []
         self._first_ns = 0
+        self._come = 0
+        """How many have been injected: they come in their order."""
+        self._quiet_ns: int | None = None
 
     def until_main(self) -> Effect:
-        """Everything up to the main fault; its effect, with those of the faults before it."""
+        """Everything up to the main fault; its effect, with those of the faults before it. Raises Ended."""
         effects = []
         for number in range(self._main + 1):
             self._heal_due(self._at_ns(number))
+            if self._over:
+                raise Ended(f"the drill was ended before {self._schedule.faults[number].fault.name} came")
             effects.append(self._inject(number))
             self._first_ns = self._first_ns or effects[0].effective_ns
-        ends_s = max(one.at_s + (one.for_s or 0.0) for one in self._schedule.faults)
-        return dataclasses.replace(
-            effects[-1], earlier=tuple(effects[:-1]), lasts_until_ns=self._first_ns + round(ends_s * NS)
-        )
+        return dataclasses.replace(effects[-1], earlier=tuple(effects[:-1]), quiet_since=lambda: self._quiet_ns)
 
     def go_on(self) -> None:
         """Everything after it; an error is told, and stays what the drill cannot prove."""
         try:
             for number in range(self._main + 1, len(self._schedule.faults)):
                 self._heal_due(self._at_ns(number))
-                if self.stop.is_set():
+                if self._over:
                     return
                 effect = self._inject(number)
                 self._tell("degraded.begin", effect.subject, effect.fault, effect.began_ns)
@@ -160,30 +179,48 @@ class _Play:
             self._heal_due(math.inf)
         except Exception as e:
             self._tell("fault.failed", "schedule", f"{type(e).__name__}: {e}")
+        finally:
+            self._quiet_ns = time.monotonic_ns()
+
+    def tell_what_never_came(self) -> None:
+        """A drill that ended before all of its faults had come does not prove what it was to prove."""
+        for one in self._schedule.faults[self._come :]:
+            self._tell("fault.failed", "schedule", f"the observation ended before {one.fault.name} came")
+
+    @property
+    def _over(self) -> bool:
+        return self.stop.is_set() or self._ended.is_set()
 
     def _at_ns(self, number: int) -> float:
         return self._first_ns + self._schedule.faults[number].at_s * NS
 
     def _inject(self, number: int) -> Effect:
         one = self._schedule.faults[number]
-        standing = Standing(self._world, one.fault)
-        effect = standing.inject()
+        fault = InjectedFault(self._world, one.fault)
+        self._come = number + 1
+        effect = fault.inject()
         if one.for_s is not None:
-            self._due.append((effect.effective_ns + one.for_s * NS, number, standing, effect))
+            self._due.append((effect.effective_ns + one.for_s * NS, number, fault, effect))
             self._due.sort(key=lambda due: due[:2])
         return effect
 
     def _heal_due(self, until_ns: float) -> None:
-        """Wait until an instant, healing what becomes due; returns early when told to stop, and where nothing is awaited."""
-        while not self.stop.is_set():
+        """Wait until an instant, healing what becomes due; returns early once it is over, and where nothing is awaited."""
+        while not self._over:
             next_ns = min(until_ns, self._due[0][0] if self._due else math.inf)
-            if next_ns == math.inf or self.stop.wait(max(0.0, (next_ns - time.monotonic_ns()) / NS)):
+            if next_ns == math.inf or not self._wait_until(next_ns):
                 return
             if not self._due or self._due[0][0] > until_ns:
                 return
-            _, number, standing, effect = self._due.pop(0)
-            standing.heal()
+            _, number, fault, effect = self._due.pop(0)
+            fault.heal()
             self._tell("fault.over" if number == self._main else "degraded.healed", effect.subject, effect.fault)
+
+    def _wait_until(self, at_ns: float) -> bool:
+        """Whether that instant came before it was over."""
+        while not self._over and (left_s := (at_ns - time.monotonic_ns()) / NS) > 0:
+            self.stop.wait(min(left_s, ENDED_WITHIN_S))
+        return not self._over
 
 
 def _table(one: Scheduled) -> dict[str, Any]:
@@ -205,17 +242,24 @@ def _scheduled(table: dict[str, Any], source: str) -> Scheduled:
         raise UnusableInput(f"{source}: the fault {name} is not understood: {e}") from None
 
 
-def _refuse_entangled(faults: tuple[Scheduled, ...]) -> None:
-    """The same fault twice at a time is refused where the first ends while the second stands.
+def _refuse_entangled(faults: tuple[Scheduled, ...], name: Callable[[str], str] = lambda region: region) -> None:
+    """Refuse faults that harm the same, of which one is healed while the other stands: that would heal the other too.
 
-    Its healing would give back what was before, in the middle of the second.
+    `name` gives a region's name where a role may stand for it.
     """
     for number, one in enumerate(faults):
-        ends = math.inf if one.for_s is None else one.at_s + one.for_s
         for other in faults[number + 1 :]:
-            other_ends = math.inf if other.for_s is None else other.at_s + other.for_s
-            if other.fault == one.fault and other.at_s < ends < other_ends:
+            same = {(name(r) if r else r, what) for r, what in one.fault.harms} & {
+                (name(r) if r else r, what) for r, what in other.fault.harms
+            }
+            ends, other_ends = _end_of(one), _end_of(other)
+            if same and other.at_s < ends and ends != other_ends:
+                _, what = sorted(same)[0]
                 raise UnusableInput(
-                    f"{one.fault.name} would be healed while the same fault stands again: let the second end before the "
-                    "first, or begin after it"
+                    f"{one.fault.name} and {other.fault.name} both harm {what}, and one would be healed while the other "
+                    "stands: let them end together (without for_s), or one begin after the other ended"
                 )
+
+
+def _end_of(one: Scheduled) -> float:
+    return math.inf if one.for_s is None else one.at_s + one.for_s

@@ -6,7 +6,9 @@ Connections that are open live on, since security groups track them; new ones ti
 
 from __future__ import annotations
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from typing import ClassVar
+
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
 from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
@@ -17,7 +19,13 @@ ADMITTED_OR_GONE = ("InvalidPermission.Duplicate", "InvalidGroup.NotFound")
 class SecurityGroupRevoked(Fault, frozen=True):
     """Revoke every ingress rule of the database's security group in `region`; healing authorizes the same ones again."""
 
+    parts: ClassVar[tuple[type, ...]] = (NetworkPart,)
     region: str = PRIMARY
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """The group's rules."""
+        return (Harmed(self.region, "security group of the database"),)
 
     def prepare(self, world: World) -> Injection:
         """Read the rules that the group has now."""

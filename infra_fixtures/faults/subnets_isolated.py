@@ -9,9 +9,9 @@ learnt their new ids.
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
 from infra_fixtures.targets.parts import NetworkPart, part_of
@@ -24,7 +24,13 @@ PART = "acl-isolation"
 class SubnetsIsolated(Fault, frozen=True):
     """Associate the private subnets of `region` with an ACL without rules; healing gives each the ACL that it had."""
 
+    parts: ClassVar[tuple[type, ...]] = (NetworkPart,)
     region: str = PRIMARY
+
+    @property
+    def harms(self) -> tuple[Harmed, ...]:
+        """The subnets' ACLs."""
+        return (Harmed(self.region, "private subnets"),)
 
     def prepare(self, world: World) -> Injection:
         """Read which ACL each subnet has now."""

@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from infra_fixtures.safety.undo import Undo
+from drill.unusable import UnusableInput
+from infra_fixtures.safety.undo import Undo, Unreadable
 
 JOURNAL = "journal.jsonl"
 
@@ -163,12 +164,30 @@ def is_held(path: Path) -> bool:
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """The journal's lines; a last line torn by a crash was never acted upon (it is fsynced first), so it is left out."""
+    """The journal's lines. One torn by a crash was never acted upon (it is fsynced first), so it is left out.
+
+    A fault that another version wrote is kept as one that this version cannot undo; UnusableInput for any other line.
+    """
     if not path.exists():
         return
     decoder = msgspec.json.Decoder(Line)
-    for raw in path.read_bytes().splitlines():
+    for number, raw in enumerate(path.read_bytes().splitlines(), 1):
         try:
             yield decoder.decode(raw)
+        except msgspec.ValidationError as e:
+            yield _of_another_version(raw, f"{path}, line {number}: {e}")
         except msgspec.DecodeError:
             continue
+
+
+def _of_another_version(raw: bytes, where: str) -> Line:
+    try:
+        told = msgspec.json.decode(raw, type=_AnyBegun)
+    except msgspec.ValidationError as e:
+        raise UnusableInput(f"{where}: another version of the harness wrote it; heal with that one") from e
+    return Begun(told.entry, told.fault, (Unreadable(raw.decode()),))
+
+
+class _AnyBegun(msgspec.Struct, tag="begun"):
+    entry: int
+    fault: str

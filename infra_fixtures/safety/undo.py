@@ -107,7 +107,17 @@ class ReturnToPrimary(msgspec.Struct, frozen=True, tag="return_to_primary"):
         power(healer, RolesPower).return_to_primary()
 
 
-Undo = AwsCall | AwsCallForEach | RestoreRegion | RestoreProcesses | RemoveLinkRule | ReturnToPrimary
+class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
+    """An undo that another version of the harness wrote, and this one does not know."""
+
+    line: str
+
+    def perform(self, healer: Healer) -> None:
+        """Never: it must be done by the version that wrote it, or by hand."""
+        raise ValueError("another version of the harness wrote this: heal with that one")
+
+
+Undo = AwsCall | AwsCallForEach | RestoreRegion | RestoreProcesses | RemoveLinkRule | ReturnToPrimary | Unreadable
 
 
 def power(healer: object, kind: type[P]) -> P:

@@ -23,6 +23,8 @@ from infra_fixtures.processes.parent_death import PARENT_VARIABLE
 from infra_fixtures.run_layout import RunLayout, child_environment
 
 STAND_UP_TIMEOUT_S = 60.0
+CALL_LIMIT_S = 120.0
+"""Longer than the global process itself takes to give a region back or to say that it cannot."""
 PUBLIC = 0o022
 
 
@@ -144,7 +146,7 @@ def call_global_process(
         method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=CALL_LIMIT_S) as response:
             answer: dict[str, Any] = json.loads(response.read() or b"{}")
             return answer
     except urllib.error.HTTPError as e:

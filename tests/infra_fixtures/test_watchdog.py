@@ -17,6 +17,7 @@ from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.journal import JOURNAL, Header, Journal, has_ended, open_entries
 from infra_fixtures.safety.lease import WORK_PREFIX, lease, work_dirs, work_prefix
 from infra_fixtures.safety.sweep import processes_of, sweep
+from infra_fixtures.safety.undo import RestoreRegion
 from infra_fixtures.watchdog import LOG, Watchdog
 from tests.infra_fixtures.targets.shared_memory import segments
 
@@ -114,6 +115,23 @@ def test_a_sweep_takes_the_shared_memory_of_a_killed_postgresql() -> None:
         libc.shmdt(ctypes.c_void_p(address))
         for identity in (used, foreign):
             libc.shmctl(identity, 0, None)  # IPC_RMID
+
+
+def test_a_harness_that_cannot_end_its_run_leaves_it_to_the_watchdog(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of tearing down: no farewell, and once the journal is free the watchdog does the rest."""
+    run_id = f"watchdog-{os.getpid()}-taken-over"
+    work = tmp_path / f"{WORK_PREFIX}{run_id}-x"
+    work.mkdir()
+    journal = Journal(tmp_path / "run")
+    journal.stands_up(Header(run_id, "embedded", 10.0, {}, str(tmp_path)))
+    journal.begin("region_lost", [RestoreRegion("us-east-1")])
+    watchdog = Watchdog(tmp_path / "run")
+    watchdog.take_over()
+    journal.close()
+    wait_until(lambda: has_ended(tmp_path / "run" / JOURNAL), what="the watchdog to end the run", timeout_s=20)
+    assert watchdog.process.wait(10) == 0
+    assert not work.exists()
+    assert '"by":"watchdog"' in (tmp_path / "run" / JOURNAL).read_text()
 
 
 def test_two_leases_never_meet() -> None:

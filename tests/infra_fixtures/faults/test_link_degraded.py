@@ -26,7 +26,7 @@ def test_a_slow_edge_is_slow_until_it_is_healed(system: System) -> None:
 def test_healing_one_of_two_faults_on_a_link_leaves_the_other(system: System) -> None:
     """Replication is cut and slow; once it is cut no more it is slow still, and then as before."""
     world, told = system.world, list[str]()
-    slow = LinkDegraded(LinkRule(latency_ms=1500), rule_id="slow")
+    slow = LinkDegraded(LinkRule(latency_ms=1500))
     schedule = Schedule.of(slow, Scheduled(ReplicationCut(), for_s=1.0))
 
     def tell(event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from infra_fixtures.faults.link_degraded import LinkDegraded
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.faults.replication_cut import ReplicationCut
-from infra_fixtures.faults.schedule import Schedule, Scheduled, injected_in_turn
+from infra_fixtures.faults.schedule import Ended, Schedule, Scheduled, injected_in_turn
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.powers import LinkName
 from infra_fixtures.safety.journal import Journal
@@ -45,9 +46,8 @@ FAULTS = st.one_of(
     st.builds(RegionLost, REGIONS),
     st.builds(DatabaseLost, REGIONS),
     st.builds(LambdaThrottled, REGIONS, st.text("abc-", max_size=5)),
-    st.builds(
-        LinkDegraded, RULES, REGIONS, st.sampled_from(["edge", "writer"]), st.text("abc", min_size=1, max_size=3)
-    ),
+    st.builds(LinkDegraded, RULES, REGIONS, st.sampled_from(["edge", "writer"])),
+    st.builds(LinkDegraded, RULES),
     st.just(ReplicationCut()),
     st.just(Nothing()),
 )
@@ -90,7 +90,7 @@ def test_every_fault_is_found_by_its_name() -> None:
         ([{"fault": "nothing", "main": True}, {"fault": "nothing", "main": True}], "only one fault"),
         (
             [{"fault": "region_lost", "for_s": 2}, {"fault": "region_lost", "at_s": 1}],
-            "region_lost would be healed while the same fault stands again",
+            "region_lost and region_lost both harm database",
         ),
     ],
 )
@@ -155,7 +155,16 @@ def _world(seen: Seen) -> World:
         def reset_link(self, link: LinkName) -> None:
             """For the power to be whole."""
 
-    return cast(World, Least(journal=seen.journal, events=seen.events))
+    return cast(
+        World,
+        Least(
+            journal=seen.journal,
+            events=seen.events,
+            primary="us-east-1",
+            standby="us-west-2",
+            part=lambda _kind: object(),
+        ),
+    )
 
 
 @pytest.fixture
@@ -208,7 +217,84 @@ def test_the_end_does_not_wait_for_what_is_still_to_come(seen: Seen) -> None:
     with injected_in_turn(_world(seen), schedule, seen.tell):
         pass
     assert time.monotonic() - began_s < 60
-    assert seen.events == ["+main", "-main"]
+    assert seen.events == ["+main", "fault.failed the observation ended before noted came", "-main"]
+
+
+def test_a_drill_that_is_ended_injects_nothing_more_and_heals(seen: Seen) -> None:
+    """A stop condition is met while the main fault is still to come: it never comes, and what stands is healed at once."""
+    schedule, ended = Schedule.of(Noted("a"), Scheduled(Noted("main"), at_s=600)), threading.Event()
+    threading.Timer(0.2, ended.set).start()
+    began_s = time.monotonic()
+    with (
+        pytest.raises(Ended, match="ended before noted came"),
+        injected_in_turn(_world(seen), schedule, seen.tell, ended),
+    ):
+        pytest.fail("the main fault was injected")
+    assert time.monotonic() - began_s < 60
+    assert seen.events == ["+a", "-a"]
+
+
+def test_the_drill_is_told_when_nothing_more_is_to_come(seen: Seen) -> None:
+    """While a later fault is to begin or to end it is not quiet; from then on it is, since a moment ago."""
+    schedule = Schedule.of(Scheduled(Noted("main"), main=True), Scheduled(Noted("late"), at_s=0.1, for_s=0.1))
+    with injected_in_turn(_world(seen), schedule, seen.tell) as effect:
+        assert effect.quiet_since() is None
+        limit = time.monotonic() + 10
+        while effect.quiet_since() is None and time.monotonic() < limit:
+            time.sleep(0.01)
+        quiet_ns = effect.quiet_since()
+        assert quiet_ns is not None
+        assert "-late" in seen.events
+        assert effect.effective_ns < quiet_ns <= time.monotonic_ns()
+
+
+@pytest.mark.parametrize(
+    ("faults", "together"),
+    [
+        ((RegionLost(), Scheduled(DatabaseLost(), at_s=1)), True),
+        ((Scheduled(RegionLost(), for_s=5), Scheduled(DatabaseLost(), at_s=2)), False),
+        ((RegionLost(), Scheduled(DatabaseLost(), at_s=2, for_s=1)), False),
+        ((Scheduled(RegionLost(), for_s=5), Scheduled(DatabaseLost(), at_s=6)), True),
+        ((Scheduled(RegionLost("primary"), for_s=5), Scheduled(DatabaseLost("standby"), at_s=2)), True),
+        ((Scheduled(ReplicationCut(), for_s=20), Scheduled(ReplicationCut(), at_s=5, for_s=5)), True),
+        (
+            (
+                Scheduled(LinkDegraded(LinkRule(latency_ms=1)), for_s=20),
+                Scheduled(LinkDegraded(LinkRule(cut=True)), at_s=5, for_s=5),
+            ),
+            True,
+        ),
+        ((Scheduled(LambdaThrottled(), for_s=5), Scheduled(LambdaThrottled(), at_s=1, for_s=2)), False),
+        ((Scheduled(LambdaThrottled(function="a"), for_s=5), Scheduled(LambdaThrottled(function="b"), at_s=1)), True),
+    ],
+)
+def test_faults_that_one_healing_would_heal_together_are_refused(
+    faults: tuple[Fault | Scheduled, ...], together: bool
+) -> None:
+    """Whatever the same undo gives back cannot stand on; rules on a link each have an identity of their own."""
+    if together:
+        Schedule.of(*faults)
+    else:
+        with pytest.raises(UnusableInput, match="both harm"):
+            Schedule.of(*faults)
+
+
+def test_a_region_by_its_role_and_by_its_name_is_the_same(seen: Seen) -> None:
+    """Only a world knows that, so that it is refused there, before anything is done."""
+    schedule = Schedule.of(
+        Scheduled(LambdaThrottled("primary"), for_s=5), Scheduled(LambdaThrottled("us-east-1"), at_s=1)
+    )
+    with pytest.raises(UnusableInput, match="both harm"), injected_in_turn(_world(seen), schedule, seen.tell):
+        pytest.fail("it was injected")
+    assert seen.events == []
+
+
+@pytest.mark.parametrize(("region", "link"), [("replication", "edge"), ("primary", "both"), ("primary", "nolink")])
+def test_a_link_that_is_not_there_is_refused_when_it_is_read(region: str, link: str) -> None:
+    """Not in the middle of a drill."""
+    table = {"fault": "link_degraded", "region": region, "link": link, "rule": {"cut": True}}
+    with pytest.raises(UnusableInput, match="link_degraded is not understood"):
+        Schedule.from_tables([table], source="a.toml")
 
 
 def test_a_fault_that_cannot_be_injected_heals_those_before_it(seen: Seen) -> None:

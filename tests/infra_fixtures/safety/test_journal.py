@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
+import pytest
+
+from drill.unusable import UnusableInput
 from infra_fixtures.orphan_runs import orphans
 from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, open_entries
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, RemoveLinkRule, RestoreRegion, ReturnToPrimary, Undo
+from infra_fixtures.safety.undo import (
+    AwsCall,
+    AwsCallForEach,
+    RemoveLinkRule,
+    RestoreRegion,
+    ReturnToPrimary,
+    Undo,
+    Unreadable,
+)
 
 UNDO: tuple[Undo, ...] = (
     RestoreRegion("us-east-1"),
@@ -104,3 +117,47 @@ def test_the_journal_is_for_its_owner_alone(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.close()
     assert journal.path.stat().st_mode & 0o777 == 0o600
+
+
+OLD = b'{"type":"begun","entry":1,"fault":"region_lost","undo":[{"type":"power","power":"restore_region"}]}\n'
+
+
+def test_a_fault_of_another_version_is_open_until_that_version_heals_it(tmp_path: Path) -> None:
+    """An undo that this version does not know is no reason to think that nothing is broken."""
+    (tmp_path / JOURNAL).write_bytes(OLD)
+    [entry] = open_entries(tmp_path / JOURNAL)
+    assert (entry.entry, entry.fault) == (1, "region_lost")
+    assert isinstance(entry.undo[0], Unreadable)
+    assert not has_ended(tmp_path / JOURNAL)
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(b'{"type":"healed","entry":1,"by":"harness"}\n')
+    assert has_ended(tmp_path / JOURNAL)
+
+
+def test_a_line_that_is_no_journals_is_named(tmp_path: Path) -> None:
+    """JSON of another kind was not torn by a crash: file and line are said."""
+    (tmp_path / JOURNAL).write_bytes(b'{"type":"header","run_id":7}\n')
+    with pytest.raises(UnusableInput, match=r"line 1.*another version"):
+        has_ended(tmp_path / JOURNAL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as somebody else")
+def test_another_users_journal_is_a_sentence(tmp_path: Path) -> None:
+    """Whose it is, and how to mend it."""
+    journal = Journal(tmp_path / "run-1")
+    journal.stands_up(HEADER)
+    journal.close()
+    for place in (tmp_path, *tmp_path.parents):
+        if (
+            place.stat().st_uid == 0
+            and place.stat().st_mode & 0o005 != 0o005
+            and place.is_relative_to(tempfile.gettempdir())
+        ):
+            place.chmod(0o755)
+    own = os.geteuid()
+    os.seteuid(65534)
+    try:
+        with pytest.raises(UnusableInput, match="belongs to root: run `python -m infra_fixtures heal` as that user"):
+            list(orphans(tmp_path))
+    finally:
+        os.seteuid(own)
