@@ -29,8 +29,8 @@ def deployed_here(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     monkeypatch.setenv("DB_WRITER_HOST", here.node.host)
     monkeypatch.setenv("DB_READER_HOST", here.node.host)
     monkeypatch.setenv("AWS_ENDPOINT_URL", here.aws.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", world.access_key.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", world.access_key.secret)
     monkeypatch.setenv("AWS_DEFAULT_REGION", world.primary)
     assert os.environ["DB_SECRET_ARN"] == made.secret_arn
     order_api._kept.clear()
