@@ -80,16 +80,11 @@ class Fault(
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
 class NotSupported(Exception):
     """The target lacks what a fault needs: a power of its own, or a part of the system."""
 
-    fault: str
-    target: str
-    lacking: str
-
-    def __str__(self) -> str:
-        return f"{self.fault} needs {self.lacking}, which the target {self.target} does not have"
+    def __init__(self, fault: str, target: str, lacking: str) -> None:
+        super().__init__(f"{fault} needs {lacking}, which the target {target} does not have")
 
 
 class InjectedFault:
