@@ -6,13 +6,15 @@ Connections that are open live on, since security groups track them; new ones ti
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
 from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 
+PEERS = ("UserIdGroupPairs", "IpRanges", "Ipv6Ranges", "PrefixListIds")
 ADMITTED_OR_GONE = ("InvalidPermission.Duplicate", "InvalidGroup.NotFound")
 
 
@@ -42,9 +44,18 @@ class SecurityGroupRevoked(Fault, frozen=True):
                 "ec2",
                 region,
                 "authorize_security_group_ingress",
-                {"GroupId": group, "IpPermissions": [rule]},
+                {"GroupId": group, "IpPermissions": [one]},
                 settled_by=ADMITTED_OR_GONE,
             )
             for rule in rules
+            for one in _for_each_peer(rule)
         ]
         return Injection(f"{region}/{group}", undo, act)
+
+
+def _for_each_peer(rule: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One that is there already is refused together with all that is asked for in the same call."""
+    ports = {name: value for name, value in rule.items() if name not in PEERS}
+    for kind in PEERS:
+        for peer in rule.get(kind, ()):
+            yield {**ports, kind: [peer]}

@@ -82,22 +82,29 @@ def let_controller_steer(iam: Any, names: Names, health_check_id: str) -> None:
 
 
 def find_key(kms: Any, names: Names) -> Key | None:
-    """The region's key, where there is one."""
-    found = ignore_errors("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")
-    return None if found is None else Key(found["KeyMetadata"]["KeyId"], found["KeyMetadata"]["Arn"])
+    """The region's key, where there is one that is not to be deleted; by its tag where a run died before it had its alias."""
+    aliased = ignore_errors("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")
+    if aliased is not None:
+        candidates = [str(aliased["KeyMetadata"]["KeyId"])]
+    else:
+        pages = kms.get_paginator("list_keys").paginate()
+        candidates = [str(listed["KeyId"]) for page in pages for listed in page["Keys"]]
+    for identity in candidates:
+        # others' keys need not let us read their tags
+        tagged = ignore_errors("AccessDeniedException", kms.list_resource_tags, KeyId=identity) or {"Tags": ()}
+        if {t["TagKey"]: t["TagValue"] for t in tagged["Tags"]}.get(RUN_TAG) == names.run_id:
+            told = kms.describe_key(KeyId=identity)["KeyMetadata"]
+            if told["KeyState"] != "PendingDeletion":
+                return Key(identity, str(told["Arn"]))
+    return None
 
 
 def tear_down_key(kms: Any, names: Names) -> None:
-    """Schedule the region's key for deletion; its alias goes at once."""
-    alias = f"alias/{names.of('data')}"
-    found = ignore_errors("NotFoundException", kms.describe_key, KeyId=alias)
-    if found is None:
-        return
-    identity = found["KeyMetadata"]["KeyId"]
-    tags = {t["TagKey"]: t["TagValue"] for t in kms.list_resource_tags(KeyId=identity)["Tags"]}
-    kms.delete_alias(AliasName=alias)
-    if tags.get(RUN_TAG) == names.run_id and found["KeyMetadata"]["KeyState"] != "PendingDeletion":
-        kms.schedule_key_deletion(KeyId=identity, PendingWindowInDays=DELETION_WAIT_DAYS)
+    """Schedule the region's key for deletion; its alias goes at once, and last, as it is found by it."""
+    found = find_key(kms, names)
+    if found is not None:
+        kms.schedule_key_deletion(KeyId=found.id, PendingWindowInDays=DELETION_WAIT_DAYS)
+    ignore_errors("NotFoundException", kms.delete_alias, AliasName=f"alias/{names.of('data')}")
 
 
 def tear_down_roles(iam: Any, names: Names, regions: Iterable[str]) -> None:

@@ -33,6 +33,21 @@ def test_a_rule_that_came_back_by_itself_is_healed(system: System) -> None:
     assert _rules(system) == before
 
 
+def test_a_rule_that_came_back_in_part_is_healed_whole(system: System) -> None:
+    """A second peer has the same ports; somebody authorized one of the two again: the other comes back too."""
+    world = system.world
+    ec2, group = world.client("ec2", world.primary), _group(system)
+    more = [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "10.1.2.0/24"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=more)
+    try:
+        before = _rules(system)
+        with injected(world, SecurityGroupRevoked()):
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=more)
+        assert _rules(system) == before
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=more)
+
+
 def _group(system: System) -> str:
     return str(system.world.deployed.regions[system.world.primary].database_group_id)
 

@@ -47,6 +47,7 @@ def test_a_half_made_run_is_torn_down(clients: Clients, topology: Topology) -> N
     clients.client("apigateway", "us-east-1").delete_rest_api(restApiId=made.regions["us-east-1"].api_id)
     clients.client("cloudwatch", "us-west-2").delete_alarms(AlarmNames=[made.alarm_name])
     clients.client("sns", "us-west-2").delete_topic(TopicArn=made.topic_arn)
+    clients.client("kms", "us-west-2").delete_alias(AliasName="alias/drill-run-half-data")
     tear_down(clients, half, "run-half")
     assert everything(clients, "run-half") == set()
     tear_down(clients, half, "run-half")

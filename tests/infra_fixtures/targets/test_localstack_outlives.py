@@ -31,6 +31,8 @@ from tests.infra_fixtures.targets.given_localstack import Given, Harness, given,
 
 FAULTS = (SecurityGroupRevoked(), SubnetsIsolated())
 WATCHDOG_LIMIT_S = 30.0
+MADE_FIELDS = 300
+"""A topology is at least so many fields of the state: a look that saw nothing would find no difference either."""
 
 pytestmark = [
     pytest.mark.nightly,
@@ -86,6 +88,7 @@ def test_undo_comes_before_removal(there: Given, runs_dir: Path) -> None:
     before = there.state()
     with harness(runs_dir, there) as killed:
         stood = there.state()
+        assert len(differences(before, stood)) > MADE_FIELDS
         _break(killed)
         assert differences(stood, there.state())
         killed.kill(with_watchdog=True)
