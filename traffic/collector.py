@@ -13,6 +13,7 @@ import logging
 import os
 import selectors
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -246,8 +247,13 @@ class Collector:
 
 
 def _listen_unix(path: Path) -> socket.socket:
+    """The path of a Unix socket may have 107 bytes, and TMPDIR may be longer: it is named from its directory."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        listener.bind(f"/proc/self/fd/{directory}/{path.name}" if sys.platform == "linux" else str(path))
+    finally:
+        os.close(directory)
     listener.listen(64)
     listener.setblocking(False)
     return listener

@@ -57,7 +57,7 @@ class Process:
 
 def alone(told: Mapping[str, object], path: Path, environment: Mapping[str, str], log: Path) -> Process:
     """Locust that sends the whole load itself, and records to the unix socket at `path`."""
-    settings = {"type": "alone", **told, "socket": str(path)}
+    settings = {"type": "alone", **told, "socket": path.name}
     return _locust("Locust", ("--users", "1", "--spawn-rate", "1"), settings, path, environment, log)
 
 
@@ -65,7 +65,7 @@ def master(
     size: int, at: tuple[str, int], token: str, path: Path, environment: Mapping[str, str], log: Path
 ) -> Process:
     """Locust's master, which waits for `size` workers at `at` (port 0: any free one) and starts one user on each."""
-    settings = {"type": "master", "socket": str(path), "token": token}
+    settings = {"type": "master", "socket": path.name, "token": token}
     users = ("--users", str(size), "--spawn-rate", str(size), "--expect-workers", str(size))
     where = ("--master", "--master-bind-host", at[0], "--master-bind-port", str(at[1]))
     return _locust("Locust's master", (*where, *users), settings, path, environment, log)
@@ -73,7 +73,7 @@ def master(
 
 def local_worker(token: str, path: Path, environment: Mapping[str, str], log: Path) -> Process:
     """A worker that joins by the unix socket at `path`."""
-    command = (sys.executable, "-m", "traffic.worker", "--master", f"{UNIX}{path}")
+    command = (sys.executable, "-m", "traffic.worker", "--master", f"{UNIX}{path.name}")
     told = {**_importing(environment), TOKEN_VARIABLE: token}
     return _start(f"Locust's worker ({log.stem})", command, told, path.parent, log)
 
@@ -100,7 +100,7 @@ def _start(name: str, command: Sequence[str], environment: Mapping[str, str], cw
         popen = subprocess.Popen(
             command,
             env=environment,
-            cwd=cwd,  # no locust.conf or pyproject.toml of others
+            cwd=cwd,  # the socket's directory, which holds no locust.conf or pyproject.toml of others
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

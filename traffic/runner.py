@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import shutil
 import tempfile
@@ -34,8 +33,6 @@ START_S = 30.0
 EXIT_S = 1.0
 """How long Locust may take to end once it has said that it is done."""
 LAST_LINES = 15
-LONGEST_SOCKET = 107
-"""So many bytes may the path of a Unix socket have (unix(7): 108 with the final zero)."""
 LOOPBACK = "127.0.0.1"
 
 log = logging.getLogger(__name__)
@@ -163,14 +160,12 @@ class LoadGenerator:
         """Start Locust and return once its first request (of every worker) is on its way.
 
         Raises TrafficFailed with Locust's last log lines, UnusableInput where the directory holds another's records or
-        the meeting's address or the system's temporary directory cannot be used.
+        the meeting's address cannot be used.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         self._private = Path(tempfile.mkdtemp(prefix=self._private_prefix))
         try:
             path = self._private / "records"
-            if len(os.fsencode(path)) > LONGEST_SOCKET:
-                raise UnusableInput(f"{path} is too long for a socket: set TMPDIR to a directory with a shorter path")
             size = self._workers + self._workers_elsewhere
             if size:
                 self._start_worker_pool(path, size)
