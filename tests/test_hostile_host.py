@@ -97,11 +97,13 @@ def test_commands_do_the_same(kind: str, tmp_path: Path) -> None:
         )
         judged = pool.submit(run, "drill", "judge", str(GOLDEN), "--json", environment=environment)
         status = pool.submit(run, "infra_fixtures", "status", "--runs-dir", str(tmp_path), environment=environment)
+        verified = pool.submit(run, "reports", "verify", str(tmp_path / "none"), environment=environment)
     assert f"{SCENARIOS} tests collected" in collected.result().stdout.decode(), collected.result().stdout
     assert collected.result().returncode == 0
     kept, found = json.loads((GOLDEN / "verdict.json").read_text()), json.loads(judged.result().stdout)
     assert found["measurements"] == kept["measurements"]
     assert (judged.result().returncode, judged.result().stderr) == (0, b"")
+    assert (verified.result().returncode, len(verified.result().stderr.splitlines())) == (2, 1), "no run, in one line"
     assert (status.result().returncode, status.result().stdout) == (0, b"nothing is held up\n")
 
 
@@ -156,9 +158,10 @@ def test_a_drill_under_everything_at_once(place: Path, umask: int) -> None:
     words = ["scenarios", "-k", "database_primary_lost", "--runs-dir", str(runs), "--objectives", str(objectives)]
     done = run("pytest", *words, environment=environment, umask=umask, timeout_s=LIMIT_S)
     said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-    assert done.returncode == 0, said[-3000:]
     (found,) = (runs / "latest" / "scenarios").iterdir()
-    assert json.loads((found / "verdict.json").read_text())["verdict"] == "MET"
+    verdict = json.loads((found / "verdict.json").read_text())
+    too_busy = any("this machine was too busy" in reason for reason in verdict["reasons"])
+    assert (done.returncode, verdict["verdict"]) == ((1, "UNPROVEN") if too_busy else (0, "MET")), said[-3000:]
     records = [p for p in (runs / "latest").resolve().rglob("*") if p.is_file()]
     texts = [p for p in records if p.suffix in (".json", ".jsonl", ".xml", ".md", ".log")]
     assert len(texts) > 5
@@ -167,6 +170,8 @@ def test_a_drill_under_everything_at_once(place: Path, umask: int) -> None:
         assert b"AKIAREAL" not in path.read_bytes(), path
     assert not [p for p in records if p.stat().st_mode & 0o022]
     assert json.loads((runs / "latest" / "run.json").read_text())["commit"], "git was asked in spite of GIT_DIR"
-    for command in ("reports verify", "drill judge", "reports build"):
-        assert run(*command.split(), str(runs / "latest"), environment=environment).returncode == 0, command
+    for command, status in (("reports verify", 0), ("drill judge", done.returncode), ("reports build", 0)):
+        assert run(*command.split(), str(runs / "latest"), environment=environment).returncode == status, command
     assert not list(scratch.iterdir()), "nothing is left where scratch files were"
+    if too_busy:
+        pytest.skip("all stood and was recorded, but this machine was too busy for a steady state")

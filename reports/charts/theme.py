@@ -6,12 +6,9 @@ also differ in lightness, so the pictures hold in grey.
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-
-os.environ["MPLBACKEND"] = "Agg"  # with a host's own that is not installed, matplotlib cannot even be imported
 
 import matplotlib
 from matplotlib.axes import Axes
