@@ -19,6 +19,7 @@ from rich.text import Text
 
 from drill.evidence import Judged, Judgement
 from drill.objective import Verdict
+from drill.output import speak_utf8
 from drill.repetition import Repetitions
 from drill.stored import Stored, find_stored, refuse_misspelt, repeated
 from drill.unusable import UnusableInput
@@ -30,6 +31,7 @@ STYLES = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.UNPROVEN: "y
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m drill", description=__doc__.partition("\n")[0] if __doc__ else "")
     commands = parser.add_subparsers(dest="command", required=True)
     again = commands.add_parser("judge", help="judge stored records again")

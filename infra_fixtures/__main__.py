@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from drill.host_environment import settle
+from drill.output import speak_utf8
 from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
@@ -27,6 +28,7 @@ from infra_fixtures.targets import TARGETS, add_options, read_options
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 something is not as it should be, 2 unusable input."""
     settle(os.environ)
+    speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")

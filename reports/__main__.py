@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from drill.host_environment import settle
+from drill.output import speak_utf8
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.allure_html import Allure, Gate, NotMade
@@ -25,6 +26,7 @@ from reports.trend import series_of, trend_table
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 a difference or a regression was found, 2 unusable input (one sentence on stderr)."""
     settle(os.environ)
+    speak_utf8()
     parsed = _parser().parse_args(argv)
     try:
         return int(parsed.command(parsed))

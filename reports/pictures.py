@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.charts import timeline, waterfall
+from reports.charts.lost_seconds import waterfall
+from reports.charts.timeline import timeline
 from reports.record import Run, Scenario
 from reports.wording import bracket, limit, value
 

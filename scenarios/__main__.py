@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from drill.host_environment import settle
+from drill.output import speak_utf8
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, ending_gracefully
@@ -34,6 +35,7 @@ from reports.terminal import real_console
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 everything as it was to come out, 1 something was not, 2 unusable input."""
     settle(os.environ)
+    speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m scenarios", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="play|faults")
     playing = commands.add_parser("play", help="play scenarios that stand in TOML files, and judge them")
@@ -46,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _faults()
         return _play(given.files, Options.read(lambda name: getattr(given, name)))
     except UnusableInput as e:
-        print(f"error: {e}", file=sys.stderr)
+        print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 1

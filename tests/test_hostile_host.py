@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -125,6 +126,17 @@ def test_the_harness_keeps_what_is_its_users() -> None:
     host_environment.keep_to_this_machine(own)
     assert {"AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}.items() <= own.items()
     assert not [n for n in own if n.lower().endswith("_proxy") or n in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_any_letter_of_a_path_is_shown(tmp_path: Path, encoding: str) -> None:
+    """What the commands say is UTF-8, and a byte that is no text is shown as an escape."""
+    bundle = Path(os.fsdecode(os.fsencode(tmp_path / "ß ☃ ") + b"\xff"))
+    shutil.copytree(GOLDEN, bundle)
+    for words in (("drill", "judge", str(bundle)), ("reports", "verify", str(bundle / "none"))):
+        done = run(*words, environment={"PYTHONIOENCODING": encoding})
+        assert (done.returncode, b"Traceback" in done.stderr) == (0 if words[0] == "drill" else 2, False), done.stderr
+    assert "ß ☃ ".encode() in done.stderr
 
 
 def test_a_switched_off_plugin_is_named(tmp_path: Path) -> None:

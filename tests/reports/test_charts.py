@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drill.history import NS, History, Mark, Op, Outcome
-from reports.charts import timeline, waterfall
 from reports.charts.buckets import bucket
 from reports.charts.lanes import few, gather, pack
+from reports.charts.lost_seconds import waterfall
+from reports.charts.timeline import timeline
 from reports.figure import Figure
 from reports.record import Phase
 from tests.reports.outage import GAMEDAY, history
