@@ -13,6 +13,7 @@ import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.run_layout import RUN_ID_VARIABLE
+from infra_fixtures.safety.lease import work_dirs, work_prefix
 from infra_fixtures.safety.sweep import processes_of, sweep
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded_world import Embedded
@@ -56,6 +57,18 @@ def test_bystanders_in_the_directory_survive_and_what_was_started_does_not(tmp_p
             process.kill()
             process.wait()
         started.stdout.close()
+
+
+def test_only_a_directory_of_its_own_belongs_to_a_run(tmp_path: Path) -> None:
+    """A link that leads nowhere, one to a directory of ours, and a file, all named as the run's: none is taken for one."""
+    run_id, elsewhere = f"links-{os.getpid()}", tmp_path / "elsewhere"
+    own, broken, link, file = (tmp_path / f"{work_prefix(run_id)}{name}" for name in ("own", "broken", "link", "file"))
+    for directory in (own, elsewhere):
+        directory.mkdir()
+    broken.symlink_to(tmp_path / "nowhere")
+    link.symlink_to(elsewhere)
+    file.touch()
+    assert work_dirs(run_id, str(tmp_path)) == [own]
 
 
 @pytest.mark.slow
