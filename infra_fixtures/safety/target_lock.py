@@ -151,6 +151,17 @@ class LockPlace:
                 f"the bucket {self.bucket}, which holds the lock of a target, cannot be made: {e}"
             ) from e
 
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """What S3 refuses in here, or that it does not answer, is raised as UnusableInput."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as e:
+            raise UnusableInput(
+                f"the lock of {self.target}, {self.url} at {self.s3.meta.endpoint_url}, cannot be read or written ({e}): let "
+                "S3 answer there, and these credentials use that object"
+            ) from e
+
 
 class HeldLock:
     """A lock that is held and renewed; as a stop condition it is met once it is lost."""
@@ -239,7 +250,6 @@ def target_lock(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> I
 
 def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock:
     """Take the lock; raises UnusableInput where another run has it, or died without giving it back."""
-    place.make_bucket()
     holder = Holder(
         token=secrets.token_hex(8),
         run_id=run_id,
@@ -247,14 +257,20 @@ def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock
         since=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC",
         lease_s=lease_s,
     )
-    until_s = time.monotonic() + lease_s
+    with place.answering():
+        place.make_bucket()
+        return _taken(place, holder)
+
+
+def _taken(place: LockPlace, holder: Holder) -> HeldLock:
+    until_s = time.monotonic() + holder.lease_s
     for _ in range(ATTEMPTS):
         found = place.read()
         if found is not None and found.holder == holder:
             return HeldLock(place, holder, found.etag, until_s)
-        if found is not None and not found.is_free_for(run_id):
+        if found is not None and not found.is_free_for(holder.run_id):
             raise _left_by(place, found.holder) if found.has_lapsed else _held_by(place, found.holder)
-        until_s = time.monotonic() + lease_s
+        until_s = time.monotonic() + holder.lease_s
         with contextlib.suppress(Contended):
             return HeldLock(place, holder, place.write(holder, found.etag if found else None), until_s)
     raise UnusableInput(f"the lock of {place.target} is taken and given back all the time: try again")
@@ -266,7 +282,8 @@ def lock_of_dead_run(place: LockPlace, run_id: str) -> Iterator[None]:
 
     Where what is done in here fails it is not given back, so that it keeps others out.
     """
-    held = _resumed(place, run_id)
+    with place.answering():
+        held = _resumed(place, run_id)
     try:
         yield
     except BaseException:

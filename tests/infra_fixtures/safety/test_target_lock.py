@@ -196,6 +196,18 @@ def test_a_renewal_that_meets_itself_is_none_lost(place: LockPlace) -> None:
     assert _is_free(place)
 
 
+def test_an_s3_that_does_not_answer_is_one_sentence(place: LockPlace, aws_client: AwsClient) -> None:
+    """Taking a lock, and a dead run's: where S3 is, what it said, what to do, and nothing of boto3's."""
+    gone = LockPlace(aws_client("s3", REGION, endpoint="http://127.0.0.1:9"), ACCOUNT, place.target)
+    for act in (lambda: take(gone, "first"), lambda: lock_of_dead_run(gone, "first").__enter__()):
+        with pytest.raises(UnusableInput) as refused:
+            act()
+        sentence = str(refused.value)
+        assert f"the lock of {place.target}, {place.url} at http://127.0.0.1:9, cannot be read or written (" in sentence
+        assert "): let S3 answer there" in sentence
+        assert "\n" not in sentence
+
+
 def test_something_else_in_its_place_is_refused(place: LockPlace) -> None:
     """An object that is no lock is not overwritten."""
     take(place, "first").release()
