@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,7 +111,8 @@ class Scenario(msgspec.Struct, frozen=True):
 
     def to_toml(self) -> str:
         """As a file; what is as by default is left out."""
-        return tomli_w.dumps({**msgspec.to_builtins(self.settings), "faults": self.faults.to_tables()})
+        settings = msgspec.to_builtins(self.settings, builtin_types=(dt.datetime,))
+        return tomli_w.dumps({**settings, "faults": self.faults.to_tables()})
 
     @classmethod
     def from_toml(cls, text: str, *, source: str) -> Scenario:

@@ -81,9 +81,9 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
         signal.signal(number, on_signal)
     with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
         running = RunningTopology.of(world)
-        with running.announced(runs_dir):
+        with running.announced(runs_dir), usage.described(world) as lines:
             print(running.describe(), flush=True)
-            print(f"\n{usage.describe(world)}", flush=True)
+            print(f"\n{lines}", flush=True)
             print("Ctrl-C, or `python -m infra_fixtures down` elsewhere, brings it down.", flush=True)
             while not stop.wait(1.0):
                 pass

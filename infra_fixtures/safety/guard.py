@@ -55,7 +55,7 @@ class Guard:
         self._now = now
         self._lock = threading.Lock()
         self._tagged: set[tuple[str, str, str]] = set()
-        self._healers = 0
+        self._healing = threading.local()
 
     def protect(self, holder: Any) -> None:
         """Put every call of a boto3 client, or of all clients that a boto3 session makes from now on, under the scope.
@@ -74,14 +74,13 @@ class Guard:
 
     @contextlib.contextmanager
     def healing(self) -> Iterator[None]:
-        """What is done meanwhile is undone: neither the window nor a missing consent stops that, all else does."""
-        with self._lock:
-            self._healers += 1
+        """What this thread does meanwhile is undone: neither the window nor a missing consent stops that, all else does."""
+        depth = getattr(self._healing, "depth", 0)
+        self._healing.depth = depth + 1
         try:
             yield
         finally:
-            with self._lock:
-                self._healers -= 1
+            self._healing.depth = depth
 
     def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
         if not changes(model):
@@ -103,7 +102,7 @@ class Guard:
             self._require_region(f"s3 {operation_name} in {region}", region)
 
     def _require_consent(self, what: str) -> None:
-        if self._healers:
+        if getattr(self._healing, "depth", 0):
             return
         if not self.scope.confirmed:
             raise Refused(what, "nobody has confirmed this run", "confirm it once you have seen its plan")

@@ -13,6 +13,7 @@ import pwd
 import random
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -48,10 +49,19 @@ def work_prefix(run_id: str) -> str:
 def work_dirs(run_id: str, temp_dir: str = "") -> list[Path]:
     """Every directory of a run there (or in another `temp_dir`): what is to be removed when it is dead.
 
-    Its own, not what another user made under such a name.
+    Directories of its own, not what another user made under such a name: anybody may put a link or a file there.
     """
     found = Path(temp_dir or tempfile.gettempdir()).glob(f"{glob.escape(work_prefix(run_id))}*")
-    return [path for path in found if path.stat().st_uid == os.geteuid()]
+    return [path for path in found if _is_own_directory(path)]
+
+
+def _is_own_directory(path: Path) -> bool:
+    """A link is none, whatever it leads to; nor is what has gone meanwhile."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 @contextlib.contextmanager

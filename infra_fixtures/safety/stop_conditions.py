@@ -7,9 +7,7 @@ these.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import json
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import msgspec
 import polars as pl
 
 from drill.history import NS, Sample
 from drill.unusable import UnusableInput
+
+UNCATCHABLE = frozenset({"SIGKILL", "SIGSTOP"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,18 @@ class Condition(Protocol):
         """The sentence that says that it is met and by what; "" while it is not. Raises where it cannot be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
+    """A condition that a `[[stop]]` table of a file says."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind, in a word."""
+        return str(self.__struct_config__.tag)
+
+
+class Alarm(Table, frozen=True, tag="alarm"):
     """A CloudWatch alarm is in `state`; one that is not there cannot warn anybody, and counts as met."""
 
-    kind: ClassVar[str] = "alarm"
     every_s: ClassVar[float] = 1.0
     name: str
     region: str
@@ -81,11 +89,9 @@ class Alarm:
         return f"the alarm {self.name} in {self.region} is in {self.state}"
 
 
-@dataclass(frozen=True, slots=True)
-class Beyond:
+class Beyond(Table, frozen=True, tag="sample"):
     """Every sample of a metric and subject is above (or below) a limit for `for_s` seconds on end; 0: a single one."""
 
-    kind: ClassVar[str] = "sample"
     every_s: ClassVar[float] = 0.25
     metric: str
     subject: str
@@ -119,14 +125,12 @@ class Beyond:
         return f"{self.metric} of {self.subject} is {which}{held}"
 
 
-@dataclass(frozen=True, slots=True)
-class FailedShare:
+class FailedShare(Table, frozen=True, tag="failed"):
     """More than this share of all requests that ended in the last `for_s` seconds were not OK.
 
     A fault that bites does just that for a while: choose `for_s` longer than the outage that the drill is about.
     """
 
-    kind: ClassVar[str] = "failed"
     every_s: ClassVar[float] = 0.25
     above: float
     for_s: float
@@ -151,11 +155,9 @@ class FailedShare:
         return f"more than {self.above:.0%} of requests fail for {self.for_s:g} s"
 
 
-@dataclass(frozen=True, slots=True)
-class FileAppears:
+class FileAppears(Table, frozen=True, tag="file"):
     """A person made a file; one that is there from before stops the drill as well."""
 
-    kind: ClassVar[str] = "file"
     every_s: ClassVar[float] = 0.1
     path: str
 
@@ -167,17 +169,17 @@ class FileAppears:
         return f"the file {self.path} is there"
 
 
-@dataclass(frozen=True, slots=True)
-class SignalCame:
+class SignalCame(Table, frozen=True, tag="signal"):
     """A person sent a signal to the harness, such as SIGUSR1."""
 
-    kind: ClassVar[str] = "signal"
     every_s: ClassVar[float] = 0.1
     name: str = "SIGUSR1"
 
     def __post_init__(self) -> None:
         if self.name not in signal.Signals.__members__:
             raise UnusableInput(f"{self.name} is no signal: write SIGUSR1")
+        if self.name in UNCATCHABLE:
+            raise UnusableInput(f"{self.name} can be caught by nobody, and so stops no drill: write SIGUSR1")
 
     def met(self, sight: Sight) -> str:
         """Whether it came."""
@@ -187,16 +189,14 @@ class SignalCame:
         return f"{self.name} came"
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
+class Until(Table, frozen=True, tag="until"):
     """The time is over in which something may be broken."""
 
-    kind: ClassVar[str] = "until"
     every_s: ClassVar[float] = 0.25
     at: dt.datetime
 
     def __post_init__(self) -> None:
-        if not isinstance(self.at, dt.datetime) or self.at.tzinfo is None:
+        if self.at.tzinfo is None:
             raise UnusableInput(f"{self.at} is no moment with a time zone: write at = 2026-12-01T04:00:00Z")
 
     def met(self, sight: Sight) -> str:
@@ -209,7 +209,7 @@ class Until:
 
 Readable = Alarm | Beyond | FailedShare | FileAppears | SignalCame | Until
 KINDS: Mapping[str, type[Readable]] = {
-    cls.kind: cls for cls in (Alarm, Beyond, FailedShare, FileAppears, SignalCame, Until)
+    str(cls.__struct_config__.tag): cls for cls in (Alarm, Beyond, FailedShare, FileAppears, SignalCame, Until)
 }
 
 
@@ -218,38 +218,11 @@ def from_tables(tables: Sequence[Mapping[str, Any]]) -> tuple[Readable, ...]:
     return tuple(_from_table(table) for table in tables)
 
 
-def to_toml(conditions: Sequence[Readable]) -> str:
-    """The same as `[[stop]]` tables."""
-    return "\n".join(_to_table(condition) for condition in conditions)
-
-
 def _from_table(table: Mapping[str, Any]) -> Readable:
     kind = str(table.get("kind", ""))
     if kind not in KINDS:
         raise UnusableInput(f"a stop condition of kind {kind!r} is unknown: write one of {', '.join(KINDS)}")
-    given = {name: value for name, value in table.items() if name != "kind"}
-    fields = {field.name: field for field in dataclasses.fields(KINDS[kind])}
-    if strange := given.keys() - fields.keys():
-        raise UnusableInput(
-            f"a stop condition of kind {kind} has no {', '.join(sorted(strange))}: it has {', '.join(fields)}"
-        )
-    needed = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
-    if missing := needed - given.keys():
-        raise UnusableInput(f"a stop condition of kind {kind} needs {', '.join(sorted(missing))}")
-    for name, value in given.items():
-        numeric = "float" in str(fields[name].type)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if numeric != is_number or (str(fields[name].type) == "str" and not isinstance(value, str)):
-            raise UnusableInput(f"{name} = {value!r} of a stop condition of kind {kind} is no {fields[name].type}")
-    return KINDS[kind](**given)
-
-
-def _to_table(condition: Readable) -> str:
-    lines = ["[[stop]]", f"kind = {json.dumps(condition.kind)}"]
-    for field in dataclasses.fields(condition):
-        value = getattr(condition, field.name)
-        if isinstance(value, dt.datetime):
-            lines.append(f"{field.name} = {value.isoformat()}")
-        elif value is not None:
-            lines.append(f"{field.name} = {json.dumps(value)}")
-    return "\n".join(lines) + "\n"
+    try:
+        return msgspec.convert(table, type=KINDS[kind])
+    except msgspec.ValidationError as e:
+        raise UnusableInput(f"a stop condition of kind {kind} is not understood: {e}") from e

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -20,15 +20,20 @@ from infra_fixtures.processes.shared_memory import release_shared_memory
 from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.lease import WORK_PREFIX, work_dirs
 
+ROUNDS = 3
 SERVER, DATA_DIRECTORY = "postgres", "aurora"
 """PostgreSQL's server by its executable, and the name of its data directories, where it works in."""
 
 
-def processes_of(run_id: str, work_dir: Path | None = None) -> list[psutil.Process]:
-    """Every live process of the run, this one and its parents excepted."""
+class ProcessesLeft(Exception):
+    """Processes of a run live on although they were killed; the message names them."""
+
+
+def processes_of(run_id: str, *directories: Path) -> list[psutil.Process]:
+    """Every live process of the run, this one and its parents excepted; `directories` are its work directories."""
     own = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
     live = {p.pid: p for p in psutil.process_iter() if p.pid not in own and not _is_gone(p)}
-    found = {pid for pid in live if _belongs(pid, run_id, work_dir)}
+    found = {pid for pid in live if _belongs(pid, run_id, directories)}
     kin = {pid: _kin(pid) for pid in live.keys() - found}
     grown = True
     while grown:
@@ -38,26 +43,37 @@ def processes_of(run_id: str, work_dir: Path | None = None) -> list[psutil.Proce
     return [live[pid] for pid in sorted(found)]
 
 
-def sweep(run_id: str, work_dir: Path | None = None, *, grace_s: float = 2.0) -> int:
+def sweep(run_id: str, *directories: Path, grace_s: float = 2.0) -> int:
     """Kill what is left of a run and remove its directories; returns how many processes were killed.
 
     They are stopped first, so that none starts another meanwhile, then killed; a second look finds what slipped through.
+    Raises ProcessesLeft, with the directories as they were, where some live on.
     """
     killed = 0
-    for _ in range(3):
-        left = processes_of(run_id, work_dir)
+    left = set(processes_of(run_id, *directories))
+    for _ in range(ROUNDS):
         if not left:
             break
         _signal(left, signal.SIGSTOP)
         _signal(left, signal.SIGKILL)
-        _gone, alive = psutil.wait_procs(left, timeout=grace_s)
+        psutil.wait_procs(left, timeout=grace_s)
+        # One that lives on may have lost its kin, and so what shows that it belongs here.
+        alive = {process for process in left if process.is_running() and not _is_gone(process)}
         killed += len(left) - len(alive)
-    left_over = set(work_dirs(run_id))
-    if work_dir is not None and WORK_PREFIX in work_dir.name:
-        left_over.add(work_dir)
-    for directory in left_over:
+        left = alive | set(processes_of(run_id, *directories))
+    if left:
+        named = ", ".join(_named(process) for process in sorted(left, key=lambda p: p.pid))
+        raise ProcessesLeft(f"these processes do not end, end them by hand: {named}")
+    for directory in {*work_dirs(run_id), *(d for d in directories if WORK_PREFIX in d.name)}:
         _remove(directory)
     return killed
+
+
+def _named(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} ({process.name()}, {process.status()}, of {process.username()})"
+    except psutil.Error:
+        return str(process.pid)
 
 
 def _remove(directory: Path) -> None:
@@ -82,7 +98,7 @@ def _is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def _belongs(pid: int, run_id: str, work_dir: Path | None) -> bool:
+def _belongs(pid: int, run_id: str, directories: Collection[Path]) -> bool:
     at = Path("/proc", str(pid))
     try:
         if f"{RUN_ID_VARIABLE}={run_id}".encode() in (at / "environ").read_bytes().split(b"\0"):
@@ -93,17 +109,17 @@ def _belongs(pid: int, run_id: str, work_dir: Path | None) -> bool:
         groups = (at / "cgroup").read_text().splitlines()
         if any(f"{CGROUP_PREFIX}{run_id}" in line.rpartition(":")[2].split("/") for line in groups):
             return True
-        return work_dir is not None and _serves(at, work_dir)
+        return bool(directories) and _serves(at, directories)
     except OSError:
         return False
 
 
-def _serves(at: Path, work_dir: Path) -> bool:
+def _serves(at: Path, directories: Collection[Path]) -> bool:
     """Whether it is a PostgreSQL server that works in a data directory of the run."""
     if (at / "exe").readlink().name.removesuffix(" (deleted)") != SERVER:
         return False
     place = (at / "cwd").readlink()
-    return place.is_relative_to(work_dir) and place.name.removesuffix(" (deleted)") == DATA_DIRECTORY
+    return any(map(place.is_relative_to, directories)) and place.name.removesuffix(" (deleted)") == DATA_DIRECTORY
 
 
 def _kin(pid: int) -> set[int]:

@@ -5,9 +5,10 @@ It is an object in a bucket of the target's own account, written only on conditi
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), and so do moto and LocalStack; of SSM, which
 needs no bucket, nothing can be overwritten on condition, so that two could take over the same lapsed lease.
 
-The holder renews its lease all the time. A lease that was not renewed has lapsed, by the clock of S3 alone, and may be taken
-over. A holder that could not renew in time has lost the lock, which is a stop condition. The lock is given back by another
-conditional write: LocalStack has no conditional DeleteObject. The bucket stays; it is made where it is not there.
+The holder renews its lease all the time. A lease that was not renewed has lapsed, by the clock of S3 alone: its run died, and
+what it broke may still be broken, so nobody takes the target before that run is healed or a person has deleted the object. A
+holder that could not renew in time has lost the lock, which is a stop condition. The lock is given back by another conditional
+write: LocalStack has no conditional DeleteObject. The bucket stays; it is made where it is not there.
 
 Keep the lock in a region that the drill does not take away: the standby.
 """
@@ -67,9 +68,13 @@ class Found:
     age_s: float
 
     @property
-    def is_free(self) -> bool:
-        """Whether it may be taken."""
-        return self.holder.released or self.age_s > self.holder.lease_s + COARSE_S
+    def has_lapsed(self) -> bool:
+        """Whether its holder renews it no more and did not give it back."""
+        return not self.holder.released and self.age_s > self.holder.lease_s + COARSE_S
+
+    def is_free_for(self, run_id: str) -> bool:
+        """Whether that run may take it: it was given back, or is what the run itself could not give back."""
+        return self.holder.released or (self.has_lapsed and self.holder.run_id == run_id)
 
 
 class Contended(Exception):
@@ -89,6 +94,11 @@ class LockPlace:
         """The bucket's name, which is nobody else's."""
         return f"failover-drill-lock-{self.account}-{self.s3.meta.region_name}"
 
+    @property
+    def url(self) -> str:
+        """The object."""
+        return f"s3://{self.bucket}/{self.target}"
+
     def read(self) -> Found | None:
         """What is there; None where nothing is."""
         try:
@@ -100,9 +110,7 @@ class LockPlace:
         try:
             holder = msgspec.json.decode(answer["Body"].read(), type=Holder)
         except msgspec.DecodeError as e:
-            raise UnusableInput(
-                f"s3://{self.bucket}/{self.target} is no lock ({e}): delete it if nobody drills there"
-            ) from e
+            raise UnusableInput(f"{self.url} is no lock ({e}): delete it if nobody drills there") from e
         now = email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return Found(holder, answer["ETag"], (now - answer["LastModified"]).total_seconds())
 
@@ -143,6 +151,17 @@ class LockPlace:
                 f"the bucket {self.bucket}, which holds the lock of a target, cannot be made: {e}"
             ) from e
 
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """What S3 refuses in here, or that it does not answer, is raised as UnusableInput."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as e:
+            raise UnusableInput(
+                f"the lock of {self.target}, {self.url} at {self.s3.meta.endpoint_url}, cannot be read or written ({e}): let "
+                "S3 answer there, and these credentials use that object"
+            ) from e
+
 
 class HeldLock:
     """A lock that is held and renewed; as a stop condition it is met once it is lost."""
@@ -171,17 +190,17 @@ class HeldLock:
         return f"the lock of {self._place.target} is lost"
 
     def release(self) -> None:
-        """Give it back; where that fails it lapses by itself."""
+        """Give it back; where that fails it lapses, and keeps others out until a person deletes it."""
         self.stop()
         if self._lost:
             return
         try:
             self._place.write(msgspec.structs.replace(self._holder, released=True), self._etag)
         except (BotoCoreError, ClientError, Contended):
-            log.exception("the lock of %s was not given back; it lapses by itself", self._place.target)
+            log.exception("the lock of %s was not given back: delete %s", self._place.target, self._place.url)
 
     def stop(self) -> None:
-        """Renew it no more: it lapses by itself."""
+        """Renew it no more: it lapses."""
         self._release.set()
         self._thread.join()
 
@@ -230,8 +249,7 @@ def target_lock(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> I
 
 
 def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock:
-    """Take the lock, or raise UnusableInput."""
-    place.make_bucket()
+    """Take the lock; raises UnusableInput where another run has it, or died without giving it back."""
     holder = Holder(
         token=secrets.token_hex(8),
         run_id=run_id,
@@ -239,14 +257,20 @@ def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock
         since=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC",
         lease_s=lease_s,
     )
-    until_s = time.monotonic() + lease_s
+    with place.answering():
+        place.make_bucket()
+        return _taken(place, holder)
+
+
+def _taken(place: LockPlace, holder: Holder) -> HeldLock:
+    until_s = time.monotonic() + holder.lease_s
     for _ in range(ATTEMPTS):
         found = place.read()
         if found is not None and found.holder == holder:
             return HeldLock(place, holder, found.etag, until_s)
-        if found is not None and not found.is_free:
-            raise _held_by(place, found)
-        until_s = time.monotonic() + lease_s
+        if found is not None and not found.is_free_for(holder.run_id):
+            raise _left_by(place, found.holder) if found.has_lapsed else _held_by(place, found.holder)
+        until_s = time.monotonic() + holder.lease_s
         with contextlib.suppress(Contended):
             return HeldLock(place, holder, place.write(holder, found.etag if found else None), until_s)
     raise UnusableInput(f"the lock of {place.target} is taken and given back all the time: try again")
@@ -256,9 +280,10 @@ def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock
 def lock_of_dead_run(place: LockPlace, run_id: str) -> Iterator[None]:
     """Renew a dead run's lock for as long as this lasts, and then give it back; nothing where it has it no more.
 
-    Where what is done in here fails it is not given back, so that it keeps others out for as long as its lease lasts.
+    Where what is done in here fails it is not given back, so that it keeps others out.
     """
-    held = _resumed(place, run_id)
+    with place.answering():
+        held = _resumed(place, run_id)
     try:
         yield
     except BaseException:
@@ -280,13 +305,24 @@ def _resumed(place: LockPlace, run_id: str) -> HeldLock | None:
     raise UnusableInput(f"the lock of {place.target} is renewed all the time, so {run_id} lives: end that run")
 
 
-def _held_by(place: LockPlace, found: Found) -> UnusableInput:
-    left_s = max(0.0, found.holder.lease_s + COARSE_S - found.age_s)
+def _held_by(place: LockPlace, holder: Holder) -> UnusableInput:
     return UnusableInput(
-        f"the target {place.target} is held by {found.holder.run_id} of {found.holder.who} since {found.holder.since}: "
-        f"wait until that run ends (a dead one's lock lapses within {left_s:.0f} s), or heal it with "
-        "`python -m infra_fixtures heal`"
+        f"the target {place.target} is held by {holder.run_id} of {holder.who} since {holder.since}: wait until that run "
+        f"ends; if it is dead, heal it with {_heal_on(holder)}"
     )
+
+
+def _left_by(place: LockPlace, holder: Holder) -> UnusableInput:
+    return UnusableInput(
+        f"the target {place.target} was held by {holder.run_id} of {holder.who} since {holder.since}, which died without "
+        f"giving it back, so what it broke may still be broken: heal it with {_heal_on(holder)}; if nothing is to heal there, "
+        f"or that machine is gone, see to it that the target is as it should be, and delete {place.url}"
+    )
+
+
+def _heal_on(holder: Holder) -> str:
+    host = holder.who.rpartition("@")[2]
+    return f"`python -m infra_fixtures heal --runs-dir DIR` on {host}, where DIR has {holder.run_id}"
 
 
 def _user() -> str:

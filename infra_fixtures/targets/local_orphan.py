@@ -34,8 +34,8 @@ class LocalOrphan:
         return contextlib.nullcontext()
 
     def end_processes(self) -> int:
-        """Kill every process of the run, and of nobody else."""
-        return sum(sweep(self._run.run_id, work_dir) for work_dir in self._work_dirs()) or sweep(self._run.run_id)
+        """Kill every process of the run, and of nobody else; raises ProcessesLeft where some live on."""
+        return sweep(self._run.run_id, *self._work_dirs())
 
     def taken_over(self) -> AbstractContextManager[None]:
         """It was nobody else's."""

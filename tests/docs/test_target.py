@@ -154,11 +154,12 @@ def test_what_it_lacks_is_named(world: World) -> None:
 def test_a_person_is_told_how_to_use_it(world: World) -> None:
     """What `up` prints: lines that work, by the application's own description, and none for ways in that are not there."""
     assert _url(world, world.primary) in RunningTopology.of(world).describe()
-    lines = dict(re.findall(r"^# (.*)\n(.*)$", usage.describe(world), re.MULTILINE))
-    assert list(lines) == ["store a record in left", "read it"]
-    for line in lines.values():
-        told = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=False)
-        assert told.returncode == 0, told.stderr
+    with usage.described(world) as described:
+        lines = dict(re.findall(r"^# (.*)\n(.*)$", described, re.MULTILINE))
+        assert list(lines) == ["store a record in left", "read it"]
+        for line in lines.values():
+            told = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=False)
+            assert told.returncode == 0, told.stderr
     assert [(s.key, s.copies) for s in read_survivors(world, world.primary, 0)] == [(1, 1)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from infra_fixtures.targets.world import World
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NAMES = sorted(p.stem.removeprefix("test_") for p in SCENARIOS.glob("test_*.py"))
 SECONDS = st.floats(0.1, 100)
+NOON = dt.datetime(2100, 1, 1, 12, tzinfo=dt.UTC)
 RANGES = st.builds(Range, st.none() | SECONDS, st.none() | SECONDS)
 SETTINGS = st.builds(
     Settings,
@@ -35,6 +37,7 @@ SETTINGS = st.builds(
     baseline_s=SECONDS,
     cohorts=st.sampled_from([{}, {"follower": 1.0}]),
     figures=st.dictionaries(st.sampled_from(["rto_s", "rpo_s"]), RANGES),
+    stop=st.sampled_from([(), ({"kind": "until", "at": NOON}, {"kind": "failed", "above": 0.5, "for_s": 300})]),
 )
 
 

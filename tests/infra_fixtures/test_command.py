@@ -58,11 +58,13 @@ def test_a_topology_is_held_shown_and_brought_down(
     run_id = shown.split()[0]
     assert processes_of(run_id)
     _every_line_works(printed)
+    secret_files = _no_secret_is_printed(printed)
     assert (tmp_path / f"{run_id}.held.json").stat().st_mode & 0o077 == 0
     assert main(["down", *runs]) == 0
     assert capsys.readouterr().out == f"{run_id} is down\n"
     assert running.wait(timeout=5) == 0
     assert processes_of(run_id) == []
+    assert not any(path.exists() for path in secret_files)
     assert main(["status", *runs]) == 0
     assert capsys.readouterr().out == "nothing is held up\n"
     assert main(["heal", *runs]) == 0
@@ -85,6 +87,21 @@ def _every_line_works(printed: str) -> None:
         wanted = {"store": "stored", "read": "amount", "the AWS": "FunctionName", "the data": "count"}
         assert next(word for start, word in wanted.items() if title.startswith(start)) in done.stdout
     assert len(titles) == 6, titles
+
+
+def _no_secret_is_printed(printed: str) -> list[Path]:
+    """What the lines say is seen in `ps`: none of what their files hold is there. The files, which are closed to others."""
+    files = sorted({Path(path) for path in re.findall(rf"{tempfile.gettempdir()}/[^ ']+", printed)})
+    assert [path.name for path in files] == ["credentials", "headers", "pgpass"]
+    for path in files:
+        assert path.stat().st_mode & 0o077 == 0
+        assert path.parent.stat().st_mode & 0o077 == 0
+    secrets = [re.split("[:=] ?", line)[-1] for path in files for line in path.read_text().splitlines()[-1:]]
+    assert len(secrets) == 3
+    for secret in secrets:
+        assert len(secret) >= 8
+        assert secret not in printed
+    return files
 
 
 def _runs(program: str) -> bool:

@@ -87,15 +87,18 @@ class Link:
         self.set_rules({**self._rules, identity: rule})
 
     def remove_rule(self, identity: str) -> bool:
-        """Take a rule off; the rest stay in force. Whether it was there."""
-        if identity not in self._rules:
-            return False
+        """Take a rule off; the rest stay in force. Whether it was there.
+
+        OSError where it is off and the link cannot listen again; to be repeated then.
+        """
+        was_there = identity in self._rules
         self.set_rules({name: rule for name, rule in self._rules.items() if name != identity})
-        return True
+        return was_there
 
     def set_rules(self, rules: Mapping[str, LinkRule]) -> None:
         """Let these rules hold and no others; in force at once."""
         if rules == self._rules:
+            self._settle()  # the last time may have failed half-way: somebody else had the address
             return
         self._rules = dict(rules)
         self._conditions = compose(rules)
@@ -110,11 +113,10 @@ class Link:
 
     def set_active(self, active: bool) -> None:
         """Give the endpoint a role or take it: without one, it refuses and what is open is reset."""
-        if active == self._active:
-            return
+        lost_role = self._active and not active
         self._active = active
         self._settle()
-        if not active:
+        if lost_role:
             self.reset()
 
     def reset(self) -> int:

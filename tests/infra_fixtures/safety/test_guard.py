@@ -9,6 +9,7 @@ import json
 import uuid
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -343,6 +344,19 @@ def test_healing_passes_when_the_window_is_over(bench: Bench) -> None:
             far.create_queue(QueueName="undo")
     with pytest.raises(Refused, match="nobody has confirmed"):
         sqs.create_queue(QueueName="undo")
+
+
+def test_healing_opens_the_gate_to_its_own_thread_alone(bench: Bench) -> None:
+    """One thread heals when the window is over: another, which injects meanwhile, is refused; nested healing stays open."""
+    guard = bench.guard(windows=(OVER,))
+    with ThreadPoolExecutor(1) as other, guard.healing():
+        with pytest.raises(Refused, match="no window is open"):
+            other.submit(guard.allow_power, "lose_region", REGION).result()
+        with guard.healing():
+            guard.allow_power("restore_region", REGION)
+        guard.allow_power("restore_region", REGION)
+    with pytest.raises(Refused, match="no window is open"):
+        guard.allow_power("lose_region", REGION)
 
 
 def test_a_power_asks_for_its_region_and_consent(bench: Bench) -> None:

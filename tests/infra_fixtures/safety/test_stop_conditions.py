@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
+import tomli_w
 
 from drill.history import NS, History, Op, Outcome, Sample
 from drill.run import Unproven
@@ -32,7 +34,6 @@ from infra_fixtures.safety.stop_conditions import (
     SignalCame,
     Until,
     from_tables,
-    to_toml,
 )
 from infra_fixtures.safety.stop_watch import StopWatch, stop_watches
 from tests.drill.test_run import QUICK, Heartbeats, World
@@ -170,7 +171,8 @@ ALL = (
 
 def test_conditions_go_to_toml_and_back() -> None:
     """All kinds, with quotes in their words; they are values, so the same again is equal."""
-    assert from_tables(tomllib.loads(to_toml(ALL))["stop"]) == ALL
+    written = tomli_w.dumps({"stop": msgspec.to_builtins(ALL, builtin_types=(dt.datetime,))})
+    assert from_tables(tomllib.loads(written)["stop"]) == ALL
     assert len(set(ALL)) == len(ALL)
 
 
@@ -199,15 +201,25 @@ def test_conditions_print_as_sentences() -> None:
     [
         ({"kind": "alram"}, "of kind 'alram' is unknown: write one of alarm, sample,"),
         ({}, "of kind '' is unknown"),
-        ({"kind": "alarm", "name": "a"}, "of kind alarm needs region"),
-        ({"kind": "file", "path": "p", "paht": "p"}, "of kind file has no paht: it has path"),
+        ({"kind": "alarm", "name": "a"}, "of kind alarm is not understood: Object missing required field `region`"),
+        (
+            {"kind": "file", "path": "p", "paht": "p"},
+            "of kind file is not understood: Object contains unknown field `paht`",
+        ),
         ({"kind": "sample", "metric": "m", "subject": "s"}, "needs either above or below"),
         (
             {"kind": "failed", "above": "half", "for_s": 3},
-            "above = 'half' of a stop condition of kind failed is no float",
+            r"of kind failed is not understood: Expected `float`, got `str` - at `\$.above`",
         ),
-        ({"kind": "file", "path": 3}, "path = 3 of a stop condition of kind file is no str"),
+        ({"kind": "file", "path": 3}, r"of kind file is not understood: Expected `str`, got `int` - at `\$.path`"),
+        ({"kind": "failed", "above": True, "for_s": 3}, r"Expected `float`, got `bool` - at `\$.above`"),
         ({"kind": "signal", "name": "SIGFOO"}, "SIGFOO is no signal"),
+        (
+            {"kind": "signal", "name": "SIGKILL"},
+            "SIGKILL can be caught by nobody, and so stops no drill: write SIGUSR1",
+        ),
+        ({"kind": "signal", "name": "SIGSTOP"}, "SIGSTOP can be caught by nobody"),
+        ({"kind": "until", "at": dt.date(2026, 1, 1)}, "Expected `datetime`, got `date`"),
         ({"kind": "until", "at": dt.datetime(2026, 1, 1)}, "no moment with a time zone"),
     ],
 )

@@ -1,8 +1,9 @@
-"""One run at a time holds a target, on whichever machine it is, and a dead one does not hold it for ever."""
+"""One run at a time holds a target, on whichever machine it is, and what a dead one left is told before anybody takes it."""
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 import uuid
@@ -53,8 +54,8 @@ def test_a_second_run_is_refused_and_told_who_holds_it(place: LockPlace) -> None
         assert held.met() == ""
     sentence = str(refused.value)
     assert f"the target {place.target} is held by first of " in sentence
-    assert " UTC: wait until that run ends" in sentence
-    assert "`python -m infra_fixtures heal`" in sentence
+    assert " UTC: wait until that run ends; if it is dead, heal it with " in sentence
+    assert f"`python -m infra_fixtures heal --runs-dir DIR` on {socket.gethostname()}, where DIR has first" in sentence
     with target_lock(place, "second"):
         pass
 
@@ -66,22 +67,19 @@ def test_each_target_has_a_lock_of_its_own(place: LockPlace) -> None:
         pass
 
 
-@pytest.mark.parametrize("before", ["never held", "given back", "lapsed"])
+@pytest.mark.parametrize("before", ["never held", "given back"])
 def test_of_several_that_race_exactly_one_wins(place: LockPlace, url: str, key: AccessKey, before: str) -> None:
     """Processes that take it at the same moment, whatever is there: one holds it, the others name that one."""
     if before == "given back":
         take(place, "earlier").release()
-    if before == "lapsed":
-        _abandon(place, SHORT_S)
-        wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
     with racing(url, ACCOUNT, place.target, racers=4, lease_s=60, key=key) as heard:
         assert heard.count("held") == 1, heard
         winner = f"run-{heard.index('held')}"
         assert all(f"is held by {winner} of " in said for said in heard if said != "held"), heard
 
 
-def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, url: str, key: AccessKey) -> None:
-    """SIGKILL: refused while the lease lasts, taken over when it has lapsed."""
+def test_a_killed_holder_keeps_it_until_it_is_healed(place: LockPlace, url: str, key: AccessKey) -> None:
+    """SIGKILL: refused while the lease lasts, and after it as well, naming run, host and both ways out; healed, it is free."""
     holder = start(url, ACCOUNT, place.target, "killed", 4.0, key)
     try:
         go(holder)
@@ -89,10 +87,36 @@ def test_a_killed_holder_keeps_it_for_its_lease_and_no_longer(place: LockPlace, 
     finally:
         holder.kill()
         holder.communicate()
-    with pytest.raises(UnusableInput, match=r"is held by killed of .*lapses within \d+ s"):
+    with pytest.raises(UnusableInput, match=r"is held by killed of .*: wait until that run ends"):
         take(place, "second")
-    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=30)
+    wait_until(lambda: _has_lapsed(place), what="the lease to lapse", timeout_s=30)
+    with pytest.raises(UnusableInput) as refused:
+        take(place, "second")
+    sentence = str(refused.value)
+    assert f"{place.target} was held by killed of " in sentence
+    assert "died without giving it back, so what it broke may still be broken: heal it with " in sentence
+    assert f"on {socket.gethostname()}, where DIR has killed; " in sentence
+    assert sentence.endswith(f"and delete s3://{place.bucket}/{place.target}")
+    with lock_of_dead_run(place, "killed"):
+        pass
     with target_lock(place, "second") as held:
+        assert held.met() == ""
+
+
+def test_the_lock_of_a_machine_that_is_gone_is_deleted_by_a_person(place: LockPlace) -> None:
+    """Nobody can heal that run: once the object is deleted, as the sentence says, the target is free."""
+    _abandon(place, SHORT_S)
+    wait_until(lambda: _has_lapsed(place), what="the lease to lapse", timeout_s=20)
+    place.s3.delete_object(Bucket=place.bucket, Key=place.target)
+    with target_lock(place, "second"):
+        pass
+
+
+def test_a_run_takes_what_it_could_not_give_back(place: LockPlace) -> None:
+    """S3 did not answer as the run gave its lock back: it is not kept out of its own target."""
+    _abandon(place, SHORT_S)
+    wait_until(lambda: _has_lapsed(place), what="the lease to lapse", timeout_s=20)
+    with target_lock(place, "abandoned") as held:
         assert held.met() == ""
 
 
@@ -107,7 +131,7 @@ def test_a_holder_renews_its_lease(place: LockPlace) -> None:
 def test_a_dead_run_s_lock_is_renewed_while_it_is_healed(place: LockPlace) -> None:
     """Its lease has lapsed: as long as the healing lasts nobody takes it, afterwards it is free at once."""
     _abandon(place, SHORT_S)
-    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
+    wait_until(lambda: _has_lapsed(place), what="the lease to lapse", timeout_s=20)
     with lock_of_dead_run(place, "abandoned"):
         time.sleep(SHORT_S + 4)
         with pytest.raises(UnusableInput, match="is held by abandoned of"):
@@ -125,7 +149,9 @@ def test_a_healing_that_failed_leaves_the_lock_to_lapse(place: LockPlace) -> Non
     found = place.read()
     assert found is not None
     assert not found.holder.released
-    wait_until(lambda: _is_free(place), what="the lease to lapse", timeout_s=20)
+    wait_until(lambda: _has_lapsed(place), what="the lease to lapse", timeout_s=20)
+    with pytest.raises(UnusableInput, match="was held by abandoned of "):
+        take(place, "second")
 
 
 def test_the_lock_of_who_took_over_is_left_alone(place: LockPlace) -> None:
@@ -168,6 +194,18 @@ def test_a_renewal_that_meets_itself_is_none_lost(place: LockPlace) -> None:
     held._etag = newest
     held.release()
     assert _is_free(place)
+
+
+def test_an_s3_that_does_not_answer_is_one_sentence(place: LockPlace, aws_client: AwsClient) -> None:
+    """Taking a lock, and a dead run's: where S3 is, what it said, what to do, and nothing of boto3's."""
+    gone = LockPlace(aws_client("s3", REGION, endpoint="http://127.0.0.1:9"), ACCOUNT, place.target)
+    for act in (lambda: take(gone, "first"), lambda: lock_of_dead_run(gone, "first").__enter__()):
+        with pytest.raises(UnusableInput) as refused:
+            act()
+        sentence = str(refused.value)
+        assert f"the lock of {place.target}, {place.url} at http://127.0.0.1:9, cannot be read or written (" in sentence
+        assert "): let S3 answer there" in sentence
+        assert "\n" not in sentence
 
 
 def test_something_else_in_its_place_is_refused(place: LockPlace) -> None:
@@ -218,4 +256,9 @@ def _abandon(place: LockPlace, lease_s: float) -> None:
 
 def _is_free(place: LockPlace) -> bool:
     found = place.read()
-    return found is None or found.is_free
+    return found is None or found.holder.released
+
+
+def _has_lapsed(place: LockPlace) -> bool:
+    found = place.read()
+    return found is not None and found.has_lapsed

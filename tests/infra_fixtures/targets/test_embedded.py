@@ -42,7 +42,7 @@ class Traces:
 
     def pids(self) -> set[int]:
         """Its processes."""
-        return {p.pid for p in processes_of(RUN_ID, self.work_dir)}
+        return {p.pid for p in processes_of(RUN_ID, *([self.work_dir] if self.work_dir else []))}
 
     def found(self) -> list[str]:
         """A sentence for each."""

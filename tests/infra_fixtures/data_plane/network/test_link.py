@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import pytest
@@ -204,6 +205,33 @@ def test_target_that_refuses_resets_the_client(layout: RunLayout) -> None:
             writer.close()
         finally:
             link.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("way", ["rule", "role"])
+def test_healing_is_repeated_where_the_address_was_taken(layout: RunLayout, way: str) -> None:
+    """Somebody listens there when the link should again: an error each time, and the next one after that does listen."""
+
+    async def scene() -> None:
+        async with linked(layout) as (link, dial):
+
+            def heal() -> object:
+                return link.remove_rule("refuse") if way == "rule" else link.set_active(True)
+
+            if way == "rule":
+                link.put_rule("refuse", LinkRule(refuse=True))
+            else:
+                link.set_active(False)
+            with socket.socket() as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                other.bind((link.listen.host, link.listen.port))
+                other.listen()
+                for _ in range(2):
+                    with pytest.raises(OSError, match="in use"):
+                        heal()
+            heal()
+            assert await said(await dial(), b"again") == b"again"
 
     asyncio.run(scene())
 
