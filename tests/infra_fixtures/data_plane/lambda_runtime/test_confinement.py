@@ -32,8 +32,8 @@ def handler(event, context):
     return {
         "uid": os.getuid(), "groups": os.getgroups(),
         "write code": can(open, os.path.join(place, "new.py"), "w"),
-        "read the site": can(open, event["site"]),
-        "list the run": can(os.listdir, os.path.dirname(event["site"])),
+        "read the layout": can(open, event["layout"]),
+        "list the run": can(os.listdir, os.path.dirname(event["layout"])),
         "write scratch": can(open, os.path.join(os.environ["TMPDIR"], "x"), "w"),
         "become root": can(os.setuid, 0),
         "signal its maker": can(os.kill, os.getppid(), 0),
@@ -75,7 +75,7 @@ def test_a_function_is_its_own_user_and_reaches_nothing_of_the_run(
         async with reconciling(control_plane, settled=lambda s: s.find("nosy") is None) as service:
             _, said = await ask(service, "nosy", layout=str(control_plane.path))
         assert said == {
-            "uid": control_plane.worker_uid, "groups": [], "write code": False, "read the site": False,
+            "uid": control_plane.worker_uid, "groups": [], "write code": False, "read the layout": False,
             "list the run": False, "write scratch": True, "become root": False, "signal its maker": False, "core": 0,
             "lazily": "wave",
         }  # fmt: skip

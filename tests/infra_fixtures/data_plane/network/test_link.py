@@ -1,4 +1,4 @@
-"""Links carry, slow, partition, refuse and reset real TCP connections."""
+"""Links carry, slow, cut, refuse and reset real TCP connections."""
 
 from __future__ import annotations
 
