@@ -1,7 +1,7 @@
 """Where everything of one embedded run listens and lives: the addresses that its processes agree on.
 
-A run owns one /24 of the loopback range (127.a.b.0/24, held by a file lock), so two runs never meet. Names that AWS
-would resolve (API endpoints, clusters) lead to these addresses.
+A run owns one /24 of the loopback range (127.a.b.0/24, held by an abstract Unix socket), so two runs never meet. Names
+that AWS would resolve (API endpoints, clusters) lead to these addresses.
 """
 
 from __future__ import annotations
