@@ -159,11 +159,6 @@ class AuroraManager:
                 known.append(SecondaryLag(region, cluster.id, lag_s))
         return known
 
-    async def push_endpoints(self, region: str) -> None:
-        """Tell a region's (new) process whether its writer endpoint has a role."""
-        serves = region in self._owned and self.pair.follows.get(region, "") is None
-        await self._set_writer_endpoint(region, serves)
-
     async def close(self) -> None:
         """Kill the nodes and delete their databases."""
         for task in self._asides:
