@@ -124,16 +124,11 @@ class Objectives:
 KEYS = tuple(f.name for f in dataclasses.fields(Objectives))
 
 
-def load_objectives(path: Path, target: str, scenario: str) -> Objectives:
-    """The objectives of `scenario` on `target`: [default], [target.<t>], [scenario.<name>], later ones override.
+def objective_tables(path: Path) -> dict[str, Any]:
+    """The file's tables as they stand, all of them checked.
 
     Raises UnusableInput for a file that is missing, malformed, or says something that no drill can be held to.
     """
-    return resolve_objectives(objective_tables(path), target, scenario, source=str(path))
-
-
-def objective_tables(path: Path) -> dict[str, Any]:
-    """The file's tables as they stand, all of them checked; raises UnusableInput."""
     content = read_bytes(path)
     if content is None:
         raise UnusableInput(f"there is no objectives file {path}: give one with --objectives, such as objectives.toml")
@@ -148,7 +143,10 @@ def objective_tables(path: Path) -> dict[str, Any]:
 
 
 def resolve_objectives(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> Objectives:
-    """The same from tables already read (run.json keeps them); `source` is what an error names."""
+    """The objectives of `scenario` on `target`: [default], [target.<t>], [scenario.<name>], later ones override.
+
+    `source` is what an error names.
+    """
     return Objectives(**resolve_values(tables, target, scenario, source=source))
 
 

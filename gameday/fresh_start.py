@@ -9,6 +9,7 @@ from __future__ import annotations
 import locale
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,19 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """The first hook there is: nothing has been parsed to its end, and no scenario was imported."""
     config = pluginmanager.getplugin("pytestconfig")
     given = [str(word) for word in config.invocation_params.args]
-    if any(not w.startswith("-") and Path(w.partition("::")[0]).resolve().is_relative_to(SCENARIOS) for w in given):
+    if plays_scenarios(given):
         _start_anew(pluginmanager, given)
         settle(os.environ)
         os.umask(os.umask(0o077) | 0o022)  # records may be kept from others' eyes, and always are from their hands
+
+
+def plays_scenarios(words: Sequence[str]) -> bool:
+    """Whether pytest with these words plays scenarios: a path or node id among them is one of theirs.
+
+    Without any path it is the directory that it is started in that counts.
+    """
+    paths = [word.partition("::")[0] for word in words if not word.startswith("-")]
+    return any(Path(path).resolve().is_relative_to(SCENARIOS) for path in paths or ["."])
 
 
 def need_plugins(config: pytest.Config) -> None:

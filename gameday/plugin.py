@@ -14,7 +14,7 @@ from drill.objective import objective_tables
 from drill.stored import judge_together
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, end_gracefully
-from gameday.fresh_start import SCENARIOS, need_plugins
+from gameday.fresh_start import SCENARIOS, need_plugins, plays_scenarios
 from gameday.names import refuse_unknown_parameters, repetition_of, scenario_names
 from gameday.options import Options
 from gameday.play import Showing
@@ -40,7 +40,7 @@ Play = Callable[[Scenario], Judgement]
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse unusable options at once; for scenarios make the run's directory and point Allure and JUnit into it."""
-    if not _plays_scenarios(config):
+    if not plays_scenarios(config.args):
         return
     try:
         options = Options.read(config.getoption)
@@ -151,7 +151,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave the memory of a process about to end to the system: pytest and Python would search it for 3 s."""
     if config.stash.get(GAME_DAY, None) is not None:
         gc.freeze()
-
-
-def _plays_scenarios(config: pytest.Config) -> bool:
-    return any(Path(a.partition("::")[0]).resolve().is_relative_to(SCENARIOS) for a in config.args)

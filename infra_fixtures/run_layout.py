@@ -1,7 +1,7 @@
 """Where everything of one embedded run listens and lives: the addresses that its processes agree on.
 
-A run owns one /24 of the loopback range (127.a.b.0/24, held by a file lock), so two runs never meet. Names that AWS
-would resolve (API endpoints, clusters) lead to these addresses.
+A run owns one /24 of the loopback range (127.a.b.0/24, held by an abstract Unix socket), so two runs never meet. Names
+that AWS would resolve (API endpoints, clusters) lead to these addresses.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class RegionLayout(msgspec.Struct, frozen=True):
 class Emulator(msgspec.Struct, frozen=True):
     """Another emulator of the AWS API that stands behind the front beside moto, and what it answers for.
 
-    `regions` are those whose calls it answers; GLOBAL among them: those of services that belong to no region. `argv` and
-    `environment` are how the control plane starts it; without them somebody else runs it, and it is only used.
+    `regions` are those whose calls it answers; `global_services.GLOBAL` among them: those of services without one. `argv`
+    and `environment` are how the control plane starts it; without them somebody else runs it, and it is only used.
     `lost_with` is the region whose loss freezes it. `health` is a path that answers 200 once it serves.
     """
 
@@ -70,10 +70,6 @@ class Emulator(msgspec.Struct, frozen=True):
     environment: tuple[tuple[str, str], ...] = ()
     log: str = ""
     lost_with: str = ""
-
-
-GLOBAL = ""
-"""The region of services that have none."""
 
 
 class RunLayout(msgspec.Struct, frozen=True):
@@ -107,7 +103,7 @@ class RunLayout(msgspec.Struct, frozen=True):
     """The services (botocore's names) that moto answers although there are other emulators."""
 
     def emulator_for(self, service: str, region: str) -> Emulator | None:
-        """Who answers a service's calls in a region (GLOBAL: a service that has none); None is moto."""
+        """Who answers a service's calls in a region (`global_services.GLOBAL`: a service that has none); None is moto."""
         if not self.emulators or service in self.moto_services:
             return None
         return next((e for e in self.emulators if region in e.regions), None)

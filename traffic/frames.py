@@ -40,7 +40,7 @@ else:
         frozen=True,
         kw_only=True,
     )
-"""Ops as columns, one value an op: the fields of drill.history.Op by name. None: the sender's harness has no such column."""
+"""Ops as columns, one value an op: the fields of drill.records.Op by name. None: the sender's harness has no such column."""
 
 
 class Ops(msgspec.Struct, frozen=True, array_like=True, tag="ops"):

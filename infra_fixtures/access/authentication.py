@@ -21,7 +21,7 @@ from infra_fixtures.access.sigv4 import (
     S3,
     TIME_FORMAT,
     UNSIGNED_PAYLOAD,
-    Scope,
+    CredentialScope,
     canonical_request,
     digest,
     parameters,
@@ -63,7 +63,7 @@ class Claim:
     """What a signed request says of itself; `expires_s` of a presigned one is how long it holds."""
 
     key_id: str
-    scope: Scope
+    scope: CredentialScope
     signed: tuple[str, ...]
     proof: str
     at: str
@@ -147,11 +147,11 @@ def _claim(raw_path: str, headers: MultiMapping[str]) -> Claim:
         ) from None
 
 
-def _credential(text: str) -> tuple[str, Scope]:
+def _credential(text: str) -> tuple[str, CredentialScope]:
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request":
         raise NotAuthenticated(AuthFailure.INCOMPLETE, "Credential must have exactly 5 slash-delimited elements.")
-    return parts[0], Scope(*parts[1:4])
+    return parts[0], CredentialScope(*parts[1:4])
 
 
 def _signed(text: str) -> tuple[str, ...]:

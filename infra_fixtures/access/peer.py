@@ -1,6 +1,6 @@
 """Which user is behind a TCP connection on this machine: the kernel knows who made the other end's socket.
 
-TargetConfig of sock_diag (https://man7.org/linux/man-pages/man7/sock_diag.7.html), 15 us; where that is not to be had, of
+Asked of sock_diag (https://man7.org/linux/man-pages/man7/sock_diag.7.html), 15 us; where that is not to be had, of
 /proc/net/tcp, milliseconds.
 """
 

@@ -31,7 +31,7 @@ _SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CredentialScope:
     """What a signature is good for: a day (YYYYMMDD), a region, a service's signing name."""
 
     date: str
@@ -63,7 +63,7 @@ def canonical_request(
     )
 
 
-def signature(secret: str, scope: Scope, at: str, canonical: str) -> str:
+def signature(secret: str, scope: CredentialScope, at: str, canonical: str) -> str:
     """The signature of a canonical request at a time (YYYYMMDDTHHMMSSZ), in hexadecimal."""
     to_sign = f"{ALGORITHM}\n{at}\n{scope}\n{digest(canonical.encode())}"
     return _mac(_signing_key(secret, scope), to_sign).hex()
@@ -90,7 +90,7 @@ def sign(
     The caller sends `host` (host:port) as the Host header.
     """
     at = time.strftime(TIME_FORMAT, time.gmtime(at_s))
-    scope = Scope(at[:8], region, service)
+    scope = CredentialScope(at[:8], region, service)
     signed = ("host", "x-amz-content-sha256", "x-amz-date")
     lines = f"host:{host}\nx-amz-content-sha256:{payload}\nx-amz-date:{at}\n"
     path, _, query = raw_path.partition("?")
@@ -111,7 +111,7 @@ def parameters(query: str) -> Mapping[str, str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _signing_key(secret: str, scope: Scope) -> bytes:
+def _signing_key(secret: str, scope: CredentialScope) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in (scope.date, scope.region, scope.service, "aws4_request"):
         key = _mac(key, part)

@@ -20,14 +20,15 @@ from multidict import CIMultiDict
 from drill.unusable import UnusableInput
 from infra_fixtures.access.authentication import NotAuthenticated, authenticate
 from infra_fixtures.access.credentials import AccessKey
-from infra_fixtures.control_plane.attribution import Scope, scope_of
+from infra_fixtures.control_plane.attribution import CallScope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.change_stream import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
 from infra_fixtures.control_plane.refused_signature import refusal
-from infra_fixtures.run_layout import GLOBAL, Address, RunLayout
+from infra_fixtures.global_services import GLOBAL
+from infra_fixtures.run_layout import Address, RunLayout
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Front:
             self.emulators.freeze(region)
         return True
 
-    def backend(self, scope: Scope, call: Call) -> Backend:
+    def backend(self, scope: CallScope, call: Call) -> Backend:
         """Who answers a call: the region's Lambda service an Invoke, an emulator or moto everything else."""
         if scope.signing_name == "lambda" and call.method == "POST" and _INVOKE.match(call.raw_path):
             return self._functions.get(scope.region, self.moto)
@@ -107,7 +108,7 @@ class Front:
         key = self.layout.credentials.known(key_id, token)
         return key if key is self.layout.credentials.reconciler else None
 
-    def _unreachable(self, scope: Scope) -> bool:
+    def _unreachable(self, scope: CallScope) -> bool:
         return scope.region in self._down and not scope.is_global
 
     async def _internal(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -121,7 +122,7 @@ class Front:
             return _drop(request)
         return await self._pass(request, scope, gated=True)
 
-    async def _pass(self, request: web.BaseRequest, scope: Scope, *, gated: bool) -> web.StreamResponse:
+    async def _pass(self, request: web.BaseRequest, scope: CallScope, *, gated: bool) -> web.StreamResponse:
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.content.read()
@@ -144,7 +145,7 @@ class Front:
             return _drop(request)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)
 
-    def _tell(self, scope: Scope, call: Call) -> None:
+    def _tell(self, scope: CallScope, call: Call) -> None:
         """Emit a change where the call was one; told before the answer, so that reconcilers are not behind the caller."""
         if call.method in {"GET", "HEAD"}:
             return

@@ -22,9 +22,8 @@ from infra_fixtures.data_plane.network.conditions import read_identity, read_rul
 from infra_fixtures.data_plane.network.control import INNER
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.region_manager import RegionManager
+from infra_fixtures.powers import REPLICATION, LinkName
 from infra_fixtures.processes.supervisor import Span
-
-REPLICATION, BOTH = "replication", "both"
 
 
 class LinkApi:
@@ -66,13 +65,12 @@ class LinkApi:
         """The global process's own links that a path names, or none where the region's process carries it; its region
         and name."""
         scope, link = request.match_info["scope"], request.match_info["link"]
-        if (scope, link) == (REPLICATION, BOTH):
+        if LinkName(scope, link) == REPLICATION:
             return tuple(self._regions.upstreams.values()), "", link
         names = list(self._regions.edges)
         if scope not in names:
-            raise Refused(
-                404, f"{scope}/{link} is no link of this run: name {', '.join(names)} or {REPLICATION}/{BOTH}"
-            )
+            between = f"{REPLICATION.scope}/{REPLICATION.link}"
+            raise Refused(404, f"{scope}/{link} is no link of this run: name {', '.join(names)} or {between}")
         own = {"edge": self._regions.edges, "upstream": self._regions.upstreams}
         if link in own:
             return (own[link][scope],), scope, link

@@ -39,6 +39,7 @@ from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
 from infra_fixtures.internal_api.listening import control_address, listening
 from infra_fixtures.internal_api.reconciler import ReconcilerProgress, run_reconcilers
+from infra_fixtures.powers import Harm
 from infra_fixtures.processes.process_limits import prepare_process
 from infra_fixtures.run_layout import PRIVATE, RegionLayout, RunLayout
 
@@ -129,11 +130,11 @@ class RegionProcess:
             raise Refused(503, f"the functions of {self._region} are still starting")
         processes, zone = self._functions.processes, request.query.get("az")
         match request.match_info["action"]:
-            case "kill":
+            case Harm.KILL:
                 touched = await processes.kill(zone)
-            case "stop":
+            case Harm.STOP:
                 touched = await processes.stop(zone)
-            case "freeze":
+            case Harm.FREEZE:
                 touched = processes.freeze(zone)
             case "thaw":
                 touched = processes.thaw(zone)

@@ -62,7 +62,7 @@ async def run_reconcilers(
 ) -> None:
     """Run reconcilers until cancelled; one that raises is logged and tried again at the next."""
     progress = ReconcilerProgress() if progress is None else progress
-    queues = [_WorkQueue(f, progress) for f in reconcilers]
+    queues = [_WorkQueue(r, progress) for r in reconcilers]
     async with asyncio.TaskGroup() as group:
         group.create_task(_listen(layout, queues))
         for queue in queues:

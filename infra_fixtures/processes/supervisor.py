@@ -68,7 +68,7 @@ DeathWatch = Callable[[Process], None]
 
 
 class Supervisor:
-    """One per run, in the global process's process; it must live in an event loop."""
+    """One per run, in the global process; it must live in an event loop."""
 
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout

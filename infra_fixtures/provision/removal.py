@@ -8,7 +8,7 @@ from typing import Any
 
 from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
 from infra_fixtures.provision.naming import Names
-from infra_fixtures.provision.stack import GLOBAL, THREADS, Clients
+from infra_fixtures.provision.stack import NO_REGION, THREADS, Clients
 from infra_fixtures.topology import Topology
 
 
@@ -45,9 +45,9 @@ def tear_down(clients: Clients, topology: Topology, run_id: str, gone: Collectio
     primary, standby = topology.region_names
     with ThreadPoolExecutor(THREADS, thread_name_prefix="tear-down") as pool:
         if topology.cloudfront:
-            removed("cloudfront", GLOBAL, lambda cloudfront: cdn.tear_down(cloudfront, names))
+            removed("cloudfront", NO_REGION, lambda cloudfront: cdn.tear_down(cloudfront, names))
         _all(
-            pool.submit(removed, "route53", GLOBAL, lambda route53: dns.tear_down(route53, topology, names)),
+            pool.submit(removed, "route53", NO_REGION, lambda route53: dns.tear_down(route53, topology, names)),
             *(pool.submit(fronts, r) for r in topology.region_names),
         )
         removed(
@@ -57,7 +57,7 @@ def tear_down(clients: Clients, topology: Topology, run_id: str, gone: Collectio
         )
         removed("secretsmanager", primary, lambda secrets: database.tear_down_secret(secrets, names, standby))
         _all(*(pool.submit(backs, r) for r in topology.region_names))
-        removed("iam", GLOBAL, lambda iam: identity.tear_down_roles(iam, names, topology.region_names))
+        removed("iam", NO_REGION, lambda iam: identity.tear_down_roles(iam, names, topology.region_names))
         for region in topology.region_names:  # last: everything was encrypted under it
             removed("kms", region, lambda kms: identity.tear_down_key(kms, names))
 

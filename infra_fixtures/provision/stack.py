@@ -22,12 +22,12 @@ TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
-GLOBAL = None
+NO_REGION = None
 REGIONAL_SERVICES = (
     "kms", "ec2", "rds", "secretsmanager", "s3", "apigateway", "logs", "cloudwatch", "lambda", "sns", "events",
     "application-autoscaling",
 )  # fmt: skip
-GLOBAL_SERVICES = ("iam", "route53")
+WITHOUT_REGION = ("iam", "route53")
 
 
 class Clients(Protocol):
@@ -39,8 +39,8 @@ class Clients(Protocol):
 
 def make_clients(clients: Clients, topology: Topology) -> None:
     """Make the clients that provisioning will ask for, while the AWS API is perhaps still starting; it calls nothing."""
-    for service in GLOBAL_SERVICES:
-        clients.client(service, GLOBAL)
+    for service in WITHOUT_REGION:
+        clients.client(service, NO_REGION)
     for service in REGIONAL_SERVICES:
         for region in topology.region_names:
             clients.client(service, region)
@@ -93,13 +93,13 @@ class _Stack:
         held_keys = {r: f.result() for r, f in keys.items()}
         secret = self._do(database.secret, self._aws("secretsmanager", primary), t, names, held_keys)
         clusters = self._do(self._clusters, networks, held_keys, secret)
-        roles = self._do(identity.roles, self._aws("iam", GLOBAL), t, names, held_keys)
+        roles = self._do(identity.roles, self._aws("iam", NO_REGION), t, names, held_keys)
         buckets = self._do(self._buckets, held_keys, roles)
-        zone = self._do(dns.zone, self._aws("route53", GLOBAL), t, names)
+        zone = self._do(dns.zone, self._aws("route53", NO_REGION), t, names)
         account = held_keys[primary].account
         apis = {p.name: self._do(self._api, p, account, secret) for p in t.regions}
         checks = {
-            r: self._do(lambda r=r: dns.health_check(self._aws("route53", GLOBAL), t, names, r, apis[r].result()))
+            r: self._do(lambda r=r: dns.health_check(self._aws("route53", NO_REGION), t, names, r, apis[r].result()))
             for r in regions
         }
         groups = {
@@ -108,10 +108,10 @@ class _Stack:
         alarms = {p.name: self._do(monitoring.alarms, self._aws("cloudwatch", p.name), p, names) for p in t.regions}
         record = self._do(
             lambda: dns.failover_records(
-                self._aws("route53", GLOBAL), t, zone.result(), _results(apis), _results(checks)
+                self._aws("route53", NO_REGION), t, zone.result(), _results(apis), _results(checks)
             )
         )
-        edge = self._do(cdn.distribution, self._aws("cloudfront", GLOBAL), t, names) if t.cloudfront else None
+        edge = self._do(cdn.distribution, self._aws("cloudfront", NO_REGION), t, names) if t.cloudfront else None
         orders = {
             p.name: self._do(self._orders, p, networks, roles, secret, buckets, clusters, apis) for p in t.regions
         }
@@ -247,7 +247,7 @@ class _Stack:
         t, names, standby = self._topology, self._names, self._topology.standby.name
         lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
         existing, primary_api, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
-        identity.let_controller_steer(self._aws("iam", GLOBAL), names, check)
+        identity.let_controller_steer(self._aws("iam", NO_REGION), names, check)
         canary_arn = compute.function(
             lambda_,
             t,

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-GLOBAL = "global"
-"""Among the regions of a scope: services that have none (IAM, Route 53, CloudFront)."""
+from infra_fixtures.global_services import GLOBAL as GLOBAL
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

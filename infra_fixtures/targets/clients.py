@@ -15,11 +15,11 @@ from botocore.config import Config
 
 from infra_fixtures import aws_models
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.run_layout import Address, RunLayout, child_environment
 from infra_fixtures.safety.guard import Guard
-from infra_fixtures.safety.scope import GLOBAL, Scope
+from infra_fixtures.safety.scope import Scope
 
-GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=30,

@@ -84,7 +84,7 @@ def embedded(config: TargetConfig, topology: Topology, variant: Variant | None =
         clients = Clients(layout, variant.clients)
         try:
             processes.append(start(layout, "control plane", "infra_fixtures.control_plane"))
-            processes.append(start(layout, "backbone", "infra_fixtures.data_plane"))
+            processes.append(start(layout, "global process", "infra_fixtures.data_plane"))
             machinery = LocalMachinery(layout, [*processes, Started("watchdog", config.watchdog)])
             with _garbage_collection_off():
                 make_clients(clients, topology)

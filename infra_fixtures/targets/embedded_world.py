@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.pace import sentence
 from infra_fixtures.powers import REPLICATION, Harm, Instant, LinkName, Role
 from infra_fixtures.provision import Deployed
 from infra_fixtures.run_layout import EDGE_PORT, RunLayout, child_environment
 from infra_fixtures.safety.journal import Journal
-from infra_fixtures.safety.scope import GLOBAL
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.change_feed import ChangeFeed
 from infra_fixtures.targets.clients import Clients, Make, of_one_session

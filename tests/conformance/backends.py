@@ -18,9 +18,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 
 PRIMARY, STANDBY = "us-east-1", "us-west-2"
-GLOBAL_SERVICES = frozenset({"route53", "iam", "cloudfront"})
 LOCALSTACK_URLS = "LOCALSTACK_URLS"
 NOT_OFFERED = ("not yet implemented", "pro feature", "license", "not implemented")
 DIFFERENCES = Path(__file__).with_name("differences.json")
@@ -41,7 +41,7 @@ class Backend:
         """A boto3 client; a call that fails is not tried again."""
         url = self.urls[region]
         if service in GLOBAL_SERVICES:
-            url = self.urls.get("global", url)
+            url = self.urls.get(GLOBAL, url)
         return _client(service, region, url, self.key)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drill.measurement import Measurement
-from drill.objective import Floor, Objective, Objectives, Verdict, load_objectives, objective_tables, resolve_objectives
+from drill.objective import Floor, Objective, Objectives, Verdict, objective_tables, resolve_objectives
 from drill.unusable import UnusableInput
 
 
@@ -73,9 +73,10 @@ def test_later_tables_override(tmp_path: Path) -> None:
         "[default]\nrto_s = 100\nrpo_s = 7\nlag_p99_s = 2\n[target.embedded]\nrto_s = 30\nrpo_s = 1\n"
         "[target.aws]\nrto_s = 1\n[scenario.one]\nrpo_s = 5\nlost_writes = 0\n[scenario.two]\nrpo_s = 0\n"
     )
-    found = load_objectives(path, "embedded", "one")
+    tables = objective_tables(path)
+    found = resolve_objectives(tables, "embedded", "one", source=str(path))
     assert (found.rto_s, found.rpo_s, found.lag_p99_s, found.lost_writes) == (30.0, 5.0, 2.0, 0.0)
-    assert load_objectives(path, "attach", "").rto_s == 100.0
+    assert resolve_objectives(tables, "attach", "", source=str(path)).rto_s == 100.0
 
 
 def test_the_repository_s_own_file_is_usable() -> None:
@@ -114,11 +115,11 @@ def test_the_repository_s_own_file_is_usable() -> None:
     ],
 )
 def test_nonsense_is_named_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
-    """The sentence names the file and what is wrong, whatever target and scenario are asked for."""
+    """The sentence names the file and what is wrong, whichever table it stands in."""
     path = tmp_path / "o.toml"
     path.write_text(text)
     with pytest.raises(UnusableInput) as caught:
-        load_objectives(path, "", "")
+        objective_tables(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -129,7 +130,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     for name, said in (("none.toml", "objectives file"), (".", "is a directory"), ("bytes.toml", "objectives file")):
         with pytest.raises(UnusableInput, match=said):
-            load_objectives(tmp_path / name, "", "")
+            objective_tables(tmp_path / name)
 
 
 def test_the_allowance_is_what_availability_leaves() -> None:

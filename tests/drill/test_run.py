@@ -446,11 +446,11 @@ def test_a_fault_that_cannot_be_injected_is_told(tmp_path: Path) -> None:
 def test_a_fault_that_cannot_be_healed_is_told(tmp_path: Path) -> None:
     """All else is proved, but the undo fails: the records end with that, and no verdict is MET."""
     world = World(tmp_path, outages=[], down_s=0.6, probes=[Heartbeats()])
-    world.heal_error = ConnectionError("the backbone is gone")
-    with pytest.raises(Unproven, match=r"east was not healed: ConnectionError: the backbone is gone"):
+    world.heal_error = ConnectionError("the global process is gone")
+    with pytest.raises(Unproven, match=r"east was not healed: ConnectionError: the global process is gone"):
         world.drill.run(world.fault(), QUICK)
     assert world.events == ["injected", "healed", "published UNPROVEN"]
-    assert world.marked("heal.failed") == [("east", "ConnectionError: the backbone is gone")]
+    assert world.marked("heal.failed") == [("east", "ConnectionError: the global process is gone")]
     assert world.marked("fault.healed") == []
     assert world.written == "UNPROVEN"
 
@@ -524,7 +524,7 @@ class Deaths:
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """One mark."""
         if not stop.wait(self.after_s):
-            recorder.mark("process.died", "backbone", "process 7 was killed by SIGKILL")
+            recorder.mark("process.died", "global process", "process 7 was killed by SIGKILL")
 
 
 @pytest.mark.parametrize("after_s", [0.2, 2.5], ids=["before the fault", "while recovery is awaited"])

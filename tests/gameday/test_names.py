@@ -58,10 +58,13 @@ def test_a_misspelt_table_is_refused_with_the_nearest_name(own: Path, tables: di
 
 
 def test_tables_of_what_is_there_are_accepted(own: Path) -> None:
-    """By the plain name, and by the name with parameters."""
+    """By the plain name, and by the name with parameters; the first that is not there is the one refused."""
     scenarios: dict[str, object] = {"zone_lost": {}, "key_disabled": {}, "key_disabled[us-east-1]": {}}
     tables = {"target": {"aws": {}}, "scenario": scenarios}
     refuse_unknown(tables, targets=["embedded", "aws"], scenarios=scenario_names(own), source="o.toml")
+    scenarios["zone_lots"] = {}
+    with pytest.raises(UnusableInput, match="there is no scenario zone_lots"):
+        refuse_unknown(tables, targets=["embedded", "aws"], scenarios=scenario_names(own), source="o.toml")
 
 
 def test_parameters_are_known_once_collected(pytester: pytest.Pytester) -> None:

@@ -162,11 +162,11 @@ def test_the_inner_endpoint_takes_the_reconcilers_key_alone(world: Embedded) -> 
 @pytest.mark.parametrize(
     ("part", "method", "path", "body"),
     [
-        ("backbone", "POST", "/regions/us-east-1/kill", {}),
-        ("backbone", "POST", "/regions/us-east-1/database/kill", {}),
-        ("backbone", "POST", "/links/replication", {"cut": True}),
-        ("backbone", "POST", "/shutdown", {}),
-        ("backbone", "GET", "/state", {}),
+        ("global process", "POST", "/regions/us-east-1/kill", {}),
+        ("global process", "POST", "/regions/us-east-1/database/kill", {}),
+        ("global process", "POST", "/links/replication", {"cut": True}),
+        ("global process", "POST", "/shutdown", {}),
+        ("global process", "GET", "/state", {}),
         ("region", "PUT", "/links/writer", {"cut": True}),
         ("region", "GET", "/state", {}),
         ("internal", "PUT", "/_drill/regions/us-east-1", {"up": False}),
@@ -177,7 +177,11 @@ def test_the_inner_endpoint_takes_the_reconcilers_key_alone(world: Embedded) -> 
 )
 def test_the_runs_own_doors_want_its_secret(layout: RunLayout, part: str, method: str, path: str, body: Any) -> None:
     """Kill a region or a database, change a link, stop all, read state, changes, passwords, code: 401, each time."""
-    doors = {"backbone": layout.global_process, "region": control_address(layout.primary), "internal": layout.internal}
+    doors = {
+        "global process": layout.global_process,
+        "region": control_address(layout.primary),
+        "internal": layout.internal,
+    }
     for secret in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer guessed"}):
         status, said = ask(doors[part], method, path, json.dumps(body).encode(), secret)
         assert (status, "needs the run's own secret" in said) == (401, True)

@@ -69,7 +69,7 @@ def test_every_part_of_a_system_is_sampled(system: System) -> None:
     """The processes that the target started, and what these started, each under the name of its part."""
     parts = processes_of(system.world)
     regional = {f"{region}/{part}" for region in ("us-east-1", "us-west-2") for part in ("region", "aurora", "lambda")}
-    assert set(parts) == {"control plane", "backbone", "watchdog"} | regional
+    assert set(parts) == {"control plane", "global process", "watchdog"} | regional
     assert len({pid for pids in parts.values() for pid in pids}) == sum(map(len, parts.values()))
     assert all(len(parts[f"{region}/aurora"]) > 5 for region in ("us-east-1", "us-west-2")), "PostgreSQL's children too"
     with watching(CpuWait(lambda: processes_of(system.world), every_s=0.1)) as notebook:

@@ -31,11 +31,11 @@ def test_each_death_is_marked_once_with_its_part() -> None:
     """Whenever one is noticed, also at the very end: process.died, when it happened, which part, and how it ended."""
     world = _Standing()
     with watching(MachineryAlive(cast(World, world))) as notebook:
-        world.found.append(Death(7, "backbone", "process 5 was killed by SIGKILL"))
+        world.found.append(Death(7, "global process", "process 5 was killed by SIGKILL"))
         first = notebook.await_said("process.died")
         world.found.append(Death(8, "watchdog", "process 6 was killed by SIGKILL"))
-    assert (first.at_ns, first.subject, first.detail) == (7, "backbone", "process 5 was killed by SIGKILL")
-    assert [s.subject for s in notebook.said] == ["backbone", "watchdog"]
+    assert (first.at_ns, first.subject, first.detail) == (7, "global process", "process 5 was killed by SIGKILL")
+    assert [s.subject for s in notebook.said] == ["global process", "watchdog"]
 
 
 def test_what_lives_is_not_doubted() -> None:
@@ -52,5 +52,5 @@ def test_nothing_is_begun_on_a_broken_target() -> None:
     """Whoever is about to rely on the target is refused with the names of what died."""
     refuse_broken(cast(World, object()))
     refuse_broken(cast(World, _Standing()))
-    with pytest.raises(HarnessBroken, match="backbone died: process 5 ended with exit status 1"):
-        refuse_broken(cast(World, _Standing([Death(7, "backbone", "process 5 ended with exit status 1")])))
+    with pytest.raises(HarnessBroken, match="global process died: process 5 ended with exit status 1"):
+        refuse_broken(cast(World, _Standing([Death(7, "global process", "process 5 ended with exit status 1")])))

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from rich.console import Console
@@ -66,14 +67,16 @@ def test_a_terminal_is_redrawn_and_left_with_one_line() -> None:
 
 
 def test_closing_twice_and_a_terminal_that_went_away_do_no_harm() -> None:
-    """Progress never makes a drill fail that is breaking a region."""
+    """Progress never makes a drill fail that is breaking a region, and leaves no thread."""
     console, out = _plain()
+    before = set(threading.enumerate())
     live = Live(console, every_s=60)
     out.close()
     live.phase("breaking")
     live.mark("fault.effective", "")
     live.close()
     live.close()
+    assert set(threading.enumerate()) <= before
 
 
 def test_several_observers_hear_the_same() -> None:

@@ -63,7 +63,7 @@ def started(day: GameDay, part: str) -> int:
 
 PARTS: dict[str, Find] = {
     "control plane": child("infra_fixtures.control_plane"),
-    "backbone": child("infra_fixtures.data_plane"),
+    "global process": child("infra_fixtures.data_plane"),
     "watchdog": child("infra_fixtures.safety.watchdog"),
     "us-west-2/region": supervised("us-west-2/region"),
     "us-west-2/aurora": supervised("us-west-2/aurora"),
@@ -75,7 +75,7 @@ PARTS: dict[str, Find] = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("part", ["backbone", "watchdog"])
+@pytest.mark.parametrize("part", ["global process", "watchdog"])
 def test_a_part_killed_in_the_middle_of_a_fault_proves_nothing(game_day: Start, part: str) -> None:
     """The process that spans regions, whose death ends the regions; and the watchdog, whose death nobody feels."""
     is_noticed(game_day, part, "fault")

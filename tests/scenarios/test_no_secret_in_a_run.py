@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.secrets import find_secrets
 from tests.scenarios.secret_witness import WITNESS_VARIABLE
+from tests.secret_search import find_secrets
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,7 +22,6 @@ from infra_fixtures.run_layout import RunLayout
 KEPT = 100_000
 """Entries a region's feed holds; an evaluator reads every second or so."""
 MOST_A_READ = 20_000
-INITIAL_REASON = "Unchecked: Initial alarm creation"
 
 
 class Feed:

@@ -16,8 +16,9 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend
 
 from infra_fixtures.control_plane.overlays.patching import replaces
+from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.internal_api.clients import client
-from infra_fixtures.run_layout import GLOBAL, RunLayout
+from infra_fixtures.run_layout import RunLayout
 
 _layouts: list[RunLayout] = []
 """The run's layout, once it is known that it has other emulators."""

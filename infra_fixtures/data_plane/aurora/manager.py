@@ -69,7 +69,7 @@ class AuroraManager:
         self._members: set[str] = set()
         self._owned: set[str] = set()
         self._lock = asyncio.Lock()
-        self._asides: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         supervisor.on_death(self._died)
 
     @property
@@ -159,14 +159,9 @@ class AuroraManager:
                 known.append(SecondaryLag(region, cluster.id, lag_s))
         return known
 
-    async def push_endpoints(self, region: str) -> None:
-        """Tell a region's (new) process whether its writer endpoint has a role."""
-        serves = region in self._owned and self.pair.follows.get(region, "") is None
-        await self._set_writer_endpoint(region, serves)
-
     async def close(self) -> None:
         """Kill the nodes and delete their databases."""
-        for task in self._asides:
+        for task in self._background:
             task.cancel()
         await asyncio.gather(*(node.remove() for node in self.pair.nodes.values()))
         self.events.close()
@@ -286,8 +281,8 @@ class AuroraManager:
                     log.exception("could not report")
 
         task = asyncio.get_running_loop().create_task(run())
-        self._asides.add(task)
-        task.add_done_callback(self._asides.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 def _writes(cluster: Cluster, joined: GlobalCluster | None) -> bool:

@@ -45,13 +45,13 @@ class Pair:
         self.nodes = nodes
         self.follows: dict[str, str | None] = {}
         self.meant_down: set[str] = set()
-        """RegionManager whose node is down because we took it down."""
+        """Regions whose node is down because we took it down."""
         self._events = events
         self._set_writer_endpoint = set_writer_endpoint
 
     @property
     def writers(self) -> list[str]:
-        """RegionManager whose node is a writer."""
+        """Regions whose node is a writer."""
         return [region for region, upstream in self.follows.items() if upstream is None]
 
     async def raise_pair(self, writer: str, standby: str) -> None:

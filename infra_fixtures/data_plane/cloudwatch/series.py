@@ -12,7 +12,6 @@ from infra_fixtures.data_plane.cloudwatch.alarm import Key
 from infra_fixtures.pace import Timer, paced
 
 STANDARD_RESOLUTION_S = 60
-HIGH_RESOLUTION_S = 1
 
 
 class Datum(msgspec.Struct, frozen=True, tag_field="kind", tag="datum"):

@@ -15,6 +15,7 @@ import msgspec
 
 from infra_fixtures.data_plane.lambda_runtime.pool import Pool
 from infra_fixtures.data_plane.lambda_runtime.worker import Freezing, Worker
+from infra_fixtures.powers import Role
 
 STOP_GRACE_S = 2.0
 """How long a worker has to end after SIGTERM before it is killed."""
@@ -24,7 +25,7 @@ DEATH_LIMIT_S = 5.0
 class WorkerProcess(msgspec.Struct, frozen=True):
     """A worker's process: `az` is empty where its function is in no VPC, `pid` 0 while it is being started."""
 
-    role: str
+    role: Role
     az: str
     name: str
     pid: int
@@ -88,7 +89,7 @@ class FunctionProcesses:
 
 
 def _described(workers: Iterable[Worker]) -> list[WorkerProcess]:
-    return [WorkerProcess("functions", w.zone, w.definition.name, w.pid) for w in workers]
+    return [WorkerProcess(Role.FUNCTIONS, w.zone, w.definition.name, w.pid) for w in workers]
 
 
 async def _await_exit(workers: Iterable[Worker], limit_s: float) -> None:

@@ -1,7 +1,7 @@
 """The network policy of a region: lets each of its links admit what security groups, network ACLs and routes admit.
 
 writer, reader: a function's subnet and groups to the database's, port 5432. egress: to AWS's APIs, port 443, over the
-internet or a service endpoint. edge: from the internet into the public subnets, port 443. One reachability for each subnet
+internet or a service endpoint. edge: from the internet into the public subnets, port 443. One `Reachability` for each subnet
 that connections come from (for the edge: go to): they take them in turn, as they would the availability zones.
 """
 

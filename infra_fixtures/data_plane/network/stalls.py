@@ -1,4 +1,4 @@
-"""When one direction of a connection stands still: the random moments of its stalls (see `conditions.Rule`)."""
+"""When one direction of a connection stands still: the random moments of its stalls (see `link_rule.LinkRule`)."""
 
 from __future__ import annotations
 

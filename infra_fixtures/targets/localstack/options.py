@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
+from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.targets.localstack.loopback import refuse_public
 from infra_fixtures.targets.target_config import Option
 
 PYTHON_VARIABLE = "LOCALSTACK_PYTHON"
 URLS_VARIABLE = "LOCALSTACK_URLS"
-GLOBALLY = "global"
 EVERYWHERE = "all"
 
 OPTIONS = (
@@ -24,7 +24,7 @@ OPTIONS = (
     ),
     Option(
         "--localstack-endpoint",
-        f"localstack: use the LocalStack at WHERE=URL instead of starting one; WHERE is a region, {GLOBALLY} or "
+        f"localstack: use the LocalStack at WHERE=URL instead of starting one; WHERE is a region, {GLOBAL} or "
         f"{EVERYWHERE}; may be given several times (default: {URLS_VARIABLE}, separated by commas)",
         many=True,
         variable=URLS_VARIABLE,
@@ -49,11 +49,11 @@ class Settings:
     def read(cls, options: Mapping[str, Any], regions: tuple[str, ...]) -> Settings:
         """Take what was given; raises UnusableInput."""
         given, python = options.get("localstack_endpoint") or (), options.get("localstack_python")
-        urls = dict(_endpoint(text, (*regions, GLOBALLY, EVERYWHERE)) for text in given)
-        if urls and EVERYWHERE not in urls and (missing := sorted({*regions, GLOBALLY} - urls.keys())):
+        urls = dict(_endpoint(text, (*regions, GLOBAL, EVERYWHERE)) for text in given)
+        if urls and EVERYWHERE not in urls and (missing := sorted({*regions, GLOBAL} - urls.keys())):
             raise UnusableInput(
                 f"--localstack-endpoint says nothing for {', '.join(missing)}: give one for each of "
-                f"{', '.join((*regions, GLOBALLY))}, or one for {EVERYWHERE}"
+                f"{', '.join((*regions, GLOBAL))}, or one for {EVERYWHERE}"
             )
         return cls(bool(options.get("localstack_shared")), urls, Path(python) if python else None)
 

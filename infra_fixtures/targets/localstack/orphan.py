@@ -14,13 +14,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run
-from infra_fixtures.targets.clients import CONFIG, GLOBAL_SERVICES
+from infra_fixtures.targets.clients import CONFIG
 from infra_fixtures.targets.local_orphan import LocalOrphan
-from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
+from infra_fixtures.targets.localstack.options import EVERYWHERE, Settings
 from infra_fixtures.targets.localstack.servers import offered
 from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.topology import Topology
@@ -67,7 +68,7 @@ class LocalStackOrphan(LocalOrphan):
         if service in self._moto:
             return None
         everywhere = region is None or service in GLOBAL_SERVICES
-        where = GLOBALLY if everywhere else str(region)
+        where = GLOBAL if everywhere else str(region)
         url = self._urls.get(where) or self._urls[EVERYWHERE]
         place = (url, service, self._topology.primary.name if everywhere else str(region))
         if place not in self._made:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
-from infra_fixtures.run_layout import GLOBAL, RUN_ID_VARIABLE, Emulator, RunLayout
+from infra_fixtures.global_services import GLOBAL
+from infra_fixtures.run_layout import RUN_ID_VARIABLE, Emulator, RunLayout
 from infra_fixtures.targets.localstack.installation import ENVIRONMENT
-from infra_fixtures.targets.localstack.options import EVERYWHERE, GLOBALLY, Settings
+from infra_fixtures.targets.localstack.options import EVERYWHERE, Settings
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 HEALTH = "/_localstack/health"
@@ -30,7 +31,7 @@ def emulators(layout: RunLayout, settings: Settings, python: Path | None) -> tup
         return (_emulator(layout, settings, python, EVERYWHERE, (*regions, GLOBAL), ""),)
     return (
         *(_emulator(layout, settings, python, r, (r,), r) for r in regions),
-        _emulator(layout, settings, python, GLOBALLY, (GLOBAL,), ""),
+        _emulator(layout, settings, python, GLOBAL, (GLOBAL,), ""),
     )
 
 
@@ -74,7 +75,7 @@ def _emulator(
 
 def _services_for(regions: tuple[str, ...]) -> tuple[str, ...]:
     """What a run asks of a LocalStack, in the order in which provisioning does."""
-    regional = ("s3", "kms", "ec2", "apigateway", "logs", "sns") if any(regions) else ()
+    regional = ("s3", "kms", "ec2", "apigateway", "logs", "sns") if any(r != GLOBAL for r in regions) else ()
     return (*regional, *(("iam",) if GLOBAL in regions else ()))
 
 

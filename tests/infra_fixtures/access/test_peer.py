@@ -10,11 +10,11 @@ import pytest
 
 from infra_fixtures.access.peer import SockAddress, _diagnosed, _listed, user_of
 
-TargetConfig = Callable[[SockAddress, SockAddress], int | None]
+FindUser = Callable[[SockAddress, SockAddress], int | None]
 
 
 @pytest.mark.parametrize("ask", [user_of, _diagnosed, _listed])
-def test_the_user_behind_a_connection_is_named_and_without_one_nobody_is(ask: TargetConfig) -> None:
+def test_the_user_behind_a_connection_is_named_and_without_one_nobody_is(ask: FindUser) -> None:
     """The owner of the client's socket, whoever listens; None for a connection that is closed or never was."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())

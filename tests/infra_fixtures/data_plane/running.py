@@ -65,7 +65,7 @@ class Running:
 
         def ready() -> bool:
             if self.process.poll() is not None:
-                raise AssertionError((Path(self.layout.work_dir) / "backbone.log").read_text()[-3000:])
+                raise AssertionError((Path(self.layout.work_dir) / "data_plane.log").read_text()[-3000:])
             try:
                 answer[:] = self.ask("GET", "/ready")
             except OSError:
@@ -75,7 +75,7 @@ class Running:
         try:
             wait_until(ready, what="the data plane", timeout_s=30)
         except TimeoutError as e:
-            log = (Path(self.layout.work_dir) / "backbone.log").read_text()[-3000:]
+            log = (Path(self.layout.work_dir) / "data_plane.log").read_text()[-3000:]
             raise AssertionError(f"{e}: {answer}\n{log}") from e
 
     def login(self, host: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Running:
 def data_plane(layout: RunLayout) -> Iterator[Running]:
     """Control plane, global process, regions, databases; afterwards nothing of it is left."""
     for _ in run_control_plane(layout):
-        with (Path(layout.work_dir) / "backbone.log").open("ab") as output:
+        with (Path(layout.work_dir) / "data_plane.log").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "infra_fixtures.data_plane", str(layout.path)],
                 env=child_environment(layout), stdout=output, stderr=output,

@@ -43,7 +43,7 @@ def started(log: Path, *, body: str = "pass", then: str) -> subprocess.Popen[str
 @pytest.mark.parametrize(
     ("body", "status"), [("pass", 0), ("raise SystemExit(3)", 1), ("raise ValueError('no luck')", 1)]
 )
-def test_a_child_runs_once_it_is_let_go(tmp_path: Path, body: str, status: int) -> None:
+def test_a_child_runs_once_it_is_released(tmp_path: Path, body: str, status: int) -> None:
     """With the variables it is given and its output in its log; how it ended is told."""
     then = """
 assert child.poll() is None and not log.exists()
@@ -59,7 +59,7 @@ print(child.returncode, first.poll(), flush=True)
     assert ("no luck" in log.read_text()) == ("luck" in body)
 
 
-def test_a_child_dies_with_its_parent_let_go_or_not(tmp_path: Path) -> None:
+def test_a_child_dies_with_its_parent_released_or_not(tmp_path: Path) -> None:
     """SIGKILL of the parent leaves neither."""
     process = started(tmp_path / "log", body="time.sleep(60)", then="child.release({'A': 'b'}); time.sleep(60)")
     assert process.stdout is not None

@@ -159,7 +159,7 @@ def test_every_process_of_a_run_is_found_also_without_its_parents(tmp_path: Path
         assert len(servers) > 4
         for process in servers:
             process.send_signal(signal.SIGSTOP)
-        above = [world.machinery.processes()[name][0] for name in ("control plane", "backbone")]
+        above = [world.machinery.processes()[name][0] for name in ("control plane", "global process")]
         for pid in above:
             os.kill(pid, signal.SIGKILL)
         orphans = {p.pid for p in servers}

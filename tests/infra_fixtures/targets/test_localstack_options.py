@@ -81,7 +81,7 @@ def test_a_licensed_localstack_answers_what_only_the_licence_lacks() -> None:
 
 def test_without_python_3_13_one_sentence_says_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python that is not 3.13 is refused with both ways out, and nothing is installed."""
-    monkeypatch.setattr(installation, "HOME", tmp_path / "venv")
+    monkeypatch.setattr(installation, "ENVIRONMENT", tmp_path / "venv")
     other = tmp_path / "python3.9"
     other.write_text("#!/bin/sh\necho 3 9\n")
     other.chmod(0o755)

@@ -18,7 +18,7 @@ REGION = "us-east-1"
 
 @contextlib.asynccontextmanager
 async def reconciling(layout: RunLayout, *, settled: Callable[[LambdaService], bool]) -> AsyncIterator[LambdaService]:
-    """A service that reconciles `layout`, once `settled` says it knows what the test needs."""
+    """A service that follows the API of `layout`, once `settled` says it knows what the test needs."""
     async with LambdaService(layout, REGION) as service:
         task = asyncio.create_task(run_reconcilers(layout, service))
         try:

@@ -1,4 +1,4 @@
-"""Links carry, slow, partition, refuse and reset real TCP connections."""
+"""Links carry, slow, cut, refuse and reset real TCP connections."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_carries_bytes_and_ends(layout: RunLayout) -> None:
             async def all_closed() -> bool:
                 return link.flows == 0
 
-            await await_until(all_closed, what="the link to let go", timeout_s=2)
+            await await_until(all_closed, what="the link to close its connections", timeout_s=2)
             assert link.bytes_up == len(payload)
 
     asyncio.run(scene())
@@ -115,7 +115,7 @@ def test_one_way_cut(layout: RunLayout) -> None:
     asyncio.run(scene())
 
 
-def test_client_that_gives_up_on_a_cut_link_is_let_go(layout: RunLayout) -> None:
+def test_client_that_gives_up_on_a_cut_link_is_disconnected(layout: RunLayout) -> None:
     """Connections that nobody waits for any more do not pile up."""
 
     async def scene() -> None:
@@ -129,7 +129,7 @@ def test_client_that_gives_up_on_a_cut_link_is_let_go(layout: RunLayout) -> None
 
             await await_until(lambda: flows(1), what="the connection", timeout_s=2)
             stream[1].close()
-            await await_until(lambda: flows(0), what="the link to let go", timeout_s=2)
+            await await_until(lambda: flows(0), what="the link to close its connections", timeout_s=2)
 
     asyncio.run(scene())
 
@@ -216,8 +216,11 @@ def test_healing_is_repeated_where_the_address_was_taken(layout: RunLayout, way:
     async def scene() -> None:
         async with linked(layout) as (link, dial):
 
-            def heal() -> object:
-                return link.remove_rule("refuse") if way == "rule" else link.set_active(True)
+            def heal() -> None:
+                if way == "rule":
+                    link.remove_rule("refuse")
+                else:
+                    link.set_active(True)
 
             if way == "rule":
                 link.put_rule("refuse", LinkRule(refuse=True))

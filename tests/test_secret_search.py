@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from drill.history import History, Op, Outcome
-from reports.secrets import find_secrets
 from tests.reports.outage import GAMEDAY, write_run
+from tests.secret_search import find_secrets
 
 SECRET = 'hunter2/"geheim'
 
