@@ -63,7 +63,7 @@ test: run-venv  ## the harness's own tests
 
 nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill (an hour)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
-	@$(PY) -m pytest tests/scenarios tests/workload -m nightly
+	@$(PY) -m pytest tests/scenarios tests/workload tests/infra_fixtures/targets -m nightly
 
 lint: dev-venv  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .
