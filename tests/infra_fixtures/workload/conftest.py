@@ -29,8 +29,10 @@ def deployed_here(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     monkeypatch.setenv("DB_WRITER_HOST", here.node.host)
     monkeypatch.setenv("DB_READER_HOST", here.node.host)
     monkeypatch.setenv("AWS_ENDPOINT_URL", here.aws.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    key = world.site.credentials.of_role(function["Role"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key.secret)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", key.token)
     monkeypatch.setenv("AWS_DEFAULT_REGION", world.primary)
     assert os.environ["DB_SECRET_ARN"] == made.secret_arn
     order_api._kept.clear()
