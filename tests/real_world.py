@@ -21,7 +21,7 @@ from infra_fixtures.targets.own_processes import call_global_process
 from infra_fixtures.targets.world import Entry, World
 from probes.steady_state import await_steady_state
 from probes.web import Client, ProbeRefused
-from traffic.contract import order_api
+from traffic.contract_file import order_api
 
 _keys = itertools.count(1)
 

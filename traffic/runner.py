@@ -21,7 +21,8 @@ from drill.history import OPS_SCHEMA, Mark, Sample
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
 from traffic.collector import Collector
-from traffic.contract import Contract, order_api
+from traffic.contract import Contract
+from traffic.contract_file import order_api
 from traffic.load import Load, Service
 from traffic.processes import ROOT, SETTINGS_VARIABLE, Process, alone, local_worker, master
 from traffic.records import OnOps

@@ -30,7 +30,7 @@ from infra_fixtures.targets.provisioned_parts import provisioned_parts
 from infra_fixtures.targets.roles import return_to_primary
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry
 from infra_fixtures.topology import Topology
-from traffic.contract import order_api
+from traffic.contract_file import order_api
 
 P = TypeVar("P")
 

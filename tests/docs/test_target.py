@@ -38,7 +38,7 @@ from probes.steady_state import await_steady_state
 from probes.survivors import read_survivors
 from probes.web import Client
 from tests.docs.pages import as_modules
-from traffic.contract import read_contract
+from traffic.contract_file import read_contract
 
 PAGE = "writing-a-target.md"
 PATIENCE = urllib3.Timeout(connect=0.5, read=0.5)

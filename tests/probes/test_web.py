@@ -10,7 +10,7 @@ import pytest
 from infra_fixtures.targets.world import Endpoint
 from probes.web import Client, ProbeRefused
 from tests.real_world import System
-from traffic.contract import order_api
+from traffic.contract_file import order_api
 
 
 def test_an_answer_is_decoded_and_a_refusal_keeps_its_words(system: System) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drill.unusable import UnusableInput
-from traffic.contract import Contract, Write, order_api, read_contract
+from traffic.contract import Contract, Write
+from traffic.contract_file import order_api, read_contract
 from traffic.load import amount_of
 from traffic.outcomes import Answer, of_read, of_write
 from traffic.pointer import find, mistake

@@ -14,7 +14,8 @@ from drill.history import Mark, Outcome
 from drill.schedule import Leg
 from drill.unusable import UnusableInput
 from traffic import frames, outcomes
-from traffic.contract import AnswerPointers, order_api
+from traffic.contract import AnswerPointers
+from traffic.contract_file import order_api
 from traffic.load import Load, RampPoint, Service, amount_of
 from traffic.outcomes import Answer, of_read, of_receipt, of_write, region_of
 from traffic.records import read_spool

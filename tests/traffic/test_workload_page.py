@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from traffic import contract
-from traffic.contract import read_contract
+from traffic.contract_file import read_contract
 from traffic.load_options import add_load_options
 
 ROOT = Path(__file__).parents[2]

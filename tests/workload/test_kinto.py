@@ -24,7 +24,8 @@ from probes.survivors import read_survivors
 from tests.traffic.name_server import NameServer
 from tests.traffic.test_worker_lost_in_a_drill import Unwatched
 from tests.workload.kinto import HERE, Kinto, standing
-from traffic.contract import Contract, read_contract
+from traffic.contract import Contract
+from traffic.contract_file import read_contract
 from traffic.load import Load, Service
 from traffic.load_options import LoadOptions
 from traffic.runner import LoadGenerator
