@@ -14,26 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from drill import demands
+from drill.baseline import Baseline
 from drill.demands import Demand
 from drill.evidence import Judgement, judge
 from drill.expectation import MARK as EXPECTED
 from drill.expectation import Expectation
 from drill.history import NS, History, Mark, Sample, Survivor
 from drill.measure import Recovery, recovery
-from drill.measure.reach import patience_ns
 from drill.measure.serving import serving_region
 from drill.measure.unrecorded import schedules
 from drill.objective import Objectives, Verdict
 from drill.parts import Effect, Observer, Probe, Traffic
-from drill.proof.steady import needed_requests
-from drill.schedule import Schedule
 
 POLL_INTERVAL_S = 0.25
-PATIENCE = 10.0
-"""A baseline lasts at most this many times as long as planned, however few requests it sees."""
 MARGIN = 1.25
 """How much longer than the RTO limit recovery is awaited: beyond it the objective is missed whatever happens."""
 
@@ -247,61 +241,17 @@ class Drill:
         for demand in plan.demands:
             self.mark(demands.EVENT, demand.what, demand.region)
         self.traffic.start()
-        if not self._warm_up(plan):
-            return False
-        for _ in range(plan.baselines):
-            began_ns = time.monotonic_ns()
-            steady = self._observe(began_ns, plan.baseline_s)
-            if steady is None:
-                return False
-            if steady:
-                self.mark("drill.baseline", "traffic", f"{plan.baseline_s:g} s", began_ns)
-                return True
-            self.mark("baseline.unsteady", "traffic", f"not steady for {plan.baseline_s:g} s", began_ns)
-        return False
-
-    def _observe(self, began_ns: int, for_s: float) -> bool | None:
-        """Whether service is steady while nothing is done for `for_s`; None where the load generator failed.
-
-        It is watched for longer where that is needed to show the availability, and is steady if no outage could be told
-        from chance, by the measure that later judges the baseline: requests that hang without an answer count.
-        """
-        begin_ns, began_s = began_ns - self.t0_ns, time.monotonic()
-        least_s, needed = max(for_s, self.objectives.window_s), needed_requests(self.objectives)
-        while True:
-            self._ended.wait(POLL_INTERVAL_S)
-            self._show(None)
-            if self._check_failures():
-                return None
-            ops = self.traffic.ops().filter(pl.col("intended_ns") >= begin_ns)
-            watched_s = time.monotonic() - began_s
-            if watched_s >= least_s and (ops["intended_ns"].n_unique() >= needed or watched_s >= PATIENCE * least_s):
-                break
-        now_ns = time.monotonic_ns() - self.t0_ns
-        overdue_ns = patience_ns(ops.lazy(), self.objectives)
-        state = recovery(ops, self.objectives, begin_ns, now_ns, self._schedules(), overdue_ns)
-        share = state.share_good
-        well = not state.felt and not state.down and share is not None and share >= self.objectives.availability
-        return well and self._served_by_primary(ops)
-
-    def _served_by_primary(self, ops: pl.DataFrame) -> bool:
-        served = ops.filter((pl.col("outcome") == "ok") & pl.col("region").is_not_null())["region"]
-        return not self.primary_region or bool((served == self.primary_region).all())
-
-    def _warm_up(self, plan: Plan) -> bool:
-        """Let the first requests start what starts on demand; whether service then became steady."""
-        limit = time.monotonic() + plan.warm_up_s
-        steady_since: float | None = None
-        while (now := time.monotonic()) < limit and not self._check_failures():
-            share = self._show(None).share_good
-            if share is None or share < self.objectives.availability:
-                steady_since = None
-            elif steady_since is None:
-                steady_since = now
-            elif now - steady_since >= self.objectives.window_s:
-                return True
-            self._ended.wait(POLL_INTERVAL_S)
-        return False
+        baseline = Baseline(
+            self.objectives,
+            self.traffic,
+            self.t0_ns,
+            self.primary_region,
+            mark=self.mark,
+            show=lambda: self._show(None),
+            has_failed=self._check_failures,
+            wait=lambda: self._ended.wait(POLL_INTERVAL_S),
+        )
+        return baseline.is_steady(warm_up_s=plan.warm_up_s, for_s=plan.baseline_s, times=plan.baselines)
 
     def _note_effect(self, effect: Effect) -> None:
         for earlier in effect.earlier:
@@ -357,15 +307,12 @@ class Drill:
 
     def _show(self, fault_ns: int | None) -> Recovery:
         now_ns = time.monotonic_ns() - self.t0_ns
-        state = recovery(self.traffic.ops(), self.objectives, fault_ns, now_ns, self._schedules())
+        state = recovery(self.traffic.ops(), self.objectives, fault_ns, now_ns, schedules(self.traffic.marks()))
         self.observer.update(
             good_share=state.share_good,
             since_fault_s=None if fault_ns is None else (now_ns - fault_ns) / NS,
         )
         return state
-
-    def _schedules(self) -> tuple[Schedule, ...]:
-        return schedules(self.traffic.marks())
 
     def _check_failures(self) -> bool:
         """Whether the load generator died, or anything else did that ends the drill."""
