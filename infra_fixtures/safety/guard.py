@@ -15,13 +15,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.unusable import UnusableInput
+from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.safety.aws_operations import READING, changes, regions_named
-from infra_fixtures.safety.scope import GLOBAL, Scope, listed
+from infra_fixtures.safety.scope import Scope, listed
 from infra_fixtures.safety.touched import Clients, Place, Touched, tags_carried, touched
 
 UNKNOWN = "an unknown region"
 """Where a URL is signed for later: botocore does not say for which region, and no scope allows that."""
-GLOBAL_SERVICES = frozenset({"cloudfront", "iam", "organizations", "route53"})
 
 
 class Refused(UnusableInput):

@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infra_fixtures.global_services import GLOBAL as GLOBAL
-
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

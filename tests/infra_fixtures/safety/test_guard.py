@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 import pytest
 
+from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.guard import Guard, Refused
-from infra_fixtures.safety.scope import GLOBAL, Between, Scope, Tag
+from infra_fixtures.safety.scope import Between, Scope, Tag
 
 AwsClient = Callable[..., Any]
 REGION, OTHER = "us-east-1", "us-west-2"
