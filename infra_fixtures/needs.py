@@ -36,7 +36,10 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def require_needs(runs_dir: Path, *more: Need) -> None:
-    """Raise UnusableInput, a line for each need that is not met; `more` are those of the layers above."""
+    """Raise UnusableInput, a line for each need that is not met; `more` are those of the layers above.
+
+    Once all are met, this process and its children may open as many files as there can be.
+    """
     work = Path(tempfile.gettempdir())
     needs: tuple[Need, ...] = (
         partial(need_space, runs_dir, RECORDS_BYTES, "give another --runs-dir or make room"),
@@ -56,6 +59,7 @@ def require_needs(runs_dir: Path, *more: Need) -> None:
             unmet.append(" ".join(str(e).split()))
     if unmet:
         raise UnusableInput("\n".join(dict.fromkeys(unmet)))
+    raise_descriptor_limit()
 
 
 def need_space(directory: Path, least: int, remedy: str) -> None:
@@ -105,12 +109,17 @@ def need_loopback(host: str = "127.64.0.1") -> None:
 
 
 def need_descriptors(least: int = DESCRIPTORS) -> None:
-    """So many files may be open at once; the soft limit is raised as far as it goes, for children as well."""
+    """So many files may be open at once, as soon as the soft limit is raised."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < least:
         raise UnusableInput(
             f"only {hard} files may be open at once, and {least} are needed: raise it (ulimit -Hn {least})"
         )
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process, and its children, open as many files as the hard limit says and as are ever wanted."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, MOST_DESCRIPTORS) if hard != resource.RLIM_INFINITY else MOST_DESCRIPTORS
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import Counter
@@ -35,12 +36,11 @@ def list_records(endpoint: Endpoint, listing: Listing, region: str, t0_ns: int) 
 
     A record whose key is no number is none of the drill's. Raises where the list cannot be read to its end.
     """
-    client = Client(endpoint, PAGE_LIMIT)
     at_ns = time.monotonic_ns() - t0_ns
     seen: Counter[tuple[int, int | None]] = Counter()
     others = 0
-    for items in _pages(client, listing):
-        for item in items:
+    with Client(endpoint, PAGE_LIMIT) as client:
+        for item in itertools.chain.from_iterable(_pages(client, listing)):
             key = _number(find(item, listing.key))
             if key is None:
                 others += 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -20,13 +19,11 @@ from pathlib import Path
 import aiohttp
 
 from infra_fixtures.control_plane.backend import Answer, BackendUnreachable, Call, HttpBackend
+from infra_fixtures.processes.parent_death import die_with_parent
 from infra_fixtures.run_layout import Emulator
 
 POLL_INTERVAL_S = 0.05
 HEALTH_LIMIT_S = 1.0
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Emulators:
@@ -97,7 +94,7 @@ class _Guarded:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         handle = os.pidfd_open(self._process.pid)
         asyncio.get_running_loop().add_reader(handle, self._ended, handle)
@@ -152,10 +149,6 @@ class _Guarded:
                 f"{self._process.returncode}; its last words: {_last_line(Path(self.emulator.log))}"
             )
         self._serving.set()  # nobody waits for it any longer
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def _last_line(log: Path) -> str:

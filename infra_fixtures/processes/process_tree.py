@@ -12,8 +12,9 @@ import fcntl
 import os
 import signal
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 TREE_VARIABLE = "DRILL_TREE"
 """Environment variable that names the tree a process belongs to; children inherit it."""
@@ -125,13 +126,20 @@ class CgroupTree:
             self._lock_fd = None
 
 
+class Identity(NamedTuple):
+    """One process: its id, which another may have after its end, and when it started, in clock ticks since boot."""
+
+    pid: int
+    started: int
+
+
 class WalkedTree:
     """A tree found by parentage and by the environment variable that its members inherit."""
 
-    def __init__(self, name: str, roots: dict[str, set[int]] | None = None) -> None:
+    def __init__(self, name: str, roots: dict[str, set[Identity]] | None = None) -> None:
         self._name = name
         self._roots = {} if roots is None else roots
-        self._killed: set[int] = set()
+        self._killed: set[Identity] = set()
 
     @property
     def name(self) -> str:
@@ -147,8 +155,10 @@ class WalkedTree:
         return None
 
     def adopt(self, pid: int) -> None:
-        """Remember a process as one of the tree's roots."""
-        self._roots.setdefault(self._name, set()).add(pid)
+        """Remember a process as one of the tree's roots; one that has ended already has none of its own left."""
+        found = _look(pid)
+        if found is not None:
+            self._roots.setdefault(self._name, set()).add(found.identity)
 
     def kill(self) -> None:
         """SIGKILL all that are found, stopped first so that none starts another."""
@@ -168,7 +178,7 @@ class WalkedTree:
 
         A killed one that is not yet gone may have lost its parent, and so what shows that it belongs here.
         """
-        return any(_lives(pid) for pid in self._killed) or bool(self._members())
+        return any(_lives(one) for one in self._killed) or bool(self._members())
 
     def remove(self) -> None:
         """Forget the roots."""
@@ -178,8 +188,8 @@ class WalkedTree:
     def _covers(self, name: str) -> bool:
         return name == self._name or name.startswith(f"{self._name}/")
 
-    def _stopped(self) -> set[int]:
-        stopped: set[int] = set()
+    def _stopped(self) -> set[Identity]:
+        stopped: set[Identity] = set()
         while True:
             fresh = self._members() - stopped
             if not fresh:
@@ -187,30 +197,27 @@ class WalkedTree:
             _signal(fresh, signal.SIGSTOP)
             stopped |= fresh
 
-    def _members(self) -> set[int]:
-        roots = {pid for name, pids in self._roots.items() if self._covers(name) for pid in pids}
-        parents: dict[int, int] = {}
+    def _members(self) -> set[Identity]:
+        roots = {one for name, ones in self._roots.items() if self._covers(name) for one in ones}
+        live: dict[int, Look] = {}
         members: set[int] = set()
         own = os.getpid()
         for entry in os.scandir("/proc"):
             if not entry.name.isdigit() or int(entry.name) == own:
                 continue
             pid = int(entry.name)
-            try:
-                state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
-            except OSError:
+            found = _look(pid)
+            if found is None or not found.lives:
                 continue
-            if state in "ZX":
-                continue
-            parents[pid] = int(parent)
-            if pid in roots or self._tagged(pid):
+            live[pid] = found
+            if found.identity in roots or self._tagged(pid):
                 members.add(pid)
         grown = True
         while grown:
-            children = {pid for pid, parent in parents.items() if parent in members} - members
+            children = {pid for pid, found in live.items() if found.parent in members} - members
             members |= children
             grown = bool(children)
-        return members
+        return {live[pid].identity for pid in members}
 
     def _tagged(self, pid: int) -> bool:
         try:
@@ -224,16 +231,32 @@ class WalkedTree:
         return False
 
 
-def _lives(pid: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the kernel says of a process; a zombie does not live."""
+
+    identity: Identity
+    parent: int
+    lives: bool
+
+
+def _look(pid: int) -> Look | None:
+    """None where there is no such process (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
-        return False
+        return None
+    return Look(Identity(pid, int(fields[19])), int(fields[1]), fields[0] not in "ZX")
 
 
-def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+def _lives(one: Identity) -> bool:
+    found = _look(one.pid)
+    return found is not None and found.lives and found.identity == one
+
+
+def _signal(processes: Iterable[Identity], number: signal.Signals) -> None:
     # parents mostly have the lower pids: they are stopped first and cannot answer the death of a child
-    for pid in sorted(pids):
+    for pid, _started in sorted(processes):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 

@@ -96,6 +96,12 @@ class Embedded:
     machinery: LocalMachinery
     clients: Clients
     variant: Variant = field(default_factory=Variant)
+    _parts: Mapping[type, Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Its parts stay what they are for as long as it stands."""
+        endpoints = {region: self.regional(region) for region in self.deployed.regions}
+        self._parts = provisioned_parts(self.deployed, order_api(), endpoints)
 
     @property
     def target(self) -> str:
@@ -114,8 +120,7 @@ class Embedded:
 
     def part(self, kind: type[P]) -> P | None:
         """Any of those that provisioning makes."""
-        endpoints = {region: self.regional(region) for region in self.deployed.regions}
-        found = provisioned_parts(self.deployed, order_api(), endpoints).get(kind)
+        found = self._parts.get(kind)
         return found if isinstance(found, kind) else None
 
     @property

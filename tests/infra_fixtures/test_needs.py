@@ -69,14 +69,17 @@ def test_a_directory_that_postgresqls_user_cannot_reach_is_named(tmp_path: Path)
 
 
 def test_a_low_limit_of_open_files_is_raised_or_named() -> None:
-    """In a process of its own: a soft limit of 64 is raised, a hard limit of 64 is refused."""
+    """In a process of its own: a soft limit of 64 is left by the look and then raised, a hard limit of 64 is refused."""
     program = (
-        "import resource, sys; from infra_fixtures.needs import need_descriptors\n"
+        "import resource, sys; from infra_fixtures.needs import need_descriptors, raise_descriptor_limit\n"
         "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard if sys.argv[1] == 'soft' else 64))\n"
-        "need_descriptors(); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+        "need_descriptors(); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
+        "raise_descriptor_limit(); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     run = partial(subprocess.run, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
-    assert int(run([sys.executable, "-c", program, "soft"]).stdout) > 64
+    looked, raised = map(int, run([sys.executable, "-c", program, "soft"]).stdout.split())
+    assert looked == 64
+    assert raised > 64
     refused = run([sys.executable, "-c", program, "hard"])
     assert "only 64 files may be open at once, and 1024 are needed: raise it (ulimit -Hn 1024)" in refused.stderr

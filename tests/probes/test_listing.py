@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
 
 from drill.content import of_order
@@ -31,6 +32,8 @@ class Shop:
         self.keys: list[Any] = list(KEYS)
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 shop.asked.append(self.path)
                 query = parse_qs(urlsplit(self.path).query)
@@ -131,6 +134,16 @@ def test_copies_are_counted_and_what_has_no_number_is_none_of_the_drill_s(shop: 
     assert found[0].content == of_order(7, 8)
     assert found[1].content not in (None, of_order(7, 8))
     assert [s.content for s in list_records(shop.endpoint, Listing("/", key="/id"), "us-east-1", 0)] == [None]
+
+
+@pytest.mark.parametrize("shop", [by_offset], indirect=True)
+def test_its_connection_ends_with_the_last_page(shop: Shop) -> None:
+    """Whoever takes the records one by one, or gives up, holds no connection to the application."""
+    found = list_records(shop.endpoint, Listing("/things", items="/things", key="/id"), "us-east-1", 0)
+    assert next(found).key == KEYS[0]
+    port = shop.server.server_port
+    held = [c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == port]
+    assert not [c for c in held if c.status == psutil.CONN_ESTABLISHED]
 
 
 def circle(_: int) -> tuple[Any, dict[str, str]]:

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
-from infra_fixtures.processes.process_tree import CGROUP_PREFIX, CgroupTree, _cgroup_mount, create_tree
+from infra_fixtures.processes.process_tree import CGROUP_PREFIX, CgroupTree, WalkedTree, _cgroup_mount, create_tree
 from infra_fixtures.run_layout import REPOSITORY
 
 ABANDON = "import sys; from infra_fixtures.processes.process_tree import create_tree; create_tree(sys.argv[1]).child('us-east-1')"
@@ -52,3 +53,38 @@ def test_the_tree_of_a_dead_run_is_pruned_by_the_next(name: str) -> None:
     assert _is_there(name)
     create_tree(f"{name}-next").remove()
     assert not _is_there(name)
+
+
+def test_who_has_a_dead_process_s_id_is_none_of_the_tree() -> None:
+    """The kernel gives the id of a process that has ended to a stranger: it is neither stopped nor killed."""
+    tree = WalkedTree(f"test-{uuid.uuid4().hex[:8]}")
+    ended = subprocess.Popen(["sleep", "60"])
+    tree.adopt(ended.pid)
+    assert tree.alive()
+    tree.kill()
+    ended.wait()
+    assert not tree.alive()
+    stranger = _started_as(ended.pid)
+    try:
+        assert not tree.alive()
+        tree.kill()
+        with pytest.raises(subprocess.TimeoutExpired):
+            stranger.wait(0.2)
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def _started_as(pid: int) -> subprocess.Popen[bytes]:
+    """A process of that id, which nobody has; skips where this user may not choose ids, or others take it all the time."""
+    for _ in range(50):
+        try:
+            Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        except OSError:
+            pytest.skip("this user may not choose process ids")
+        process = subprocess.Popen(["sleep", "60"])
+        if process.pid == pid:
+            return process
+        process.kill()
+        process.wait()
+    pytest.skip("others start processes all the time")

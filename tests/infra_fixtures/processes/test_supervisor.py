@@ -34,7 +34,7 @@ def planting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Both ways of holding a tree: the one this machine gives, and the one that works everywhere."""
     if request.param == "walked":
         create_tree: Callable[[str], Tree] = WalkedTree
-        monkeypatch.setattr(supervisor, "plant", create_tree)
+        monkeypatch.setattr(supervisor, "create_tree", create_tree)
     return str(request.param)
 
 

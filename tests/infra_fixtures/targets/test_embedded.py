@@ -28,6 +28,7 @@ from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.safety.undo import RemoveLinkRule
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded_world import Embedded
+from infra_fixtures.targets.parts import ApiPart
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of
 
 RUN_ID = "20260101T000000Z-standing"
@@ -89,6 +90,7 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
             assert isinstance(world, Embedded)
             assert world.layout.primary.edge.host.startswith(network)
             assert sentence(10.0) in world.not_proven
+            assert world.part(ApiPart) is world.part(ApiPart), "its parts are made once"
             traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
             for kind in ("process", "file", "socket", "thread", "lease"):
