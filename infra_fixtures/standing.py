@@ -38,7 +38,7 @@ def standing(
             )
         header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
         module = module_of(target)
-        with module.held(header) as stop_conditions:  # given free again only once nothing of the run is left there
+        with module.held(header, lambda: has_ended(journal.path)) as stop_conditions:
             journal.stands_up(header)
             watchdog = Watchdog(journal.path.parent)
             try:

@@ -25,7 +25,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -236,16 +236,22 @@ class HeldLock:
 
 
 @contextlib.contextmanager
-def target_lock(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> Iterator[HeldLock]:
+def target_lock(
+    place: LockPlace, run_id: str, *, is_over: Callable[[], bool] = lambda: True, lease_s: float = LEASE_S
+) -> Iterator[HeldLock]:
     """Hold a target; what is yielded is to be given to the drill's stop conditions.
 
-    Raises UnusableInput, naming who holds it, where somebody does.
+    At the end it is given back where `is_over` says that nothing of the run is left there; else it keeps others out until
+    the run is healed. Raises UnusableInput, naming who holds it, where somebody does.
     """
     held = take(place, run_id, lease_s=lease_s)
     try:
         yield held
     finally:
-        held.release()
+        if is_over():
+            held.release()
+        else:
+            held.stop()
 
 
 def take(place: LockPlace, run_id: str, *, lease_s: float = LEASE_S) -> HeldLock:

@@ -1,8 +1,8 @@
 """Where a topology can live: each target gives clients, endpoints, powers and fidelity.
 
-A target is a row of TARGETS and a module with `held(header) -> context manager of stop conditions`, entered before anything
-is made and left when all is gone, `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`; nothing outside
-this package knows one by name.
+A target is a row of TARGETS and a module with `held(header, is_over) -> context manager of stop conditions`, entered before
+anything is made and left when all is gone, `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`;
+nothing outside this package knows one by name.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def stand(config: TargetConfig) -> AbstractContextManager[World]:
     return embedded(config, embedded_topology(config.run.pace))
 
 
-def held(run: Header) -> AbstractContextManager[tuple[Condition, ...]]:
+def held(run: Header, is_over: Callable[[], bool]) -> AbstractContextManager[tuple[Condition, ...]]:
     """Nothing: what is made is nobody else's."""
     return contextlib.nullcontext(())
 

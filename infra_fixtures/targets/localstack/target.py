@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -62,7 +62,7 @@ def stand(config: TargetConfig) -> Iterator[World]:
 
 
 @contextlib.contextmanager
-def held(run: Header) -> Iterator[tuple[Condition, ...]]:
+def held(run: Header, is_over: Callable[[], bool]) -> Iterator[tuple[Condition, ...]]:
     """Hold the LocalStack that was given, so that no second game day breaks it meanwhile; one of our own is nobody else's.
 
     Raises UnusableInput where somebody else holds it, or it does not answer.
@@ -75,7 +75,7 @@ def held(run: Header) -> Iterator[tuple[Condition, ...]]:
         return
     for url in settings.urls.values():
         offered(url, START_IT)
-    with target_lock(lock_place(topology, settings.urls), run.run_id) as lock:
+    with target_lock(lock_place(topology, settings.urls), run.run_id, is_over=is_over) as lock:
         yield (lock,)
 
 

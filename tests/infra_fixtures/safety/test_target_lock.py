@@ -120,6 +120,17 @@ def test_a_run_takes_what_it_could_not_give_back(place: LockPlace) -> None:
         assert held.met() == ""
 
 
+def test_a_run_that_left_something_keeps_its_lock(place: LockPlace) -> None:
+    """Its teardown failed: nobody else may drill there until it is healed."""
+    with target_lock(place, "first", is_over=lambda: False):
+        pass
+    with pytest.raises(UnusableInput, match="first"), target_lock(place, "second"):
+        pytest.fail("it was taken")
+    found = place.read()
+    assert found is not None
+    assert not found.holder.released
+
+
 def test_a_holder_renews_its_lease(place: LockPlace) -> None:
     """Longer than the lease and all that times can be wrong by: it is held still."""
     with target_lock(place, "first", lease_s=SHORT_S) as held:
