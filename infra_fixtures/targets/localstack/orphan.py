@@ -17,7 +17,9 @@ from botocore.exceptions import ClientError
 from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
+from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.scope import Scope
 from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run
 from infra_fixtures.targets.clients import CONFIG
 from infra_fixtures.targets.local_orphan import LocalOrphan
@@ -62,6 +64,12 @@ class LocalStackOrphan(LocalOrphan):
         self._urls = settings.urls
         self._made: dict[tuple[str, str, str], Any] = {}
         self._making = threading.Lock()  # making clients is not thread-safe in boto3
+        allowed = Scope(frozenset({ACCOUNT}), frozenset({GLOBAL, *topology.region_names}), confirmed=True)
+        self._guard = Guard(allowed, self.client, account=ACCOUNT)
+
+    def healing(self) -> contextlib.AbstractContextManager[None]:
+        """What is done in here is undone: the guard lets it through."""
+        return self._guard.healing()
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A client at the LocalStack that answers the service; None where it was the run's own moto."""
@@ -73,7 +81,10 @@ class LocalStackOrphan(LocalOrphan):
         place = (url, service, self._topology.primary.name if everywhere else str(region))
         if place not in self._made:
             with self._making:
-                self._made[place] = self._made.get(place) or _client(*place)
+                if place not in self._made:
+                    made = _client(*place)
+                    self._guard.protect(made)
+                    self._made[place] = made
         return self._made[place]
 
     @contextlib.contextmanager
