@@ -64,7 +64,7 @@ def started(day: GameDay, part: str) -> int:
 PARTS: dict[str, Find] = {
     "control plane": child("infra_fixtures.control_plane"),
     "global process": child("infra_fixtures.data_plane"),
-    "watchdog": child("infra_fixtures.safety.watchdog"),
+    "watchdog": child("infra_fixtures.watchdog"),
     "us-west-2/region": supervised("us-west-2/region"),
     "us-west-2/aurora": supervised("us-west-2/aurora"),
     "us-west-2/lambda": supervised("us-west-2/lambda"),
