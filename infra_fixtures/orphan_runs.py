@@ -4,6 +4,7 @@ next run do it by the same few lines."""
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +21,23 @@ class NotHealed(Exception):
 
 def orphans(runs_dir: Path) -> Iterator[Path]:
     """Journals under `runs_dir` of runs that did not end and that nobody holds."""
-    for path in sorted(runs_dir.glob(f"*/{JOURNAL}")):
-        try:
-            # Held first: a run that ends between the two looks has ended by the second.
-            if not is_held(path) and not has_ended(path):
-                yield path
-        except PermissionError as e:
-            raise UnusableInput(
-                f"{path} belongs to {path.owner()}: run `python -m infra_fixtures heal` as that user, or give another --runs-dir"
-            ) from e
+    for path in _journals(runs_dir):
+        # Held first: a run that ends between the two looks has ended by the second.
+        if not is_held(path) and not has_ended(path):
+            yield path
+
+
+def _journals(runs_dir: Path) -> list[Path]:
+    """Every journal there, also one that leads nowhere; what cannot be looked into is no reason to say that none is there."""
+    try:
+        found = [Path(run.path, JOURNAL) for run in os.scandir(runs_dir) if run.is_dir(follow_symlinks=False)]
+        return sorted(path for path in found if os.path.lexists(path) or not os.access(path.parent, os.R_OK | os.X_OK))
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise UnusableInput(
+            f"{runs_dir} cannot be looked into ({e.strerror}): give a --runs-dir that you may read"
+        ) from e
 
 
 def heal_orphan(path: Path, by: str) -> str:

@@ -58,8 +58,10 @@ class RunningTopology(msgspec.Struct, frozen=True):
         """Let `status` and `down` find it for as long as this lasts."""
         runs_dir.mkdir(parents=True, exist_ok=True)
         note = runs_dir / f"{self.run_id}.held.json"
-        note.touch(mode=0o600)
-        note.write_bytes(msgspec.json.encode(self))
+        writing = note.with_suffix(".writing")
+        writing.touch(mode=0o600)
+        writing.write_bytes(msgspec.json.encode(self))
+        writing.replace(note)
         try:
             yield
         finally:
@@ -79,7 +81,10 @@ def find_running(runs_dir: Path) -> list[RunningTopology]:
     """Every topology that a live process runs; notes of dead ones are removed."""
     found = []
     for note in sorted(runs_dir.glob("*.held.json")):
-        running = msgspec.json.decode(note.read_bytes(), type=RunningTopology)
+        try:
+            running = msgspec.json.decode(note.read_bytes(), type=RunningTopology)
+        except (OSError, msgspec.DecodeError):
+            continue  # not one of ours
         if running.alive:
             found.append(running)
         else:

@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _play(files: list[Path], options: Options) -> int:
     scenarios = {path.stem: Scenario.read(path) for path in files}
-    if len(scenarios) < len(files):
-        raise UnusableInput("two of the files have the same name, which is the scenario's: rename one")
+    if len({scenario_directory(path.stem, 1) for path in files}) < len(files):
+        raise UnusableInput("two of the files have the same name for a directory of records: rename one")
     check_options(options, {*scenarios, *scenario_names(Path(__file__).parent)})
     require_needs(options.runs_dir, signing_key)
     day = GameDay.begin(options)

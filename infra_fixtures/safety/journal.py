@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / JOURNAL
-        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
+        self._file = os.fdopen(_opened(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
         self._writing = threading.Lock()
         fcntl.flock(self._file, fcntl.LOCK_EX)
         lines = list(_lines(self.path))
@@ -124,15 +125,22 @@ class Journal:
 def open_entries(path: Path) -> list[Begun]:
     """Faults of the journal at `path` that are not yet undone, newest first."""
     begun: dict[int, Begun] = {}
+    healed: set[int] = set()
     for line in _lines(path):
         match line:
+            case Begun() if line.entry in begun:  # twice the same number: neither is lost
+                known = begun[line.entry]
+                begun[line.entry] = msgspec.structs.replace(line, undo=(*line.undo, *known.undo))
             case Begun():
                 begun[line.entry] = line
-            case Learned() if line.entry in begun:
-                known = begun[line.entry]
+            case Learned() if line.entry not in healed:
+                known = begun.get(line.entry) or Begun(
+                    line.entry, "a fault whose first line is lost", (Unreadable(""),)
+                )
                 begun[line.entry] = msgspec.structs.replace(known, undo=(*line.undo, *known.undo))
             case Healed():
                 begun.pop(line.entry, None)
+                healed.add(line.entry)
     return sorted(begun.values(), key=lambda b: -b.entry)
 
 
@@ -154,30 +162,57 @@ def has_ended(path: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a live run holds the journal at `path`."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+    """Whether a live run holds the journal at `path`; UnusableInput where it is no file of this user's to read."""
+    descriptor = _opened(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _opened(path: Path, flags: int) -> int:
+    """A descriptor of a journal: never of what would make whoever opens it wait, or lies elsewhere."""
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except PermissionError as e:
+        raise UnusableInput(
+            f"{path} belongs to {path.owner()}: run `python -m infra_fixtures heal` as that user, or give another --runs-dir"
+        ) from e
+    except OSError as e:
+        raise UnusableInput(f"{path} is not a journal ({e.strerror}): move it away") from e
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnusableInput(f"{path} is not a journal (it is no file): move it away")
+    return descriptor
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """The journal's lines. One torn by a crash was never acted upon (it is fsynced first), so it is left out.
+    """The journal's lines.
 
-    A fault that another version wrote is kept as one that this version cannot undo; UnusableInput for any other line.
+    One torn by a crash was never acted upon (it is fsynced first), and nothing but healing can come after it: it is left
+    out. Any other that cannot be read, or that another version wrote, is kept as a fault that this version cannot undo.
+    UnusableInput for a line of another kind, and where it is no journal of this user's.
     """
     if not path.exists():
         return
-    decoder = msgspec.json.Decoder(Line)
-    for number, raw in enumerate(path.read_bytes().splitlines(), 1):
+    with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
+        content = file.read().splitlines()
+    decoder, torn = msgspec.json.Decoder(Line), 0
+    for number, raw in enumerate(content, 1):
         try:
-            yield decoder.decode(raw)
+            line = decoder.decode(raw)
         except msgspec.ValidationError as e:
-            yield _of_another_version(raw, f"{path}, line {number}: {e}")
-        except msgspec.DecodeError:
+            line = _of_another_version(raw, f"{path}, line {number}: {e}")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            torn = torn or number * bool(raw.strip(b"\0 \t"))
             continue
+        if torn and not isinstance(line, Healed | Ended):
+            yield Begun(-torn, f"line {torn}, which cannot be read", (Unreadable(""),))
+            torn = 0
+        yield line
 
 
 def _of_another_version(raw: bytes, where: str) -> Line:
@@ -185,7 +220,7 @@ def _of_another_version(raw: bytes, where: str) -> Line:
         told = msgspec.json.decode(raw, type=_AnyBegun)
     except msgspec.ValidationError as e:
         raise UnusableInput(f"{where}: another version of the harness wrote it; heal with that one") from e
-    return Begun(told.entry, told.fault, (Unreadable(raw.decode()),))
+    return Begun(told.entry, told.fault, (Unreadable(raw.decode(errors="replace")),))
 
 
 class _AnyBegun(msgspec.Struct, tag="begun"):

@@ -70,6 +70,12 @@ def lease(run_id: str) -> Iterator[Lease]:
     network, holder = _network()
     work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
     guest = _unused_id() if os.geteuid() == 0 else None
+    if guest is None and os.geteuid() == 0:
+        holder.close()
+        shutil.rmtree(work_dir, ignore_errors=True)
+        raise UnusableInput(
+            "no unused user id is left for the run's functions, which must not run as root: end other runs"
+        )
     uid = None if guest is None else guest[0]
     try:
         if uid is not None and not _let_enter(work_dir, uid):

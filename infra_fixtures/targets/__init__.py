@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
@@ -55,5 +56,9 @@ def module_of(target: str) -> Any:
 
 def orphan_of(header: Header) -> Orphan:
     """What is left of a run whose harness is gone, by the header of its journal."""
+    if header.target not in TARGETS:
+        raise UnusableInput(
+            f"the target {header.target} is unknown to this version of the harness: heal with the one that ran"
+        )
     orphan: Orphan = module_of(header.target).orphan(header)
     return orphan

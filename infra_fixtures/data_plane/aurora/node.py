@@ -231,6 +231,7 @@ class Node:
                 password=self._directory.secret.read_text(),
                 dbname=AUTOMATION,
                 sslmode="disable",
+                require_auth="scram-sha-256",  # whoever listens there while the node is down is told no password
                 application_name="aurora-manager",
                 autocommit=True,
             )

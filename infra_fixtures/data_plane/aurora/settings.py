@@ -72,7 +72,14 @@ def configuration() -> str:
 
 def conninfo(server: Address, passfile: Path, **more: str) -> str:
     """How libpq reaches a server as AWS's own automation; the path of the password file may hold anything."""
-    words = {"host": server.host, "port": str(server.port), "user": ADMIN, "passfile": str(passfile), **more}
+    words = {
+        "host": server.host,
+        "port": str(server.port),
+        "user": ADMIN,
+        "passfile": str(passfile),
+        "require_auth": "scram-sha-256",  # whoever listens there while the server is down is told no password
+        **more,
+    }
     return " ".join(f"{name}='" + re.sub(r"(['\\])", r"\\\1", value) + "'" for name, value in words.items())
 
 

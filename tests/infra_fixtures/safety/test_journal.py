@@ -6,11 +6,22 @@ import os
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from drill.unusable import UnusableInput
 from infra_fixtures.orphan_runs import orphans
-from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, open_entries
+from infra_fixtures.safety.journal import (
+    JOURNAL,
+    Begun,
+    Ended,
+    Header,
+    Journal,
+    Learned,
+    has_ended,
+    header,
+    open_entries,
+)
 from infra_fixtures.safety.undo import (
     AwsCall,
     AwsCallForEach,
@@ -102,16 +113,6 @@ def test_a_torn_last_line_is_not_an_entry(tmp_path: Path) -> None:
     assert [b.fault for b in open_entries(journal.path)] == ["region_lost"]
 
 
-def test_what_is_written_behind_a_torn_line_is_kept(tmp_path: Path) -> None:
-    """Whoever heals after such a crash writes on a line of its own, which the torn one does not swallow."""
-    with (tmp_path / JOURNAL).open("wb") as file:
-        file.write(b'{"type":"begun","entry":2,"fau')
-    journal = Journal(tmp_path)
-    journal.begin("region_lost", UNDO)
-    journal.close()
-    assert [b.fault for b in open_entries(journal.path)] == ["region_lost"]
-
-
 def test_the_journal_is_for_its_owner_alone(tmp_path: Path) -> None:
     """Others need not know how a system is broken."""
     journal = Journal(tmp_path)
@@ -161,3 +162,49 @@ def test_another_users_journal_is_a_sentence(tmp_path: Path) -> None:
             list(orphans(tmp_path))
     finally:
         os.seteuid(own)
+
+
+def test_an_entry_that_is_there_twice_loses_no_undo(tmp_path: Path) -> None:
+    """Neither of two undos of one number is dropped."""
+    other = Begun(1, "second", (ReturnToPrimary(),))
+    (tmp_path / JOURNAL).write_bytes(msgspec.json.Encoder().encode_lines([Begun(1, "first", UNDO[:1]), other]))
+    assert open_entries(tmp_path / JOURNAL) == [Begun(1, "second", (ReturnToPrimary(), UNDO[0]))]
+
+
+def test_what_was_learnt_for_a_lost_entry_is_open(tmp_path: Path) -> None:
+    """A fault that learnt something was acted upon, whatever became of its first line."""
+    lines = [Learned(4, UNDO[:1]), Ended("harness")]
+    (tmp_path / JOURNAL).write_bytes(msgspec.json.Encoder().encode_lines(lines))
+    [entry] = open_entries(tmp_path / JOURNAL)
+    assert entry.undo[0] == UNDO[0]
+    assert isinstance(entry.undo[1], Unreadable)
+    assert not has_ended(tmp_path / JOURNAL)
+
+
+@pytest.mark.parametrize("raw", [b'{"type":"begun","en', b"\xff\xfe", b"rubbish"])
+def test_only_the_last_line_before_healing_can_be_torn(tmp_path: Path, raw: bytes) -> None:
+    """In the middle of what a run wrote an unreadable line is a fault that nobody can undo; at its end it is none."""
+    path, encode = tmp_path / JOURNAL, msgspec.json.encode
+    path.write_bytes(encode(HEADER) + b"\n" + raw)
+    journal = Journal(tmp_path)
+    journal.ended("watchdog")
+    journal.close()
+    assert has_ended(path), "whoever heals after a crash writes on a line of its own"
+    path.write_bytes(encode(HEADER) + b"\n" + raw + b"\n" + encode(Begun(2, "later", ())) + b"\n")
+    assert [e.fault for e in open_entries(path)] == ["later", "line 2, which cannot be read"]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_what_is_no_journal_is_said_at_once(tmp_path: Path, kind: str) -> None:
+    """Nobody waits for it, follows it, or takes it for a run that ended."""
+    path = tmp_path / "run-1" / JOURNAL
+    path.parent.mkdir()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case _:
+            path.symlink_to("/nowhere")
+    with pytest.raises(UnusableInput, match="is not a journal"):
+        list(orphans(tmp_path))
