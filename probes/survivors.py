@@ -50,6 +50,7 @@ def _rows(database: DatabaseEndpoint, rows: Rows, region: str, t0_ns: int) -> It
         psycopg.connect(
             **dataclasses.asdict(database),
             connect_timeout=CONNECT_LIMIT_S,
+            require_auth="scram-sha-256",
             options=f"-c statement_timeout={STATEMENT_LIMIT_S}s -c default_transaction_read_only=on",
             application_name="survivors",
         ) as connection,

@@ -39,6 +39,16 @@ WRONG_PASSWORD = ("28P01", "28000")
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
+class _Authenticated(pg8000.native.Connection):  # type: ignore[misc]  # pg8000 ships no types
+    """Tells its password by SCRAM alone: whoever else listens in the database's place learns nothing of it."""
+
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: object) -> None:  # noqa: N802 - pg8000's name
+        """Refuse a server that asks for the password itself (3), or for a digest that can be searched for (5)."""
+        if int.from_bytes(data[:4], "big") in (3, 5):
+            raise pg8000.exceptions.InterfaceError("the server asks for a password in the clear, or as MD5")
+        super().handle_AUTHENTICATION_REQUEST(data, context)
+
+
 class NotSent(Exception):
     """Certainly not done: the statement was never sent. The message is a short class."""
 
@@ -139,7 +149,7 @@ class Database:
             raise NotSent(f"no_credentials_{type(e).__name__}") from e
         try:
             self._socket = _dial(host, port)
-            self._connection = pg8000.native.Connection(
+            self._connection = _Authenticated(
                 secret["username"],
                 host=host,
                 sock=self._socket,

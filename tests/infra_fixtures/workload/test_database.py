@@ -132,3 +132,33 @@ def _in_the_middle(database: Database, key: int) -> Iterator[Future[Any]]:
         wait_until(lambda: time.monotonic() > sent_s, what="the statement to be sent", timeout_s=1)
         assert not future.done()
         yield future
+
+
+@pytest.mark.parametrize("request_code", [3, 5], ids=["in the clear", "as MD5"])
+def test_whoever_listens_in_the_databases_place_is_told_no_password(
+    database: Database, monkeypatch: pytest.MonkeyPatch, request_code: int
+) -> None:
+    """While a database is down its address is free for others: one that asks for the password gets nothing after the start."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as impostor:
+        impostor.settimeout(10)
+
+        def answer() -> None:
+            connection, _ = impostor.accept()
+            with connection:
+                connection.settimeout(5)
+                connection.recv(4096)
+                body = request_code.to_bytes(4, "big") + b"salt" * (request_code == 5)
+                connection.sendall(b"R" + (4 + len(body)).to_bytes(4, "big") + body)
+                with contextlib.suppress(OSError):
+                    while block := connection.recv(4096):
+                        heard.append(block)
+
+        listening = threading.Thread(target=answer)
+        listening.start()
+        monkeypatch.setenv("DB_WRITER_HOST", "127.0.0.1")
+        monkeypatch.setenv("DB_PORT", str(impostor.getsockname()[1]))
+        with pytest.raises(NotSent, match="database_unreachable"):
+            database.run("SELECT 1")
+        listening.join(15)
+    assert b"p" not in b"".join(heard)[:1], "a password message begins with p"
