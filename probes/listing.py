@@ -21,6 +21,8 @@ from traffic.pointer import find
 
 STORE = "aurora"
 """The records' name for the store of an application's writes, whatever database holds them."""
+WHOLE_LIMIT_S = 300.0
+"""A list that is longer is read past the application, or not at all: the fault still stands meanwhile."""
 PAGE_LIMIT = urllib3.Timeout(connect=2.0, read=60.0)
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _REL_NEXT = re.compile(r""";\s*rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)""", re.IGNORECASE)
@@ -60,7 +62,13 @@ def _pages(client: Client, listing: Listing) -> Iterator[list[Any]]:
     if way is not None and way.parameter is not None:
         url = _with(url, way.parameter, counted)
     asked: set[str] = set()
+    before: list[Any] = []
+    ends_s = time.monotonic() + WHOLE_LIMIT_S
     while True:
+        if time.monotonic() > ends_s:
+            raise ListingUnreadable(
+                f"the list {listing.path} did not end within {WHOLE_LIMIT_S:g} s, {len(asked)} pages"
+            )
         if url in asked:
             raise ListingUnreadable(f"the list {listing.path} leads back to a page that was read already: {url}")
         asked.add(url)
@@ -70,6 +78,11 @@ def _pages(client: Client, listing: Listing) -> Iterator[list[Any]]:
             raise ListingUnreadable(
                 f"{listing.path} shows no array at {listing.items or 'its root'}: look at survivors.listing.items"
             )
+        if items and items == before:
+            raise ListingUnreadable(
+                f"the list {listing.path} shows the same page again and again: look at survivors.listing.next"
+            )
+        before = items
         yield items
         if way is None:
             return
@@ -91,7 +104,9 @@ def _following(way: Next, answer: Any, headers: Mapping[str, str]) -> str | None
         return headers.get(way.header) or None
     if way.pointer is not None:
         found = find(answer, way.pointer)
-        return found if isinstance(found, str) and found else None
+        if not isinstance(found, str | None):
+            raise ListingUnreadable(f"{way.pointer} is no address of a next page: look at survivors.listing.next")
+        return found or None
     linked = _LINK.finditer(headers.get("link", ""))
     return next((link[1] for link in linked if _REL_NEXT.search(link[2])), None)
 

@@ -162,12 +162,12 @@ def test_the_inner_endpoint_takes_the_reconcilers_key_alone(world: Embedded) -> 
 @pytest.mark.parametrize(
     ("part", "method", "path", "body"),
     [
-        ("global process", "POST", "/regions/us-east-1/kill", {}),
-        ("global process", "POST", "/regions/us-east-1/database/kill", {}),
-        ("global process", "POST", "/links/replication", {"cut": True}),
+        ("global process", "POST", "/regions/us-east-1/lose", {}),
+        ("global process", "POST", "/regions/us-east-1/processes/database/kill", {}),
+        ("global process", "PUT", "/links/replication/both/rules/x", {"cut": True}),
         ("global process", "POST", "/shutdown", {}),
         ("global process", "GET", "/state", {}),
-        ("region", "PUT", "/links/writer", {"cut": True}),
+        ("region", "PUT", "/links", {}),
         ("region", "GET", "/state", {}),
         ("internal", "PUT", "/_drill/regions/us-east-1", {"up": False}),
         ("internal", "GET", "/_drill/rds/us-east-1/clusters/drill/credentials", {}),

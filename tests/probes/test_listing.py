@@ -168,3 +168,20 @@ def test_a_key_that_is_nowhere_is_a_mistake_in_the_description(shop: Shop) -> No
     """Not a system that lost everything."""
     with pytest.raises(ListingUnreadable, match=r"has a number at /key: look at survivors\.listing\.key"):
         list(list_records(shop.endpoint, Listing("/things", items="/things"), "r", 0))
+
+
+@pytest.mark.parametrize("shop", [lambda _start: ([{"id": "1", "data": {"n": 2}}], {})], indirect=True)
+def test_a_service_that_ignores_the_page_is_not_read_for_ever(shop: Shop) -> None:
+    """It shows its first page whatever is asked for: that is said at the second."""
+    listing = Listing(path="/records", key="/id", next=Next(parameter="page"))
+    with pytest.raises(ListingUnreadable, match="the same page again and again"):
+        list(list_records(shop.endpoint, listing, "here", 0))
+    assert len(shop.asked) == 2
+
+
+@pytest.mark.parametrize("shop", [lambda _start: ({"all": [{"id": "1"}], "next": 7}, {})], indirect=True)
+def test_a_next_page_that_is_no_address_is_a_mistake_in_the_description(shop: Shop) -> None:
+    """Else only the first page would be read, and the rest counted as lost."""
+    listing = Listing(path="/records", items="/all", key="/id", next=Next(pointer="/next"))
+    with pytest.raises(ListingUnreadable, match="/next is no address of a next page"):
+        list(list_records(shop.endpoint, listing, "here", 0))
