@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from gameday.load_distribution import LoadDistribution, load_distribution_of
 from gameday.numbers import whole_number
+from gameday.scenario import MOST_BYTES
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.safety.stop_conditions import from_tables
 from infra_fixtures.targets import TARGETS, read_options
@@ -92,9 +94,12 @@ def add_options(add: Callable[..., Any]) -> None:
 def _stop_tables(path: str | None) -> tuple[dict[str, Any], ...]:
     if path is None:
         return ()
+    content = read_bytes(Path(path), MOST_BYTES)
+    if content is None:
+        raise UnusableInput(f"--stop {path} is not there: give a TOML file of [[stop]] tables")
     try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("stop", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        tables = tomllib.loads(content.decode()).get("stop", [])
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as e:
         raise UnusableInput(f"--stop {path} cannot be read ({e}): give a TOML file of [[stop]] tables") from e
     if not isinstance(tables, list) or not tables:
         raise UnusableInput(f"--stop {path} has no [[stop]] table: give one for each condition")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +15,17 @@ import tomli_w
 from drill.demands import Demand, moved_to, stayed_at
 from drill.evidence import Judgement
 from drill.objective import Verdict
+from drill.plain_file import read_bytes
 from drill.run import Plan
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import Fault, region_of
 from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.safety import stop_conditions
 from infra_fixtures.targets.world import World
+from traffic.load import Load
+
+MOST_BYTES = 2**20
+LONGEST_S = 3600.0
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
 """The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
@@ -34,6 +40,12 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     least: float | None = None
     most: float | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError for a range in which no figure can lie, or any can."""
+        known = [limit for limit in (self.least, self.most) if limit is not None]
+        if not known or any(math.isnan(limit) for limit in known) or known != sorted(known):
+            raise ValueError(f"least {self.least} and most {self.most} are no range: give one, or both in their order")
 
     def holds(self, value: float | None) -> bool:
         """Whether the value is known and within."""
@@ -66,8 +78,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     stop: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        """UnusableInput for what is no stop condition."""
+        """UnusableInput for what no drill can be made of."""
         stop_conditions.from_tables(self.stop)
+        Load(cohorts=self.cohorts or EVERYONE)
+        for name in ("baseline_s", "feel_s"):
+            if not 0 < getattr(self, name) <= LONGEST_S:
+                raise UnusableInput(f"{name} is {getattr(self, name)}: give seconds above 0, at most {LONGEST_S:g}")
+        if self.moved_to is not None and self.stayed_at is not None:
+            raise UnusableInput("moved_to and stayed_at contradict each other: give one of them")
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -119,7 +137,7 @@ class Scenario(msgspec.Struct, frozen=True):
         """Read what `to_toml` writes; UnusableInput in one sentence names what is not understood."""
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as e:
+        except (tomllib.TOMLDecodeError, RecursionError) as e:
             raise UnusableInput(f"{source} is not TOML: {e}") from e
         faults = Schedule.from_tables(tables.pop("faults", None), source=source)
         try:
@@ -131,7 +149,10 @@ class Scenario(msgspec.Struct, frozen=True):
     def read(cls, path: Path) -> Scenario:
         """Read a TOML file; UnusableInput."""
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as e:
+            content = read_bytes(path, MOST_BYTES)
+            text = "" if content is None else content.decode()
+        except UnicodeDecodeError as e:
             raise UnusableInput(f"the scenario {path} cannot be read ({e}): give a TOML file") from e
+        if content is None:
+            raise UnusableInput(f"the scenario {path} cannot be read (it is not there): give a TOML file")
         return cls.from_toml(text, source=str(path))

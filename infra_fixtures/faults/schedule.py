@@ -25,6 +25,7 @@ from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.targets.world import World
 
 NS = 10**9
+LONGEST_S = 86_400.0
 ENDED_WITHIN_S = 0.05
 """How soon a schedule notices that its drill was ended."""
 
@@ -47,11 +48,14 @@ class Schedule(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """Put them in order; raises UnusableInput where they make no schedule."""
         for one in self.faults:
-            if not (math.isfinite(one.at_s) and one.at_s >= 0):
-                raise UnusableInput(f"{one.fault.name} is to begin at_s = {one.at_s}: give seconds of 0 or more")
-            if one.for_s is not None and not (math.isfinite(one.for_s) and one.for_s > 0):
+            if not 0 <= one.at_s <= LONGEST_S:
                 raise UnusableInput(
-                    f"{one.fault.name} is to last for_s = {one.for_s}: give seconds above 0, or leave it"
+                    f"{one.fault.name} is to begin at_s = {one.at_s}: give seconds of 0 or more, at most {LONGEST_S:g}"
+                )
+            if one.for_s is not None and not 0 < one.for_s <= LONGEST_S:
+                raise UnusableInput(
+                    f"{one.fault.name} is to last for_s = {one.for_s}: give seconds above 0, at most {LONGEST_S:g}, or "
+                    "leave it"
                 )
         if not self.faults:
             raise UnusableInput("a schedule needs a fault: nothing is one too")
@@ -83,7 +87,11 @@ class Schedule(msgspec.Struct, frozen=True):
         """Read `[[faults]]` tables; UnusableInput names what is not understood."""
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
             raise UnusableInput(f"{source}: [[faults]] are tables, each with the name of a fault")
-        return cls(tuple(_scheduled(table, source) for table in tables))
+        faults = tuple(_scheduled(table, source) for table in tables)
+        try:
+            return cls(faults)
+        except UnusableInput as e:
+            raise UnusableInput(f"{source}: {e}") from e
 
 
 class _Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -26,11 +27,10 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NAMES = sorted(p.stem.removeprefix("test_") for p in SCENARIOS.glob("test_*.py"))
 SECONDS = st.floats(0.1, 100)
 NOON = dt.datetime(2100, 1, 1, 12, tzinfo=dt.UTC)
-RANGES = st.builds(Range, st.none() | SECONDS, st.none() | SECONDS)
+RANGES = st.builds(Range, SECONDS) | st.builds(Range, st.none(), SECONDS)
 SETTINGS = st.builds(
     Settings,
     moved_to=st.none() | st.sampled_from(["standby", "us-west-2"]),
-    stayed_at=st.none() | st.just("primary"),
     impact=st.booleans(),
     expect=st.sampled_from(Verdict),
     expect_because=st.sampled_from(["", "felt", 'a "quoted" word']),
@@ -65,6 +65,12 @@ def test_settings_are_the_same_after_toml(settings: Settings) -> None:
         ("moved = 'x'\n[[faults]]\nfault = 'nothing'", "unknown field `moved`"),
         ("expect = 'FINE'\n[[faults]]\nfault = 'nothing'", "Invalid enum value 'FINE'"),
         ("figures.rto_s = { under = 1 }\n[[faults]]\nfault = 'nothing'", "unknown field `under`"),
+        ("baseline_s = -5\n[[faults]]\nfault = 'nothing'", "baseline_s is -5"),
+        ("feel_s = inf\n[[faults]]\nfault = 'nothing'", "feel_s is inf"),
+        ("cohorts = { fast = 1 }\n[[faults]]\nfault = 'nothing'", "unknown cohort fast"),
+        ("moved_to = 'standby'\nstayed_at = 'primary'\n[[faults]]\nfault = 'nothing'", "contradict each other"),
+        ("figures.rto_s = { least = 2, most = 1 }\n[[faults]]\nfault = 'nothing'", "are no range"),
+        ("[[faults]]\nfault = 'nothing'\nat_s = 1e300", "at_s = 1e+300"),
         ("[[stop]]\nkind = 'bell'\n[[faults]]\nfault = 'nothing'", "bell"),
         ("[[faults]]\nfault = 'region_gone'", "there is no fault region_gone: did you mean region_lost?"),
     ],
@@ -82,8 +88,16 @@ def test_a_file_that_is_no_scenario_is_refused_in_a_sentence(tmp_path: Path, tex
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """And so is one that is no text."""
-    for path in (tmp_path / "none.toml", tmp_path):
-        with pytest.raises(UnusableInput, match="cannot be read"):
+    os.mkfifo(tmp_path / "fifo.toml")
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 100_000)
+    for path, sentence in (
+        (tmp_path / "none.toml", "it is not there"),
+        (tmp_path, "is a directory"),
+        (tmp_path / "fifo.toml", "is a FIFO"),
+        (Path("/dev/zero"), "is a device"),
+        (tmp_path / "deep.toml", "is not TOML"),
+    ):
+        with pytest.raises(UnusableInput, match=sentence):
             Scenario.read(path)
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UnusableInput, match="cannot be read"):
