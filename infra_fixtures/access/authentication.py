@@ -77,9 +77,7 @@ def authenticate(
 ) -> AccessKey:
     """The access key that signed a request; raises NotAuthenticated. `body` is whole, `raw_path` as on the wire."""
     claim = _claim(raw_path, headers)
-    key = known(claim.key_id, claim.token)
-    if key is None:
-        raise NotAuthenticated(AuthFailure.UNKNOWN_KEY, "The security token included in the request is invalid.")
+    key = _key_of(known, claim)
     _look_at_time(claim, time.time() if now_s is None else now_s)
     is_s3 = claim.scope.service == S3
     payload = claim.payload
@@ -100,6 +98,18 @@ def authenticate(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method.",
         )
+    return key
+
+
+def require_known_key(known: KnownKey, raw_path: str, headers: MultiMapping[str]) -> None:
+    """Raise NotAuthenticated for who does not even name a key: said before a body is read, which may be of any size."""
+    _key_of(known, _claim(raw_path, headers))
+
+
+def _key_of(known: KnownKey, claim: Claim) -> AccessKey:
+    key = known(claim.key_id, claim.token)
+    if key is None:
+        raise NotAuthenticated(AuthFailure.UNKNOWN_KEY, "The security token included in the request is invalid.")
     return key
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from drill.unusable import UnusableInput
-from infra_fixtures.access.authentication import NotAuthenticated, authenticate
+from infra_fixtures.access.authentication import NotAuthenticated, authenticate, require_known_key
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.control_plane.attribution import CallScope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
@@ -123,17 +124,20 @@ class Front:
         return await self._pass(request, scope, gated=True)
 
     async def _pass(self, request: web.BaseRequest, scope: CallScope, *, gated: bool) -> web.StreamResponse:
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = await request.content.read()
-        call = Call(request.method, request.raw_path, request.headers, body)
+        known = self._users if gated else self._reconciler
+        call = Call(request.method, request.raw_path, request.headers, b"")
         try:
-            authenticate(
-                self._users if gated else self._reconciler, call.method, call.raw_path, request.headers, call.body
-            )
+            require_known_key(known, call.raw_path, request.headers)
+            if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+                request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            call = dataclasses.replace(call, body=await request.content.read())
+            authenticate(known, call.method, call.raw_path, request.headers, call.body)
         except NotAuthenticated as e:
             refused = refusal(e, scope.signing_name, call)
-            return web.Response(status=refused.status, headers=refused.headers, body=refused.body)
+            response = web.Response(status=refused.status, headers=refused.headers, body=refused.body)
+            if not call.body and request.can_read_body:
+                response.force_close()  # what was not read is not waited for
+            return response
         try:
             answer = await self.backend(scope, call).answer(call)
         except BackendUnreachable as e:

@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -317,3 +318,13 @@ def test_functions_run_as_a_user_that_nobody_else_is(world: Embedded) -> None:
         return found
 
     assert as_stranger(touched) == []
+
+
+@pytest.mark.parametrize("door", ["internal", "region", "global"])
+def test_nobody_can_fill_the_front_s_memory(layout: RunLayout, door: str) -> None:
+    """Who names no key of the run is refused before a byte of a body is read."""
+    at = {"internal": layout.internal, "region": layout.primary.aws, "global": layout.global_aws}[door]
+    with socket.create_connection((at.host, at.port), timeout=10) as connection:
+        connection.sendall(f"PUT /bucket/key HTTP/1.1\r\nHost: {at}\r\nContent-Length: 1000000000\r\n\r\n".encode())
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 403 "), answer[:300]
