@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,20 +94,24 @@ class System:
         world = self.world
         return Elsewhere(world.layout, world.journal, world.deployed, world.changes, world.machinery, world.clients)
 
-    def is_as_before(self) -> None:
+    def is_as_before(self, lasting_s: float = 0.0) -> None:
         """Wait until all serves as it did, an order of the primary reaches the standby, and no fault is open.
 
-        The alarm of a short fault may go off after it is healed and move the writer once more, so that the roles are
-        given back until they stay.
+        The alarm of a fault may go off after it is healed and move the writer once more, so that the roles are given back
+        until they stay, for `lasting_s` where a fault lasted long enough for that.
         """
+        since_s = time.monotonic()
 
         def steady() -> bool:
+            nonlocal since_s
+            if self.writer() != self.world.primary:
+                since_s = time.monotonic()
             self.world.return_to_primary()
             try:
                 await_steady_state(self.world, timeout_s=4.0)
             except GateNotPassed:
                 return False
-            return self.writer() == self.world.primary
+            return self.writer() == self.world.primary and time.monotonic() - since_s >= lasting_s
 
         wait_until(steady, what="the system to be as it was before", timeout_s=40)
         key = self.primary.order()

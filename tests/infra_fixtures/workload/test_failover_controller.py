@@ -11,6 +11,9 @@ from infra_fixtures.faults.fault import injected
 from infra_fixtures.faults.region_lost import RegionLost
 from tests.real_world import System
 
+LATE_ALARM_S = 4.0
+"""Until then the alarm may still go off for a fault that is healed: its periods of 10 s, three of them, at pace 10."""
+
 
 def decide(system: System, event: dict[str, Any]) -> dict[str, Any]:
     """Invoke it as SNS would; its decision."""
@@ -61,6 +64,7 @@ def test_a_dead_database_is_failed_over(system: System) -> None:
         assert said["decision"] in ("failed over", "nothing"), "nothing where its own alarm was first"
         wait_until(lambda: system.writer() == system.world.standby, what="the standby to write", timeout_s=10)
         system.standby.order()
+    system.is_as_before(lasting_s=LATE_ALARM_S)
 
 
 def test_a_silent_region_is_failed_over(system: System) -> None:
@@ -71,3 +75,4 @@ def test_a_silent_region_is_failed_over(system: System) -> None:
             assert (said["decision"], "does not answer" in said["because"]) == ("failed over", True)
         wait_until(lambda: system.writer() == system.world.standby, what="the standby to write", timeout_s=10)
         system.standby.order()
+    system.is_as_before(lasting_s=LATE_ALARM_S)
