@@ -1,6 +1,6 @@
 """A region's private subnets get a network ACL that denies everything, as FIS's aws:network:disrupt-connectivity does.
 
-ACLs are stateless, so that open connections stop as well
+ACLs are stateless, so that open connections stop as well; within a subnet they do not count
 (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html). The id of the new ACL is known only after it was
 made, so that it is deleted by its tag; the associations are found by subnet, so that they can be put back although nobody
 learnt their new ids.
