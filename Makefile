@@ -61,7 +61,7 @@ report: run-venv  ## every report of RUN (default: the latest) anew, with Allure
 test: run-venv  ## the harness's own tests
 	@$(PY) -m pytest tests
 
-nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill (an hour)
+nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill, LocalStack, Kinto (hours)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
 	@$(PY) -m pytest tests/scenarios tests/workload tests/infra_fixtures/targets -m nightly
 

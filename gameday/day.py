@@ -50,7 +50,7 @@ class GameDay:
 
     @classmethod
     def begin(cls, options: Options, *, keyword: str = "") -> GameDay:
-        """Make the run's directory; raises UnusableInput where it cannot be, or a dead run is left."""
+        """Make the run's directory; raises UnusableInput where it cannot be made."""
         return cls(options, RunDirectory.create(options.runs_dir), keyword=keyword)
 
     def objectives_of(self, scenario: str) -> RecordedObjectives:

@@ -49,7 +49,7 @@ def heal_orphan(path: Path, by: str) -> str:
             return f"{path.parent.name}: nothing is left"
         if told is None:
             raise NotHealed(f"{path} has faults and no header that says where: undo them by hand, then remove it")
-        with _told_of(told):
+        with _naming_the_run(told):
             orphan = orphan_of(told)
             killed = orphan.end_processes()
             with orphan.taken_over():
@@ -62,7 +62,7 @@ def heal_orphan(path: Path, by: str) -> str:
 
 def end(journal: Journal, told: Header, by: str) -> None:
     """End a run of this process, whose system is not needed any more and whose target it holds; raises NotHealed."""
-    with _told_of(told):
+    with _naming_the_run(told):
         orphan = orphan_of(told)
         orphan.end_processes()
         _undo_and_remove(orphan, journal, by)
@@ -77,7 +77,7 @@ def _undo_and_remove(orphan: Orphan, journal: Journal, by: str) -> list[Begun]:
 
 
 @contextlib.contextmanager
-def _told_of(told: Header) -> Iterator[None]:
+def _naming_the_run(told: Header) -> Iterator[None]:
     """Whatever fails, the sentence names the run."""
     try:
         yield

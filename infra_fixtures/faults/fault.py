@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import re
 import time
@@ -53,8 +54,18 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
+    """Of structs with abstract methods."""
+
+
 class Fault(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="fault", tag=_snake_case
+    msgspec.Struct,
+    metaclass=_AbstractStruct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="fault",
+    tag=_snake_case,
 ):
     """A fault as data: its class is its name (`RegionLost` is "region_lost"), its fields say what is hit, and how.
 
@@ -75,9 +86,9 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
         """Read what must be known of the world as it is now; nothing is changed yet."""
-        raise NotImplementedError
 
 
 class NotSupported(Exception):

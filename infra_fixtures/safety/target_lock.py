@@ -217,7 +217,7 @@ class HeldLock:
                 self._until_s = began_s + self._holder.lease_s
 
     def _renewed(self) -> str:
-        """The new ETag. A write that was answered too late is repeated by boto3, and then meets itself."""
+        """The new ETag. A client that repeats a write whose answer came too late meets its own."""
         try:
             return self._place.write(self._holder, self._etag)
         except Contended:

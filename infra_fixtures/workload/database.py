@@ -39,7 +39,7 @@ WRONG_PASSWORD = ("28P01", "28000")
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
-class _Authenticated(pg8000.native.Connection):  # type: ignore[misc]  # pg8000 ships no types
+class _ScramConnection(pg8000.native.Connection):  # type: ignore[misc]  # pg8000 ships no types
     """Tells its password by SCRAM alone: whoever else listens in the database's place learns nothing of it."""
 
     def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: object) -> None:  # noqa: N802 - pg8000's name
@@ -149,7 +149,7 @@ class Database:
             raise NotSent(f"no_credentials_{type(e).__name__}") from e
         try:
             self._socket = _dial(host, port)
-            self._connection = _Authenticated(
+            self._connection = _ScramConnection(
                 secret["username"],
                 host=host,
                 sock=self._socket,

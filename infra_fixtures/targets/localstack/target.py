@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -30,8 +31,7 @@ from infra_fixtures.topology import Topology, embedded_topology
 START_IT = "start it, or leave --localstack-endpoint away and one is started"
 
 
-@contextlib.contextmanager
-def stand(config: TargetConfig) -> Iterator[World]:
+def stand(config: TargetConfig) -> AbstractContextManager[World]:
     """A world whose AWS API is LocalStack's; raises UnusableInput where it cannot be started or reached."""
     keep_to_this_machine(os.environ)
     topology = embedded_topology(config.run.pace)
@@ -57,8 +57,7 @@ def stand(config: TargetConfig) -> Iterator[World]:
         around=_namesake,
         stop_conditions=config.stop_conditions,
     )
-    with embedded(config, topology, variant) as world:
-        yield world
+    return embedded(config, topology, variant)
 
 
 @contextlib.contextmanager
@@ -101,7 +100,7 @@ def _who(moto: frozenset[str], *, shared: bool, own: bool) -> str:
 def _namesake(clients: Clients, topology: Topology, run_id: str) -> Iterator[None]:
     """Give the primary's LocalStack a namesake of the standby's bucket: it takes no replication to one it does not hold.
 
-    Nobody uses it: the standby's calls go to the standby's own LocalStack. None where both regions have one for both.
+    Nobody uses it: the standby's calls go to the standby's own LocalStack. Where one answers both regions none is needed.
     """
     primary, standby = topology.region_names
     if clients.layout.emulator_for("s3", primary) != clients.layout.emulator_for("s3", standby):

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import io
-import json
 import uuid
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,87 +11,32 @@ from typing import Any
 import boto3
 import pytest
 
-from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.guard import Guard, Refused
-from infra_fixtures.safety.scope import Between, Scope, Tag
-
-AwsClient = Callable[..., Any]
-REGION, OTHER = "us-east-1", "us-west-2"
-TAG = Tag("dr-drill", "may-break")
-TAGS = [{"Key": TAG.key, "Value": TAG.value}]
-NOW = dt.datetime(2026, 12, 1, 3, tzinfo=dt.UTC)
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
-OPEN = Between(NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1))
-OVER = Between(NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=1))
-
-
-class Bench:
-    """An AWS API, clients that nobody guards, and others under a scope; what the guarded ones send is counted."""
-
-    def __init__(self, aws_client: AwsClient, layout: RunLayout) -> None:
-        self.free = aws_client
-        self.account = str(aws_client("sts").get_caller_identity()["Account"])
-        self.scope = Scope(
-            frozenset({self.account}), frozenset({REGION, OTHER, GLOBAL}), windows=(OPEN,), confirmed=True
-        )
-        self.layout = layout
-        self.sent: list[str] = []
-        self.asked: list[str] = []
-
-    def guard(self, **changes: Any) -> Guard:
-        """A guard of the scope with `changes`."""
-        owned = changes.pop("owned", frozenset())
-        return Guard(dataclasses.replace(self.scope, **changes), self._ask, owned=owned, now=lambda: NOW)
-
-    def client(self, guard: Guard, service: str, region: str = REGION) -> Any:
-        """A guarded client."""
-        client = self.free(service, region)
-        guard.protect(client)
-        client.meta.events.register("before-send", lambda event_name, **_: self.sent.append(event_name.split(".")[-1]))
-        return client
-
-    def _ask(self, service: str, region: str | None) -> Any:
-        self.asked.append(service)
-        return self.free(service, region or REGION)
+from tests.infra_fixtures.safety.guard_bench import (
+    NOW,
+    OTHER,
+    OVER,
+    REGION,
+    TAG,
+    TAGS,
+    TRUST,
+    AwsClient,
+    Bench,
+    alarm,
+    bucket,
+    function,
+    hosted_zone,
+    log_group,
+    record_change,
+    rule,
+)
 
 
 @pytest.fixture
 def bench(aws_client: AwsClient, control_plane: RunLayout) -> Bench:
     """A bench at the module's control plane."""
     return Bench(aws_client, control_plane)
-
-
-def function(bench: Bench, *, tagged: bool) -> str:
-    """A new function."""
-    name, code = f"f-{uuid.uuid4().hex[:8]}", io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context): return 1")
-    iam = bench.free("iam")
-    role = iam.create_role(
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Principal": {"Service": "lambda.amazonaws.com"},
-                        "Action": "sts:AssumeRole",
-                    }
-                ],
-            }
-        ),
-    )["Role"]["Arn"]
-    bench.free("lambda").create_function(
-        FunctionName=name,
-        Role=role,
-        Runtime="python3.11",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-        Tags={TAG.key: TAG.value} if tagged else {},
-    )
-    return name
 
 
 def test_what_the_scope_allows_is_sent(bench: Bench) -> None:
@@ -262,8 +203,8 @@ def test_network_parts_are_judged_by_what_they_bind(bench: Bench) -> None:
         ),
         (
             "route53",
-            lambda c, tags: _zone(c, tags),
-            lambda c, name: c.change_resource_record_sets(HostedZoneId=name, ChangeBatch=_record()),
+            lambda c, tags: hosted_zone(c, tags),
+            lambda c, name: c.change_resource_record_sets(HostedZoneId=name, ChangeBatch=record_change()),
         ),
         (
             "sns",
@@ -277,7 +218,7 @@ def test_network_parts_are_judged_by_what_they_bind(bench: Bench) -> None:
         ),
         (
             "cloudwatch",
-            lambda c, tags: _alarm(c, tags),
+            lambda c, tags: alarm(c, tags),
             lambda c, name: c.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="drill"),
         ),
         (
@@ -294,17 +235,17 @@ def test_network_parts_are_judged_by_what_they_bind(bench: Bench) -> None:
         ),
         (
             "events",
-            lambda c, tags: _rule(c, tags),
+            lambda c, tags: rule(c, tags),
             lambda c, name: c.disable_rule(Name=name),
         ),
         (
             "logs",
-            lambda c, tags: _log_group(c, tags),
+            lambda c, tags: log_group(c, tags),
             lambda c, name: c.delete_log_group(logGroupName=name),
         ),
         (
             "s3",
-            lambda c, tags: _bucket(c, tags),
+            lambda c, tags: bucket(c, tags),
             lambda c, name: c.put_object(Bucket=name, Key="k", Body=b""),
         ),
         (
@@ -382,51 +323,3 @@ def test_a_tag_that_cannot_be_read_is_none(bench: Bench, aws_client: AwsClient) 
     with pytest.raises(Refused, match="the tags of some-bucket cannot be read"):
         bench.client(guard, "s3").put_object(Bucket="some-bucket", Key="k")
     assert bench.sent == []
-
-
-def _zone(client: Any, tags: Any) -> str:
-    zone = client.create_hosted_zone(Name="guarded.example", CallerReference=uuid.uuid4().hex)["HostedZone"]["Id"]
-    if tags:
-        client.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.split("/")[-1], AddTags=tags)
-    return str(zone)
-
-
-def _record() -> dict[str, Any]:
-    record = {"Name": "a.guarded.example", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
-    return {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
-
-
-def _alarm(client: Any, tags: Any) -> str:
-    name = f"a-{uuid.uuid4().hex}"
-    client.put_metric_alarm(
-        AlarmName=name,
-        Namespace="drill",
-        MetricName="m",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Tags=tags,
-    )
-    return name
-
-
-def _rule(client: Any, tags: Any) -> str:
-    name = f"r-{uuid.uuid4().hex}"
-    client.put_rule(Name=name, ScheduleExpression="rate(1 day)", Tags=tags)
-    return name
-
-
-def _log_group(client: Any, tags: Any) -> str:
-    name = f"/guarded/{uuid.uuid4().hex}"
-    client.create_log_group(logGroupName=name, tags={t["Key"]: t["Value"] for t in tags})
-    return name
-
-
-def _bucket(client: Any, tags: Any) -> str:
-    name = f"b-{uuid.uuid4().hex}"
-    client.create_bucket(Bucket=name)
-    if tags:
-        client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
-    return name

@@ -36,7 +36,7 @@ from infra_fixtures.safety.stop_conditions import (
     from_tables,
 )
 from infra_fixtures.safety.stop_watch import StopWatch, stop_watches
-from tests.drill.test_run import QUICK, Heartbeats, World
+from tests.drill.scripted_drill import QUICK, Heartbeats, World
 
 NEVER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 

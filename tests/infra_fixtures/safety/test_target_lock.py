@@ -20,7 +20,7 @@ from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.stop_conditions import Sight
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run, take, target_lock
-from tests.drill.test_run import QUICK, Heartbeats, World
+from tests.drill.scripted_drill import QUICK, Heartbeats, World
 from tests.infra_fixtures.safety.lock_race import go, racing, said, start
 
 AwsClient = Callable[..., Any]
