@@ -91,7 +91,7 @@ class RunLayout(msgspec.Struct, frozen=True):
     """Who may use the run's doors: nothing of it goes into a record."""
     account_id: str = "123456789012"
     pg_bin: str = ""
-    """Directory of PostgreSQL's binaries, readable by `pg_uid`."""
+    """Directory of PostgreSQL's binaries, readable by `pg_uid`; empty where none is to run."""
     pg_uid: int | None = None
     """The unprivileged user PostgreSQL runs as where the harness is root; None: as the harness itself."""
     worker_uid: int | None = None

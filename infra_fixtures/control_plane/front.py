@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from drill.unusable import UnusableInput
 from infra_fixtures.access.authentication import NotAuthenticated, authenticate, require_known_key
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.access.held_address import HeldAddress
 from infra_fixtures.control_plane.attribution import CallScope, scope_of
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.change_stream import ChangeStream
@@ -29,12 +30,14 @@ from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
 from infra_fixtures.control_plane.refused_signature import refusal
 from infra_fixtures.global_services import GLOBAL
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.run_layout import Address, RunLayout
 
 log = logging.getLogger(__name__)
 
 ADMIN_PREFIX = "/_drill/"
 MAX_HEADER_BYTES = 65_536
+BACKLOG = 1024
 _INVOKE = re.compile(r"/2015-03-31/functions/[^/]+/invocations/?(\?|$)")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -52,17 +55,21 @@ class Front:
         self._down: set[str] = set()
         self._listeners: dict[str, _Listener] = {}
         self._functions: dict[str, Backend] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []
 
     async def start(self) -> None:
         """Listen everywhere; raises UnusableInput where an address is taken."""
         # An invocation may last 15 minutes; a dead Lambda service is found out by its refused connection.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
-        connector = aiohttp.TCPConnector(limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
-        self.emulators.start(self._session)
+        functions = own_session(limit=0, timeout=timeout, auto_decompress=False)
+        # An emulator may be another user's.
+        emulators = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=timeout, auto_decompress=False
+        )
+        self._sessions = [functions, emulators]
+        self.emulators.start(emulators)
         for region in self.layout.regions:
-            self._functions[region.name] = HttpBackend(self._session, region.lambda_api.url)
+            self._functions[region.name] = HttpBackend(functions, region.lambda_api.url)
             self._listeners[region.name] = _Listener(region.aws, self._gated)
         self._listeners["global"] = _Listener(self.layout.global_aws, self._gated)
         self._listeners["internal"] = _Listener(self.layout.internal, self._internal)
@@ -72,10 +79,10 @@ class Front:
     async def stop(self) -> None:
         """Close every listener and connection at once."""
         for listener in self._listeners.values():
-            listener.close()
+            listener.release()
         self.emulators.stop()
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions:
+            await session.close()
 
     async def region_up(self, region: str, up: bool) -> bool:
         """Give a region's API back or take it away, in-flight calls with it; False where it was so already."""
@@ -159,7 +166,7 @@ class Front:
 
 
 class _Listener:
-    """One address; closing it refuses new connections and resets those that stand."""
+    """One address, the run's own until `release`; closing it refuses new connections and resets those that stand."""
 
     def __init__(self, address: Address, handler: Handler) -> None:
         self._address = address
@@ -171,12 +178,15 @@ class _Listener:
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
+        self._held: HeldAddress | None = None
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
         try:
+            if self._held is None:
+                self._held = HeldAddress(self._address.host, self._address.port)
             self._server = await asyncio.get_running_loop().create_server(
-                self._web, self._address.host, self._address.port, backlog=1024
+                self._web, sock=self._held.listen(BACKLOG), backlog=BACKLOG
             )
         except OSError as e:
             raise UnusableInput(
@@ -187,10 +197,18 @@ class _Listener:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._held is not None:
+            self._held.refuse()
         for connection in list(self._web.connections):
             with contextlib.suppress(Exception):
                 if connection.transport is not None:
                     connection.transport.abort()
+
+    def release(self) -> None:
+        self.close()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
 
 def _drop(request: web.BaseRequest) -> web.StreamResponse:

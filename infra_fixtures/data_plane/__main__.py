@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     die_with_starter()
     os.umask(PRIVATE)
     layout = RunLayout.load(Path(arguments[0]))
-    making_files = files.begin(layout, Path(layout.pg_bin), layout.pg_uid) if layout.pg_bin else None
+    making_files = files.begin(layout, Path(layout.pg_bin), layout.pg_uid)
     from infra_fixtures.data_plane import global_process, region_manager, region_process
     from infra_fixtures.processes.fork_server import ForkedProcess, fork_process
     from infra_fixtures.processes.process_limits import prepare_process

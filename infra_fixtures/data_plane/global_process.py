@@ -25,11 +25,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
-from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.data_plane.aurora.lag_metric import LagMetric
 from infra_fixtures.data_plane.aurora.manager import AuroraManager
 from infra_fixtures.data_plane.control_answers import Refused, as_json, plain_errors, stamped
@@ -42,6 +40,7 @@ from infra_fixtures.data_plane.route53 import Route53
 from infra_fixtures.data_plane.s3_replication.replicator import S3Replicator
 from infra_fixtures.internal_api.admin import Admin
 from infra_fixtures.internal_api.listening import listening
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.internal_api.reconciler import ReconcilerProgress, run_reconcilers
 from infra_fixtures.processes.fork_server import ForkedProcess
 from infra_fixtures.processes.supervisor import Span, Supervisor
@@ -55,11 +54,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class GlobalProcess:
     """The parts, composed, and their control API.
 
-    `making_files` makes the databases' files, where that was begun; `forked` are the regions' first processes.
+    `making_files` makes the databases' files; `forked` are the regions' first processes.
     """
 
     def __init__(
-        self, layout: RunLayout, making_files: subprocess.Popen[bytes] | None, forked: Mapping[str, ForkedProcess]
+        self, layout: RunLayout, making_files: subprocess.Popen[bytes], forked: Mapping[str, ForkedProcess]
     ) -> None:
         self._layout = layout
         self._making_files = making_files
@@ -73,22 +72,19 @@ class GlobalProcess:
         self._stop.set()
 
     async def serve(self) -> None:
-        """Serve until told to stop; UnusableInput where PostgreSQL cannot be run."""
+        """Serve until told to stop."""
         layout = self._layout
-        pg_bin, pg_uid = (
-            (Path(layout.pg_bin), layout.pg_uid) if layout.pg_bin else locate(Path(layout.work_dir), layout.worker_uid)
-        )
         async with contextlib.AsyncExitStack() as parts:
             await parts.enter_async_context(listening(self._application(), layout.global_process, layout.credentials))
             self._supervisor = Supervisor(layout)
             parts.push_async_callback(self._supervisor.close)
-            session = await parts.enter_async_context(aiohttp.ClientSession(headers=layout.credentials.bearer))
+            session = await parts.enter_async_context(own_session(headers=layout.credentials.bearer))
             admin = await parts.enter_async_context(Admin(layout))
             self._regions = RegionManager(layout, self._supervisor, admin, session, self._forked)
             parts.push_async_callback(self._regions.close)
             self._regions.start()
             self._aurora = AuroraManager(
-                layout, self._supervisor, admin, self._regions.set_writer_endpoint, pg_bin, pg_uid
+                layout, self._supervisor, admin, self._regions.set_writer_endpoint, Path(layout.pg_bin), layout.pg_uid
             )
             parts.push_async_callback(self._aurora.close)
             self._link_api = LinkApi(self._regions)
@@ -213,7 +209,7 @@ class _S3Steering(msgspec.Struct, forbid_unknown_fields=True):
     lag_s: float | None = None
 
 
-def run(layout: RunLayout, making_files: subprocess.Popen[bytes] | None, forked: Mapping[str, ForkedProcess]) -> None:
+def run(layout: RunLayout, making_files: subprocess.Popen[bytes], forked: Mapping[str, ForkedProcess]) -> None:
     """Serve until SIGTERM or SIGINT; UnusableInput where the layout cannot be served."""
 
     async def serve() -> None:

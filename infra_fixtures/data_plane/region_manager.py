@@ -62,7 +62,7 @@ class RegionManager:
         self._session = session
         self.edges = {r.name: Link("edge", r.edge, r.gateway) for r in layout.regions}
         self.upstreams = {
-            here.name: Link("upstream", here.upstream, there.node)
+            here.name: Link("upstream", here.upstream, there.node, layout.pg_uid)
             for here, there in (layout.regions, layout.regions[::-1])
         }
         self.inner = InnerLinks(layout, session, self.alive, self._in_background)

@@ -46,11 +46,11 @@ from infra_fixtures.run_layout import PRIVATE, RegionLayout, RunLayout
 log = logging.getLogger(__name__)
 
 
-def inner_links(region: RegionLayout) -> dict[str, Link]:
+def inner_links(region: RegionLayout, database_uid: int | None) -> dict[str, Link]:
     """The links inside the region's VPC, not yet listening; the writer's endpoint has no role until Aurora gives it one."""
     links = {
-        WRITER: Link(WRITER, region.writer, region.node),
-        "reader": Link("reader", region.reader, region.node),
+        WRITER: Link(WRITER, region.writer, region.node, database_uid),
+        "reader": Link("reader", region.reader, region.node, database_uid),
         "egress": Link("egress", region.egress, region.aws),
     }
     links[WRITER].set_active(False)
@@ -63,7 +63,7 @@ class RegionProcess:
     def __init__(self, layout: RunLayout, region: str) -> None:
         self._layout = layout
         self._region = region
-        self._links = inner_links(layout.region(region))
+        self._links = inner_links(layout.region(region), layout.pg_uid)
         self._last_order = 0
         self._told = asyncio.Event()
         self._functions: LambdaService | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from infra_fixtures.internal_api.own_http import open_own, own_session
 from infra_fixtures.run_layout import RunLayout
 
 TIMEOUT_S = 10.0
@@ -29,7 +30,7 @@ class Admin:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Admin:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=self._bearer)
+        self._session = own_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=self._bearer)
         return self
 
     async def __aexit__(
@@ -90,7 +91,7 @@ def set_region(layout: RunLayout, region: str, up: bool) -> None:
         method="PUT",
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):
+        with open_own(request, TIMEOUT_S):
             return
     except urllib.error.HTTPError as e:
         raise AdminRefused(e.read().decode(errors="replace")) from e

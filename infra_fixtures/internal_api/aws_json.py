@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from infra_fixtures.access import sigv4
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.run_layout import RunLayout
 
 TIMEOUT_S = 10.0
@@ -42,7 +43,7 @@ class JsonService:
     async def call(self, operation: str, document: dict[str, Any]) -> None:
         """Do `operation`; raises AwsError where AWS says no, aiohttp.ClientError or TimeoutError where it is silent."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+            self._session = own_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         body = msgspec.json.encode(document)
         headers = {
             "Content-Type": self._content_type,

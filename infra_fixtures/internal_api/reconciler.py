@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from infra_fixtures.internal_api.changes import Change
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.run_layout import RunLayout
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ async def _listen(layout: RunLayout, queues: Sequence[_WorkQueue]) -> None:
     """Read the front's change stream; after every (re)connection all reconcilers look at everything once."""
     decoder = msgspec.json.Decoder(Change)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=None)
-    async with aiohttp.ClientSession(timeout=timeout, headers=layout.credentials.bearer) as session:
+    async with own_session(timeout=timeout, headers=layout.credentials.bearer) as session:
         while True:
             try:
                 async with session.get(f"{layout.internal.url}/_drill/changes") as response:

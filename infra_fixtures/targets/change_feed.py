@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from infra_fixtures.access.peer import require_server
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.run_layout import RunLayout
 
@@ -56,6 +57,7 @@ class ChangeFeed:
             contextlib.suppress(OSError),
             socket.create_connection((internal.host, internal.port), timeout=CONNECT_LIMIT_S) as connection,
         ):
+            require_server(connection)
             connection.settimeout(None)
             with self._news:
                 if self._stopped:

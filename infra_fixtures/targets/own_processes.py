@@ -18,6 +18,7 @@ from typing import Any
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
+from infra_fixtures.internal_api.own_http import open_own
 from infra_fixtures.processes.endings import how_ended
 from infra_fixtures.processes.parent_death import PARENT_VARIABLE
 from infra_fixtures.run_layout import RunLayout, child_environment
@@ -71,7 +72,7 @@ def await_data_plane(layout: RunLayout, check: Callable[[], object]) -> None:
     while time.monotonic() < limit:
         check()
         try:
-            with urllib.request.urlopen(_asking(layout, f"{layout.global_process.url}/ready"), timeout=2):
+            with open_own(_asking(layout, f"{layout.global_process.url}/ready"), 2):
                 return
         except urllib.error.HTTPError as e:
             awaited = e.read().decode(errors="replace")
@@ -97,7 +98,7 @@ def require_alive(processes: Sequence[Started]) -> bool:
 def failure(layout: RunLayout) -> str | None:
     """Which emulator behind the AWS API died unasked, as a sentence; None while all live, or where nobody can say."""
     try:
-        with urllib.request.urlopen(_asking(layout, f"{layout.internal.url}/_drill/failure"), timeout=2) as answer:
+        with open_own(_asking(layout, f"{layout.internal.url}/_drill/failure"), 2) as answer:
             said: str | None = json.load(answer)["failure"]
             return said
     except OSError:
@@ -105,9 +106,9 @@ def failure(layout: RunLayout) -> str | None:
 
 
 def answers(url: str | urllib.request.Request) -> bool:
-    """Whether a GET is answered with success within a second."""
+    """Whether one of the run's own processes answers a GET with success within a second."""
     try:
-        with urllib.request.urlopen(url, timeout=1):
+        with open_own(url, 1):
             return True
     except OSError:
         return False
@@ -146,7 +147,7 @@ def call_global_process(
         method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=CALL_LIMIT_S) as response:
+        with open_own(request, CALL_LIMIT_S) as response:
             answer: dict[str, Any] = json.loads(response.read() or b"{}")
             return answer
     except urllib.error.HTTPError as e:

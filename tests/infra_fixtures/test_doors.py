@@ -10,23 +10,28 @@ import http.client
 import json
 import os
 import pwd
+import selectors
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from infra_fixtures.access import sigv4
 from infra_fixtures.access.credentials import AccessKey
+from infra_fixtures.internal_api.admin import set_region
 from infra_fixtures.internal_api.listening import control_address
 from infra_fixtures.run_layout import Address, RunLayout
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded_world import Embedded
+from infra_fixtures.targets.own_processes import call_global_process
 
 pytestmark = pytest.mark.slow
 ROOT = os.geteuid() == 0
@@ -328,3 +333,106 @@ def test_nobody_can_fill_the_front_s_memory(layout: RunLayout, door: str) -> Non
         connection.sendall(f"PUT /bucket/key HTTP/1.1\r\nHost: {at}\r\nContent-Length: 1000000000\r\n\r\n".encode())
         answer = connection.recv(4096)
     assert answer.startswith(b"HTTP/1.1 403 "), answer[:300]
+
+
+@contextlib.contextmanager
+def strangers_listen(places: Sequence[Address]) -> Iterator[Callable[[], dict[str, str]]]:
+    """Another user listens on these and answers what it is told with 200; a call ends that: what it heard where.
+
+    What it could not listen on is not in it, "" was connected to and told nothing.
+    """
+    told, teller = os.pipe()
+    ended, end = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            nobody = pwd.getpwnam("nobody")
+            os.setgroups([])
+            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
+            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
+            heard: dict[str, str] = {}
+            with contextlib.suppress(Exception), selectors.DefaultSelector() as doors:
+                doors.register(ended, selectors.EVENT_READ)
+                for place in places:
+                    with contextlib.suppress(OSError):
+                        doors.register(socket.create_server((place.host, place.port)), selectors.EVENT_READ, place)
+                        heard[str(place)] = ""
+                os.write(teller, b"listening\n")
+                while True:
+                    ready = [key for key, _ in doors.select()]
+                    if any(key.fileobj == ended for key in ready):
+                        break
+                    for key in ready:
+                        assert isinstance(key.fileobj, socket.socket)
+                        connection, _ = key.fileobj.accept()
+                        with connection, contextlib.suppress(OSError):
+                            connection.settimeout(0.2)
+                            heard[str(key.data)] += connection.recv(5000).decode("latin-1")
+                            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            os.write(teller, json.dumps(heard).encode())
+        finally:
+            os._exit(0)
+    os.close(teller)
+    with os.fdopen(told, "rb") as said:
+        assert said.readline() == b"listening\n"
+        answer: dict[str, str] = {}
+
+        def over() -> dict[str, str]:
+            os.write(end, b".")
+            answer.update(json.loads(said.read()))
+            return answer
+
+        try:
+            yield over
+        finally:
+            os.close(end)
+            os.waitpid(pid, 0)
+            os.close(ended)
+
+
+@only_as_root
+def test_who_takes_a_dead_process_s_place_is_told_nothing(world: Embedded) -> None:
+    """While a region's process is down another user listens on all its ports: no key, no secret, no call, no write gets there.
+
+    A client of the region is reset, an invocation ends as where nobody serves, and once the stranger has gone the region
+    comes back.
+    """
+    layout, region = world.layout, world.layout.primary
+    at = world.regional(world.primary)
+    call_global_process(layout, "POST", f"/regions/{region.name}/processes/region/kill")
+    try:
+        places = [region.gateway, region.writer, region.reader, region.egress, region.lambda_api]
+        with strangers_listen([*places, control_address(region), region.edge, region.upstream]) as over:
+            for _ in range(3):
+                with pytest.raises(OSError, match="reset"):
+                    urllib.request.urlopen(urllib.request.Request(at.url + "/health", headers=dict(at.headers)))
+            with pytest.raises(ClientError, match="ServiceException"):
+                world.client("lambda", region.name).invoke(FunctionName=world.deployed.orders_function, Payload=b"{}")
+            state = call_global_process(layout, "GET", "/state")  # asks the region's process, with the run's secret
+            with pytest.raises(RuntimeError, match="503"):
+                call_global_process(layout, "POST", f"/links/{region.name}/writer/reset")
+            heard = over()
+        assert state["links"][region.name]["edge"]["strangers"] >= 3
+        assert heard == {str(place): "" for place in (*places, control_address(region))}
+    finally:
+        call_global_process(layout, "POST", f"/regions/{region.name}/processes/region/restore")
+
+
+@only_as_root
+def test_a_link_that_refuses_and_a_lost_region_s_api_keep_their_addresses(world: Embedded) -> None:
+    """The edge under a fault that refuses, the AWS API of a region that is lost: nobody else can listen there."""
+    layout, region = world.layout, world.layout.standby
+    rule = f"/links/{region.name}/edge/rules/refusing"
+    call_global_process(layout, "PUT", rule, {"refuse": True})
+    set_region(layout, region.name, False)
+    try:
+        for place in (region.edge, region.aws):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((place.host, place.port), timeout=5)
+        with strangers_listen([region.edge, region.aws]) as over:
+            assert over() == {}
+    finally:
+        set_region(layout, region.name, True)
+        call_global_process(layout, "DELETE", rule)
+    for place in (region.edge, region.aws):
+        socket.create_connection((place.host, place.port), timeout=5).close()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.run_layout import RunLayout
 
 
@@ -55,7 +56,7 @@ class CodeStore:
             headers["Host"] = parts.netloc
             url = urlunsplit((self._internal.scheme, self._internal.netloc, parts.path, parts.query, ""))
         try:
-            async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+            async with own_session() as session, session.get(url, headers=headers) as response:
                 data = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as e:
             raise UnusableCode(f"code not to be had from {location}: {e}") from e

@@ -37,7 +37,10 @@ def obey(order: LinksOrder, links: Mapping[str, Link]) -> None:
 
 
 def link_state(link: Link) -> dict[str, Any]:
-    """A link for a person: its rules and what they come to, what the VPC's rules say, connections and bytes."""
+    """A link for a person: its rules and what they come to, what the VPC's rules say, connections and bytes.
+
+    `strangers` counts connections that were reset because a user who is not of the run listened behind the link.
+    """
     return {
         "listen": str(link.listen),
         "target": str(link.target),
@@ -47,6 +50,7 @@ def link_state(link: Link) -> dict[str, Any]:
         "admits": [msgspec.to_builtins(reachability) for reachability in link.source_reachability],
         "open": link.flows,
         "opened": link.opened,
+        "strangers": link.strangers,
         "bytes_up": link.bytes_up,
         "bytes_down": link.bytes_down,
     }

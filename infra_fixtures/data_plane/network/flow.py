@@ -9,6 +9,7 @@ import struct
 from collections import deque
 from typing import NamedTuple, Protocol
 
+from infra_fixtures.access.peer import require_server
 from infra_fixtures.data_plane.network.conditions import Conditions, Way
 from infra_fixtures.data_plane.network.stalls import StallClock
 from infra_fixtures.run_layout import Address
@@ -53,10 +54,15 @@ class Flow:
         self._server = _End(self, up=False)
         self._client.peer, self._server.peer = self._server, self._client
 
-    async def establish(self, target: Address, *, tracked: bool) -> None:
-        """Connect to the target and let bytes pass; OSError where it is not to be had."""
+    async def establish(self, target: Address, owner: int | None, *, tracked: bool) -> None:
+        """Connect to the target and let bytes pass; OSError where it is not to be had.
+
+        ForeignServer where another user than `owner` (None: this process's own) listens there: no byte has passed then.
+        """
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self._server, target.host, target.port)
+        if self._server.socket is not None:
+            require_server(self._server.socket, owner)
         client, self._waiting = self._waiting, None
         if client is None:  # reset meanwhile
             self._server.reset()

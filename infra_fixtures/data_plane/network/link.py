@@ -3,19 +3,27 @@
 AWS drops the packets that a rule denies, and a loopback listener cannot drop a SYN. So a link that denies accepts the
 connection and then neither forwards nor answers: a client with a connect time-out on AWS meets a read time-out here.
 Admitted later, such a connection goes through, as the SYN's repetition would.
+
+Nobody but the run is behind a link, and nobody else is in its place: it asks who serves the target before a byte passes
+(a process that is down leaves its port to whoever listens there), and keeps its own address while it refuses.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Mapping, Sequence
 
+from infra_fixtures.access.held_address import HeldAddress
+from infra_fixtures.access.peer import ForeignServer
 from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Reachability, compose
 from infra_fixtures.data_plane.network.flow import Flow
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.run_layout import Address
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 1024
 JANITOR_S = 0.25
@@ -24,12 +32,18 @@ CONNECT_LIMIT_S = 5.0
 
 
 class Link:
-    """Listens on one address and carries each connection to another; all calls from one event loop."""
+    """Listens on one address and carries each connection to another; all calls from one event loop.
 
-    def __init__(self, name: str, listen: Address, target: Address) -> None:
+    `owner` is the user whom the process at `target` runs as; None: as this process does.
+    """
+
+    def __init__(self, name: str, listen: Address, target: Address, owner: int | None = None) -> None:
         self.name = name
         self.listen = listen
         self.target = target
+        self.owner = owner
+        self.strangers = 0
+        """Connections that were reset because another user listened at the target."""
         self.opened = 0
         self.bytes_up = 0
         self.bytes_down = 0
@@ -39,6 +53,7 @@ class Link:
         self._active = True
         self._flows: set[Flow] = set()
         self._beginnings: set[asyncio.Task[None]] = set()
+        self._address: HeldAddress | None = None
         self._listener: socket.socket | None = None
         self._janitor: asyncio.Task[None] | None = None
         self._running = False
@@ -69,7 +84,8 @@ class Link:
         return len(self._flows)
 
     def start(self) -> None:
-        """Begin to listen; OSError where the address is taken."""
+        """Take the address and begin to listen; OSError where it is taken."""
+        self._address = HeldAddress(self.listen.host, self.listen.port)
         self._running = True
         self._janitor = asyncio.get_running_loop().create_task(self._tidy())
         self._settle()
@@ -81,6 +97,8 @@ class Link:
             self._janitor.cancel()
         self._settle()
         self.reset()
+        if self._address is not None:
+            self._address.close()
 
     def put_rule(self, identity: str, rule: LinkRule) -> None:
         """Put a rule on the link, or another in its place; in force at once."""
@@ -145,22 +163,16 @@ class Link:
 
     def _listen(self, should_listen: bool) -> None:
         loop = asyncio.get_running_loop()
+        if self._address is None:
+            return
         if should_listen and self._listener is None:
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.setblocking(False)
-                listener.bind((self.listen.host, self.listen.port))
-                listener.listen(BACKLOG)
-            except OSError:
-                listener.close()
-                raise
-            self._listener = listener
-            loop.add_reader(listener, self._accept, listener)
+            self._listener = self._address.listen(BACKLOG)
+            loop.add_reader(self._listener, self._accept, self._listener)
         elif not should_listen and self._listener is not None:
             loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
+            self._address.refuse()
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(BACKLOG):
@@ -187,7 +199,13 @@ class Link:
     async def _carry(self, flow: Flow, *, tracked: bool) -> None:
         try:
             async with asyncio.timeout(CONNECT_LIMIT_S):
-                await flow.establish(self.target, tracked=tracked)
+                await flow.establish(self.target, self.owner, tracked=tracked)
+        except ForeignServer as e:
+            self.strangers += 1
+            if self.strangers == 1:
+                log.warning("the link %s passes nothing on: %s", self.name, e)
+            flow.reset()
+            return
         except (OSError, TimeoutError):
             flow.reset()
             return

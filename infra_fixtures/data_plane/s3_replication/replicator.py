@@ -28,6 +28,7 @@ from infra_fixtures.access import sigv4
 from infra_fixtures.data_plane.s3_replication.rules import Rule, read_rules
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
+from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.run_layout import RunLayout
 
@@ -93,7 +94,7 @@ class S3Replicator:
         return frozenset({"s3"})
 
     async def __aenter__(self) -> S3Replicator:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S), auto_decompress=False)
+        self._session = own_session(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S), auto_decompress=False)
         loop = asyncio.get_running_loop()
         self._workers = [
             loop.create_task(self._work(source)) for source in self._sources.values() for _ in range(WORKERS)

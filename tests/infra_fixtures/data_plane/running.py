@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 
 from drill.wait import wait_until
+from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.internal_api.clients import client
 from infra_fixtures.run_layout import RunLayout, child_environment
 from infra_fixtures.safety.sweep import processes_of
@@ -105,6 +107,8 @@ class Running:
 @contextlib.contextmanager
 def data_plane(layout: RunLayout) -> Iterator[Running]:
     """Control plane, global process, regions, databases; afterwards nothing of it is left."""
+    pg_bin, pg_uid = locate(Path(layout.work_dir), layout.worker_uid)
+    layout = msgspec.structs.replace(layout, pg_bin=str(pg_bin), pg_uid=pg_uid)
     for _ in run_control_plane(layout):
         with (Path(layout.work_dir) / "data_plane.log").open("ab") as output:
             process = subprocess.Popen(

@@ -119,9 +119,12 @@ async def _world(layout: RunLayout) -> AsyncIterator[World]:
     pg_bin, pg_uid = locate(Path(layout.work_dir))
     supervisor = Supervisor(layout)
     east, west = layout.regions
-    writers = {r.name: Link("writer", r.writer, r.node) for r in layout.regions}
-    readers = {r.name: Link("reader", r.reader, r.node) for r in layout.regions}
-    upstreams = {EAST: Link("upstream", east.upstream, west.node), WEST: Link("upstream", west.upstream, east.node)}
+    writers = {r.name: Link("writer", r.writer, r.node, pg_uid) for r in layout.regions}
+    readers = {r.name: Link("reader", r.reader, r.node, pg_uid) for r in layout.regions}
+    upstreams = {
+        EAST: Link("upstream", east.upstream, west.node, pg_uid),
+        WEST: Link("upstream", west.upstream, east.node, pg_uid),
+    }
     links = [*writers.values(), *readers.values(), *upstreams.values()]
     for link in writers.values():
         link.set_active(False)

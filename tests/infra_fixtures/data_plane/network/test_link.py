@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 from drill.wait import await_until
 from infra_fixtures.data_plane.network.conditions import OPEN, Reachability
+from infra_fixtures.data_plane.network.control import link_state
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.run_layout import Address, RunLayout
@@ -210,31 +212,61 @@ def test_target_that_refuses_resets_the_client(layout: RunLayout) -> None:
 
 
 @pytest.mark.parametrize("way", ["rule", "role"])
-def test_healing_is_repeated_where_the_address_was_taken(layout: RunLayout, way: str) -> None:
-    """Somebody listens there when the link should again: an error each time, and the next one after that does listen."""
+def test_nobody_else_can_listen_where_a_link_refuses(layout: RunLayout, way: str) -> None:
+    """Clients are refused, the address stays the link's own, and healing makes it listen again at once."""
 
     async def scene() -> None:
         async with linked(layout) as (link, dial):
-
-            def heal() -> None:
-                if way == "rule":
-                    link.remove_rule("refuse")
-                else:
-                    link.set_active(True)
-
             if way == "rule":
                 link.put_rule("refuse", LinkRule(refuse=True))
             else:
                 link.set_active(False)
-            with socket.socket() as other:
-                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                other.bind((link.listen.host, link.listen.port))
-                other.listen()
-                for _ in range(2):
+            for reuse in (0, 1):
+                with socket.socket() as other:
+                    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
                     with pytest.raises(OSError, match="in use"):
-                        heal()
-            heal()
+                        other.bind((link.listen.host, link.listen.port))
+            with pytest.raises(ConnectionRefusedError):
+                await dial()
+            if way == "rule":
+                link.remove_rule("refuse")
+            else:
+                link.set_active(True)
             assert await said(await dial(), b"again") == b"again"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket to another user")
+def test_another_user_behind_a_link_hears_nothing(layout: RunLayout) -> None:
+    """The client is reset as where nobody listens, no byte of it arrives, and the link counts it; its owner is served."""
+
+    async def scene() -> None:
+        region = layout.primary
+        with socket.create_server((region.gateway.host, region.gateway.port)) as stranger:
+            os.fchown(stranger.fileno(), 12345, 12345)
+            for owner, strangers in ((None, 1), (12345, 0)):
+                link = Link("edge", region.edge, region.gateway, owner)
+                link.start()
+                reader, writer = await asyncio.open_connection(region.edge.host, region.edge.port)
+                writer.write(b"the API key")
+
+                async def decided(link: Link = link) -> bool:
+                    return bool(link.strangers or link.bytes_up)
+
+                await await_until(decided, what="the link to look behind it", timeout_s=2)
+                heard, _ = stranger.accept()
+                if strangers:
+                    with pytest.raises(ConnectionResetError):
+                        heard.recv(100)
+                    with pytest.raises(ConnectionResetError):
+                        await reader.read(1)
+                else:
+                    assert heard.recv(100) == b"the API key"
+                heard.close()
+                assert link_state(link)["strangers"] == strangers
+                writer.transport.abort()
+                link.close()
 
     asyncio.run(scene())
 
