@@ -14,13 +14,15 @@ import tomli_w
 
 from drill.demands import Demand, moved_to, stayed_at
 from drill.evidence import Judgement
-from drill.objective import Verdict
+from drill.measure import figure_names
+from drill.objective import Verdict, nearest
 from drill.plain_file import read_bytes
 from drill.run import Plan
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import Fault, region_of
 from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.safety import stop_conditions
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.world import World
 from traffic.load import Load
 
@@ -86,6 +88,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
                 raise UnusableInput(f"{name} is {getattr(self, name)}: give seconds above 0, at most {LONGEST_S:g}")
         if self.moved_to is not None and self.stayed_at is not None:
             raise UnusableInput("moved_to and stayed_at contradict each other: give one of them")
+        if self.expect is Verdict.MET and self.expect_because:
+            raise UnusableInput("expect_because says which doubts must come out, and MET has none: give another expect")
+        for name in self.figures:
+            if name not in figure_names():
+                raise UnusableInput(f"figures.{name} is measured of no drill: {nearest(name, sorted(figure_names()))}")
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -99,7 +106,7 @@ class Scenario(msgspec.Struct, frozen=True):
         """Of faults (those not scheduled begin at once) and `Settings` by name."""
         return cls(Schedule.of(*faults), Settings(**settings))
 
-    def plan(self, world: World) -> Plan:
+    def plan(self, world: World | Outlook) -> Plan:
         """What the drill is told."""
         s = self.settings
         demands: tuple[Demand, ...] = ()

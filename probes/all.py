@@ -23,6 +23,8 @@ class WorldProbe(Probe, Protocol):
     """What is looked for in the modules of this package."""
 
     needs: ClassVar[tuple[type, ...]]
+    samples: ClassVar[tuple[tuple[str, str], ...]]
+    """The metrics that it samples, each with its subject ("" of any); none where it has no such attribute."""
 
 
 def probes_for(world: World, own: Processes) -> list[Probe]:
@@ -30,6 +32,12 @@ def probes_for(world: World, own: Processes) -> list[Probe]:
     made: dict[type, Callable[[World], Probe]] = {CpuWait: lambda _: CpuWait(lambda: {**own(), **processes_of(world)})}
     fit = [kind for kind in probe_kinds() if all(world.part(need) is not None for need in kind.needs)]
     return [made.get(kind, kind)(world) for kind in fit]
+
+
+def sampled(has_part: Callable[[type], bool]) -> frozenset[tuple[str, str]]:
+    """The metrics, with their subjects, that the probes sample which find what they need."""
+    fit = (kind for kind in probe_kinds() if all(has_part(need) for need in kind.needs))
+    return frozenset(pair for kind in fit for pair in getattr(kind, "samples", ()))
 
 
 @functools.cache

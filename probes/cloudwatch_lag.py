@@ -26,6 +26,7 @@ class CloudWatchLag:
 
     name = "cloudwatch_lag"
     needs: ClassVar[tuple[type, ...]] = (DatabasePart,)
+    samples: ClassVar[tuple[tuple[str, str], ...]] = (("cloudwatch_lag_s", "aurora"),)
 
     def __init__(self, world: World, every_s: float = POLL_INTERVAL_S) -> None:
         self._cloudwatch = world.client("cloudwatch", world.standby)

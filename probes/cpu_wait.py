@@ -39,6 +39,7 @@ class CpuWait:
 
     name = "cpu_wait"
     needs: ClassVar[tuple[type, ...]] = ()
+    samples: ClassVar[tuple[tuple[str, str], ...]] = (("cpu_wait_share", ""),)
 
     def __init__(self, processes: Processes, every_s: float = EVERY_S) -> None:
         self._processes = processes

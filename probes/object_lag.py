@@ -23,6 +23,7 @@ class ObjectLag:
 
     name = "object_lag"
     needs: ClassVar[tuple[type, ...]] = (BucketPart,)
+    samples: ClassVar[tuple[tuple[str, str], ...]] = (("replication_lag_s", "s3"), ("replication_lag_upper_s", "s3"))
 
     def __init__(self, world: World, every_s: float = EVERY_S) -> None:
         self._source = world.client("s3", world.primary)

@@ -29,6 +29,11 @@ class ReplicationLag:
 
     name = "replication_lag"
     needs: ClassVar[tuple[type, ...]] = (HeartbeatPart, ApiPart)
+    samples: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("replication_lag_s", "aurora"),
+        ("replication_lag_upper_s", "aurora"),
+        ("engine_lag_s", "aurora"),
+    )
 
     def __init__(self, world: World) -> None:
         endpoints = part_of(world, ApiPart).endpoints

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from drill.output import speak_utf8
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, ending_gracefully
+from gameday.foresight import require_playable
 from gameday.names import scenario_names
 from gameday.options import Options, add_options
 from gameday.play import Showing, play
@@ -25,6 +27,8 @@ from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed
+from infra_fixtures.safety.journal import Header
+from infra_fixtures.targets import outlook_of
 from infra_fixtures.targets.parts import MissingPart
 from reports.live import Live
 from reports.run_directory import scenario_directory
@@ -59,6 +63,7 @@ def _play(files: list[Path], options: Options) -> int:
     if len({scenario_directory(path.stem, 1) for path in files}) < len(files):
         raise UnusableInput("two of the files have the same name for a directory of records: rename one")
     check_options(options, {*scenarios, *scenario_names(Path(__file__).parent)})
+    _require_playable(dict(zip(files, scenarios.values(), strict=True)), options)
     require_needs(options.runs_dir, signing_key)
     day = GameDay.begin(options)
     numbered = [(name, n) for name in scenarios for n in range(1, options.repeat + 1)]
@@ -75,6 +80,14 @@ def _play(files: list[Path], options: Options) -> int:
                     day.report(console, complete=complete)
                 print(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
     return 0 if all(results) and not falls_short else 1
+
+
+def _require_playable(scenarios: Mapping[Path, Scenario], options: Options) -> None:
+    """Refuse what the target is known to be unable to play, before anything is made."""
+    outlook = outlook_of(Header("", options.target, options.pace, dict(options.of_target), ""))
+    if outlook is not None:
+        for path, scenario in scenarios.items():
+            require_playable(scenario, outlook, source=str(path), stop=options.stop)
 
 
 def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,7 +24,7 @@ from drill.measure.waterfall import Phase, waterfall
 from drill.measurement import Measurement
 from drill.objective import Objectives
 
-__all__ = ["CohortFigure", "Measurement", "Measurements", "Phase", "Recovery", "measure", "recovery"]
+__all__ = ["CohortFigure", "Measurement", "Measurements", "Phase", "Recovery", "figure_names", "measure", "recovery"]
 
 T = TypeVar("T")
 
@@ -90,6 +91,12 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     found += tried("lag", lambda: lag(history.samples, times), [])
     phases: tuple[Phase, ...] = tried("the waterfall", lambda: waterfall(ops, history.marks, times, whole, rto), ())
     return Measurements(_complete(found), phases, cohorts, times, requests, whole, kinds, ledgers, tuple(crashed))
+
+
+@functools.cache
+def figure_names() -> frozenset[str]:
+    """What every drill of the three kinds of op measures, by name: the measures of a history of nothing have them too."""
+    return frozenset(measure(History(), Objectives()).named)
 
 
 def sound_ops(history: History) -> pl.DataFrame:

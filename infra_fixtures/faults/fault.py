@@ -17,6 +17,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.powers import REPLICATION, Instant
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.undo import Undo
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.world import World
 
 PRIMARY, STANDBY = "primary", "standby"
@@ -132,10 +133,14 @@ def injected(world: World, fault: Fault) -> Iterator[Effect]:
         standing.heal()
 
 
-def require(world: World, fault: Fault) -> None:
+def require(world: World | Outlook, fault: Fault) -> None:
     """Raise NotSupported where the world lacks what the fault needs, UnusableInput where it has no such region."""
-    lacking = [power for power in fault.powers if not isinstance(world, power)]
-    lacking += [part for part in fault.parts if world.part(part) is None]
+    if isinstance(world, Outlook):
+        lacking = [power for power in fault.powers if not world.has_power(power)]
+        lacking += [part for part in fault.parts if not world.has_part(part)]
+    else:
+        lacking = [power for power in fault.powers if not isinstance(world, power)]
+        lacking += [part for part in fault.parts if world.part(part) is None]
     for kind in lacking:
         raise NotSupported(fault.name, world.target, kind.__name__)
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
@@ -143,7 +148,7 @@ def require(world: World, fault: Fault) -> None:
         region_of(world, named)
 
 
-def region_of(world: World, region: str) -> str:
+def region_of(world: World | Outlook, region: str) -> str:
     """A region's name by its role in normal operation, or by its name itself; raises UnusableInput for any other."""
     known = {PRIMARY: world.primary, STANDBY: world.standby, world.primary: world.primary, world.standby: world.standby}
     if region not in known:

@@ -22,6 +22,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
 from infra_fixtures.safety.heal import undo_all
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.world import World
 
 NS = 10**9
@@ -140,7 +141,7 @@ def injected_in_turn(
         undo_all(world, world.journal, HARNESS)
 
 
-def require_all(world: World, schedule: Schedule) -> None:
+def require_all(world: World | Outlook, schedule: Schedule) -> None:
     """Raise NotSupported where the world lacks what a fault needs; UnusableInput where they cannot stand together there."""
     for one in schedule.faults:
         require(world, one.fault)

@@ -8,12 +8,13 @@ these.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import msgspec
 import polars as pl
@@ -21,6 +22,7 @@ import polars as pl
 from drill.history import NS, Sample
 from drill.unusable import UnusableInput
 
+SHORTEST_S, LONGEST_S = 0.1, 86_400.0
 UNCATCHABLE = frozenset({"SIGKILL", "SIGSTOP"})
 
 
@@ -70,9 +72,9 @@ class Alarm(Table, frozen=True, tag="alarm"):
     """A CloudWatch alarm is in `state`; one that is not there cannot warn anybody, and counts as met."""
 
     every_s: ClassVar[float] = 1.0
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     region: str
-    state: str = "ALARM"
+    state: Literal["ALARM", "OK", "INSUFFICIENT_DATA"] = "ALARM"
 
     def met(self, sight: Sight) -> str:
         """Ask CloudWatch."""
@@ -100,8 +102,12 @@ class Beyond(Table, frozen=True, tag="sample"):
     for_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if (self.above is None) == (self.below is None):
+        limit = self.below if self.above is None else self.above
+        if limit is None or (self.above is not None and self.below is not None):
             raise UnusableInput(f"a stop condition on {self.metric} needs either above or below")
+        if not math.isfinite(limit):
+            raise UnusableInput(f"a stop condition on {self.metric} has the limit {limit}: give a finite number")
+        _require_for_s(self.metric, self.for_s, least=0.0)
 
     def met(self, sight: Sight) -> str:
         """Look back from the newest sample as far as all are beyond."""
@@ -135,6 +141,13 @@ class FailedShare(Table, frozen=True, tag="failed"):
     above: float
     for_s: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.above < 1:
+            raise UnusableInput(
+                f"a stop condition of kind failed has above = {self.above}: give a share of 0 or more, below 1"
+            )
+        _require_for_s("failed requests", self.for_s, least=SHORTEST_S)
+
     def met(self, sight: Sight) -> str:
         """Count them, once there is as much to look back on."""
         since_ns = sight.now_ns() - round(self.for_s * NS)
@@ -159,7 +172,7 @@ class FileAppears(Table, frozen=True, tag="file"):
     """A person made a file; one that is there from before stops the drill as well."""
 
     every_s: ClassVar[float] = 0.1
-    path: str
+    path: Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[^\x00]*$")]
 
     def met(self, sight: Sight) -> str:
         """Look for it."""
@@ -211,6 +224,13 @@ Readable = Alarm | Beyond | FailedShare | FileAppears | SignalCame | Until
 KINDS: Mapping[str, type[Readable]] = {
     str(cls.__struct_config__.tag): cls for cls in (Alarm, Beyond, FailedShare, FileAppears, SignalCame, Until)
 }
+
+
+def _require_for_s(what: str, for_s: float, least: float) -> None:
+    if not least <= for_s <= LONGEST_S:
+        raise UnusableInput(
+            f"a stop condition on {what} has for_s = {for_s}: give seconds from {least:g} to {LONGEST_S:g}"
+        )
 
 
 def from_tables(tables: Sequence[Mapping[str, Any]]) -> tuple[Readable, ...]:

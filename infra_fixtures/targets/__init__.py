@@ -2,7 +2,8 @@
 
 A target is a row of TARGETS and a module with `held(header, is_over) -> context manager of stop conditions`, entered before
 anything is made and left when all is gone, `stand(config) -> context manager of a World` and `orphan(header) -> Orphan`;
-nothing outside this package knows one by name.
+nothing outside this package knows one by name. Where `outlook(header) -> Outlook` is there too, a scenario that the target
+cannot play is refused before anything is made.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.target_config import Option
 
 
@@ -52,6 +54,12 @@ def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
 def module_of(target: str) -> Any:
     """The target's module."""
     return importlib.import_module(TARGETS[target].module)
+
+
+def outlook_of(header: Header) -> Outlook | None:
+    """What is known of the target's systems before one stands; None where only one that stands can tell."""
+    tell: Callable[[Header], Outlook] | None = getattr(module_of(header.target), "outlook", None)
+    return None if tell is None else tell(header)
 
 
 def orphan_of(header: Header) -> Orphan:

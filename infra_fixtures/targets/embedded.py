@@ -22,10 +22,11 @@ from infra_fixtures.safety.lease import lease, require_free
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.change_feed import ChangeFeed
 from infra_fixtures.targets.clients import Clients
-from infra_fixtures.targets.embedded_world import Embedded, Variant
+from infra_fixtures.targets.embedded_world import Embedded, Variant, outlook_on_this_machine
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.machinery import LocalMachinery
 from infra_fixtures.targets.orphan import Orphan
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.own_processes import (
     Started,
     answers,
@@ -44,6 +45,11 @@ def stand(config: TargetConfig) -> AbstractContextManager[World]:
     """The embedded target of a run."""
     keep_to_this_machine(os.environ)
     return embedded(config, embedded_topology(config.run.pace))
+
+
+def outlook(run: Header) -> Outlook:
+    """What its worlds will have."""
+    return outlook_on_this_machine(run.target, embedded_topology(run.pace))
 
 
 def held(run: Header, is_over: Callable[[], bool]) -> AbstractContextManager[tuple[Condition, ...]]:

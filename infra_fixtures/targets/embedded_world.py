@@ -23,10 +23,11 @@ from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.change_feed import ChangeFeed
 from infra_fixtures.targets.clients import Clients, Make, of_one_session
 from infra_fixtures.targets.machinery import LocalMachinery
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.own_processes import (
     call_global_process,
 )
-from infra_fixtures.targets.provisioned_parts import provisioned_parts
+from infra_fixtures.targets.provisioned_parts import KINDS, provisioned_parts
 from infra_fixtures.targets.roles import return_to_primary
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry
 from infra_fixtures.topology import Topology
@@ -243,6 +244,12 @@ class Embedded:
     def return_to_primary(self) -> None:
         """Give the roles back as they were before the drill."""
         return_to_primary(self)
+
+
+def outlook_on_this_machine(target: str, topology: Topology) -> Outlook:
+    """What every world on this machine will have."""
+    primary, standby = topology.region_names
+    return Outlook(target, primary, standby, lambda power: issubclass(Embedded, power), KINDS.__contains__)
 
 
 def _processes(region: str, role: Role, action: str, az: str | None) -> str:

@@ -24,6 +24,23 @@ from infra_fixtures.targets.parts import (
 from infra_fixtures.targets.world import Endpoint
 from traffic.contract import Contract
 
+KINDS: frozenset[type] = frozenset(
+    {
+        AlarmPart,
+        ApiPart,
+        BucketPart,
+        ControllerPart,
+        DatabasePart,
+        DnsPart,
+        FunctionsPart,
+        HealthChecksPart,
+        HeartbeatPart,
+        NetworkPart,
+        WorkloadPart,
+    }
+)
+"""What a system that was provisioned with the order API has."""
+
 
 def provisioned_parts(deployed: Deployed, contract: Contract, endpoints: Mapping[str, Endpoint]) -> Mapping[type, Any]:
     """Every part, by its type; `contract` is the application's, `endpoints` are its own in each region."""

@@ -28,12 +28,17 @@ NAMES = sorted(p.stem.removeprefix("test_") for p in SCENARIOS.glob("test_*.py")
 SECONDS = st.floats(0.1, 100)
 NOON = dt.datetime(2100, 1, 1, 12, tzinfo=dt.UTC)
 RANGES = st.builds(Range, SECONDS) | st.builds(Range, st.none(), SECONDS)
+EXPECTATIONS = st.just({}) | st.fixed_dictionaries(
+    {
+        "expect": st.sampled_from([Verdict.MISSED, Verdict.UNPROVEN]),
+        "expect_because": st.sampled_from(["", "felt", 'a "quoted" word']),
+    }
+)
 SETTINGS = st.builds(
-    Settings,
+    lambda expected, **others: Settings(**expected, **others),
+    EXPECTATIONS,
     moved_to=st.none() | st.sampled_from(["standby", "us-west-2"]),
     impact=st.booleans(),
-    expect=st.sampled_from(Verdict),
-    expect_because=st.sampled_from(["", "felt", 'a "quoted" word']),
     baseline_s=SECONDS,
     cohorts=st.sampled_from([{}, {"follower": 1.0}]),
     figures=st.dictionaries(st.sampled_from(["rto_s", "rpo_s"]), RANGES),
@@ -69,8 +74,25 @@ def test_settings_are_the_same_after_toml(settings: Settings) -> None:
         ("feel_s = inf\n[[faults]]\nfault = 'nothing'", "feel_s is inf"),
         ("cohorts = { fast = 1 }\n[[faults]]\nfault = 'nothing'", "unknown cohort fast"),
         ("moved_to = 'standby'\nstayed_at = 'primary'\n[[faults]]\nfault = 'nothing'", "contradict each other"),
+        (
+            "figures.rto = { most = 1 }\n[[faults]]\nfault = 'nothing'",
+            "figures.rto is measured of no drill: did you mean",
+        ),
+        ("expect_because = 'felt'\n[[faults]]\nfault = 'nothing'", "MET has none"),
         ("figures.rto_s = { least = 2, most = 1 }\n[[faults]]\nfault = 'nothing'", "are no range"),
         ("[[faults]]\nfault = 'nothing'\nat_s = 1e300", "at_s = 1e+300"),
+        ("[[stop]]\nkind = 'failed'\nabove = 1.0\nfor_s = 9\n[[faults]]\nfault = 'nothing'", "above = 1.0"),
+        ("[[stop]]\nkind = 'failed'\nabove = nan\nfor_s = 9\n[[faults]]\nfault = 'nothing'", "above = nan"),
+        ("[[stop]]\nkind = 'failed'\nabove = 0.5\nfor_s = -9\n[[faults]]\nfault = 'nothing'", "for_s = -9"),
+        (
+            "[[stop]]\nkind = 'sample'\nmetric = 'm'\nsubject = 's'\nabove = inf\n[[faults]]\nfault = 'nothing'",
+            "limit inf",
+        ),
+        (
+            "[[stop]]\nkind = 'alarm'\nname = 'a'\nregion = 'r'\nstate = 'RED'\n[[faults]]\nfault = 'nothing'",
+            "Invalid enum value 'RED'",
+        ),
+        ("[[stop]]\nkind = 'file'\npath = ''\n[[faults]]\nfault = 'nothing'", "length >= 1"),
         ("[[stop]]\nkind = 'bell'\n[[faults]]\nfault = 'nothing'", "bell"),
         ("[[faults]]\nfault = 'region_gone'", "there is no fault region_gone: did you mean region_lost?"),
     ],
@@ -122,8 +144,8 @@ def test_a_figure_must_lie_within_its_range(value: float | None, holds: bool) ->
 
 def test_a_figure_that_was_not_measured_fails(judged: Judgement) -> None:
     """A figure that a scenario names must be there: its absence is no evidence."""
-    scenario = Scenario.of(Nothing(), figures={"never_measured": Range(least=1)})
-    with pytest.raises(AssertionError, match=r"never_measured is None.*it was not measured"):
+    scenario = Scenario.of(Nothing(), figures={"lag_p99_s": Range(least=1)})
+    with pytest.raises(AssertionError, match=r"lag_p99_s is None.*it was not measured"):
         scenario.check_figures(judged)
     Scenario.of(Nothing(), figures={"rto_s": Range(least=0)}).check_figures(judged)
     with pytest.raises(AssertionError, match=r"rto_s is .*, and must be within \[None, -1.0\]"):

@@ -121,6 +121,21 @@ def test_a_held_topology_is_refused_in_one_line(tmp_path: Path) -> None:
         assert sentence in ended.lines[0]
 
 
+def test_a_schedule_that_no_system_can_play_is_refused_before_one_is_made(tmp_path: Path) -> None:
+    """`python -m scenarios play`: status 2 and one line that names the file, and no run is begun."""
+    runs, path = tmp_path / "runs", tmp_path / "drill.toml"
+    for text, sentence in (
+        ("[[faults]]\nfault = 'region_lost'\nregion = 'mars'", "mars is no region of this system"),
+        ("figures.rto_z = { most = 9 }\n[[faults]]\nfault = 'nothing'", "figures.rto_z is measured of no drill"),
+    ):
+        path.write_text(text)
+        ended = command("scenarios", "play", str(path), "--runs-dir", str(runs))
+        assert (ended.status, len(ended.lines)) == (2, 1), ended.lines
+        assert ended.lines[0].startswith(f"error: {path}")
+        assert sentence in ended.lines[0]
+        assert not runs.exists()
+
+
 def test_a_dead_runs_open_fault_is_refused_until_it_is_healed(tmp_path: Path) -> None:
     """The harness and its watchdog both died: the next run names the heal command, which clears the way."""
     journal = Journal(tmp_path / "20260101T000000Z-dead")

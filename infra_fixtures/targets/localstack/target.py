@@ -16,7 +16,7 @@ from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.safety.target_lock import target_lock
 from infra_fixtures.targets.clients import Clients
 from infra_fixtures.targets.embedded import embedded
-from infra_fixtures.targets.embedded_world import FIDELITY, NOT_PROVEN, Variant
+from infra_fixtures.targets.embedded_world import FIDELITY, NOT_PROVEN, Variant, outlook_on_this_machine
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.endpoints import of_own_sessions
 from infra_fixtures.targets.localstack.installation import VERSION, ready_python
@@ -24,6 +24,7 @@ from infra_fixtures.targets.localstack.options import Settings
 from infra_fixtures.targets.localstack.orphan import ACCOUNT, LocalStackOrphan, answered_by_moto, lock_place, namesake
 from infra_fixtures.targets.localstack.servers import emulators, offered
 from infra_fixtures.targets.orphan import Orphan
+from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 from infra_fixtures.topology import Topology, embedded_topology
@@ -58,6 +59,11 @@ def stand(config: TargetConfig) -> AbstractContextManager[World]:
         stop_conditions=config.stop_conditions,
     )
     return embedded(config, topology, variant)
+
+
+def outlook(run: Header) -> Outlook:
+    """What its worlds will have: LocalStack is not asked."""
+    return outlook_on_this_machine(run.target, embedded_topology(run.pace))
 
 
 @contextlib.contextmanager

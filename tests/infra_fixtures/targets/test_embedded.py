@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import socket
 import tempfile
@@ -20,18 +21,22 @@ from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import BIN_VARIABLE
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.pace import sentence
-from infra_fixtures.powers import REPLICATION
+from infra_fixtures.powers import REPLICATION, LinkPower, ProcessPower, RegionPower, RolesPower
 from infra_fixtures.run_layout import Address, RunLayout
-from infra_fixtures.safety.journal import JOURNAL, open_entries
+from infra_fixtures.safety.journal import JOURNAL, Header, open_entries
 from infra_fixtures.safety.lease import FIRST_OCTETS
 from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.safety.undo import RemoveLinkRule
 from infra_fixtures.standing import standing
+from infra_fixtures.targets import parts
+from infra_fixtures.targets.embedded import outlook
 from infra_fixtures.targets.embedded_world import Embedded
 from infra_fixtures.targets.parts import ApiPart
+from infra_fixtures.targets.provisioned_parts import KINDS
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of
 
 RUN_ID = "20260101T000000Z-standing"
+POWERS = (LinkPower, ProcessPower, RegionPower, RolesPower)
 
 
 @dataclass(slots=True)
@@ -90,6 +95,11 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
             assert isinstance(world, Embedded)
             assert world.layout.primary.edge.host.startswith(network)
             assert sentence(10.0) in world.not_proven
+            foreseen = outlook(Header(RUN_ID, "embedded", 10.0))
+            assert (foreseen.target, foreseen.primary, foreseen.standby) == (world.target, world.primary, world.standby)
+            assert all(foreseen.has_power(power) and isinstance(world, power) for power in POWERS)
+            kinds = [kind for name, kind in vars(parts).items() if name.endswith("Part") and inspect.isclass(kind)]
+            assert {kind for kind in kinds if world.part(kind) is not None} == KINDS
             assert world.part(ApiPart) is world.part(ApiPart), "its parts are made once"
             traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
