@@ -163,8 +163,15 @@ class Contract(_Table, frozen=True):
         return self.write.answer.receipt is not None
 
     def secrets(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The secret headers with their values; raises UnusableInput where a variable is not set."""
+        """The secret headers with their values; raises UnusableInput where a variable is not set, or no header."""
         missing = sorted(v for v in self.secret_headers.values() if not environment.get(v))
         if missing:
             raise UnusableInput(f"{self.name}: set {', '.join(missing)}, which secret_headers of the workload name")
-        return {header: environment[variable] for header, variable in self.secret_headers.items()}
+        found = {header: environment[variable] for header, variable in self.secret_headers.items()}
+        for header, variable in self.secret_headers.items():
+            if not found[header].isascii() or not found[header].isprintable() or found[header] != found[header].strip():
+                raise UnusableInput(
+                    f"{self.name}: the value of {variable} cannot be sent as {header}: it holds a line break, another control "
+                    "character, a character beyond ASCII, or a blank at an end"
+                )
+        return found

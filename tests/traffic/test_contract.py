@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,91 @@ def test_the_order_api_is_described_in_the_same_terms() -> None:
         ('method = "PUT"', 'method = "put"', "write.method: Expected `str` matching regex"),
         ('method = "PUT"', "expect = 200", "write.expect: Expected `array`, got `int`"),
         ('method = "PUT"', "expect = [99]", "write.expect[0]: Expected `int` >= 100"),
-        ('method = "PUT"', "expect = [404]", "write: status 404 is in expect and in not_done"),
-        ('method = "PUT"', 'headers = { a = "b\\nc" }', "write.headers: 'a' is no header, or its value holds a line"),
+        ('method = "PUT"', "expect = [404]", "write.expect: 404 is no status of success"),
+        ('method = "PUT"', "not_done = [201]", "write: status 201 is in expect and in not_done"),
+        (
+            'method = "PUT"',
+            'headers = { a = "b\\nc" }',
+            "write.headers.a: its value holds a line break, another control",
+        ),
+        ('method = "PUT"', 'headers = { a = "\\u001b[2J" }', "write.headers.a: its value holds a line break"),
+        ('method = "PUT"', 'headers = { a = "b " }', "write.headers.a: its value holds a line break"),
+        ('method = "PUT"', 'headers = { a = "\u2028" }', "write.headers.a: its value holds a line break"),
+        ('method = "PUT"', 'headers = { "a b" = "c" }', "write.headers: 'a b' is no header's name"),
+        ('method = "PUT"', 'headers = { "" = "c" }', "write.headers: '' is no header's name"),
+        ('method = "PUT"', 'headers = { a = "1", A = "2" }', "write.headers.A is there twice"),
+        ('method = "PUT"', 'headers = { Content-Length = "1" }', "write.headers.Content-Length: the HTTP client says"),
+        ('method = "PUT"', 'headers = { a = "{key}" }', "write.headers.a: headers have no placeholders"),
+        ('method = "PUT"', 'method = "GET"', "write.method: GET stores nothing: give the one that does"),
+        (
+            "[survivors.listing]",
+            '[survivors.listing]\nmethod = "DELETE"',
+            "survivors.listing.method: DELETE shows nothing",
+        ),
+        ('"no {key}"', "nan", "write.body: nan is no JSON"),
+        ('region = "here"', 'region = ""', "region: '' names nothing"),
+        ('region = "here"', 'headers = { "x:y" = "z" }', "headers: 'x:y' is no header's name"),
+        ('region = "here"', 'region_header = "x region"', "region_header: 'x region' is no header's name"),
+        ('region = "here"', 'secret_headers = { a = "my token" }', "secret_headers.a: 'my token' is no environment"),
+        (
+            'region = "here"',
+            'headers = { a = "1" }\nsecret_headers = { A = "B" }',
+            "secret_headers.a stands in headers too",
+        ),
+        ('region = "here"', "colour = 1", "Object contains unknown field `colour`"),
+        ('name = "plain"', 'name = "\\u001b[31m"', "name: '\\x1b[31m' names nothing"),
+        ("[read]", "[read]\nexpect = [200, 404]", "read.expect: 404 is no status of success"),
+        ("[read]", "[read]\nmissing = [200]", "read: status 200 is in expect and in missing"),
+        ("[read]", '[read]\nmethod = "PUT"', "read.method: PUT shows nothing, or changes something"),
+        ("answer = { content", 'answer = { done = "/d", content', "read.answer.done is said of a write alone"),
+        ("/things/{key}", "/things/{key }", "write.path '/things/{key }' holds a space"),
+        ("/things/{key}", "/things/{key}{", "write.path '/things/{key}{' holds a character that no URL has"),
+        ("/things/{key}", "/things/{key}%zz", "or a lone %: escape it"),
+        ('key = "/id"', 'next = { header = "" }', "survivors.listing.next.header: '' is no header's name"),
+        ('key = "/id"', 'next = { pointer = "" }', "survivors.listing.next.pointer is empty"),
+        ('key = "/id"', 'next = { parameter = "" }', "survivors.listing.next.parameter: '' is no parameter's name"),
+        (
+            'key = "/id"',
+            'next = { parameter = "a&b" }',
+            "survivors.listing.next.parameter: 'a&b' is no parameter's name",
+        ),
+        (
+            'key = "/id"',
+            "next = { link = true, first = 0 }",
+            "survivors.listing.next: first and step belong to a parameter",
+        ),
+        (
+            'key = "/id"',
+            "next = { link = true, page = 1 }",
+            "survivors.listing.next: Object contains unknown field `page`",
+        ),
+        (
+            'path = "/things"\nkey = "/id"',
+            'path = "/things?page=1"\nnext = { parameter = "page" }',
+            "survivors.listing.next.parameter: page stands in survivors.listing.path too",
+        ),
+        ("[survivors.listing]", '[health]\npath = "/{key}"\n[survivors.listing]', "health.path asks for {key}"),
+        ("[survivors.listing]", '[health]\npath = "/h"\nexpect = [102]\n[survivors.listing]', "health.expect: 102"),
+        (
+            "[survivors.listing]",
+            '[beat.write]\nmethod = "PUT"\npath = "/b"\n[beat.read]\npath = "/b"\n[survivors.listing]',
+            "beat.write sends no {seq}",
+        ),
+        (
+            "[survivors.listing]",
+            '[beat.write]\npath = "/b/{seq}"\n[beat.read]\npath = "/b"\n[survivors.listing]',
+            "beat.write.method: GET stores nothing",
+        ),
+        (
+            "[survivors.listing]",
+            '[survivors.objects]\nprefix = "r/"\n[survivors.listing]',
+            "survivors.objects says where receipts are read back, but write asks for no {receipt}",
+        ),
+        (
+            '[survivors.listing]\npath = "/things"\nkey = "/id"\ncontent = "/value"',
+            '[survivors.rows]\nsql = " "',
+            "survivors.rows.sql is empty",
+        ),
         ("/things/{key}", "things/{key}", "write.path 'things/{key}' is no path: begin it with /"),
         ("/things/{key}", "/thi ngs/{key}", "write.path '/thi ngs/{key}' holds a space or #: escape it"),
         ("/things/{key}", "/things/{ky}", "write asks for {ky}, which is no placeholder there: known are {content}"),
@@ -105,6 +189,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """As every other unusable input."""
     with pytest.raises(UnusableInput, match="cannot be read"):
         read_contract(tmp_path / "none.toml")
+    os.mkfifo(tmp_path / "fifo.toml")
+    with pytest.raises(UnusableInput, match="is a FIFO"):
+        read_contract(tmp_path / "fifo.toml")
 
 
 def test_secrets_come_from_the_environment_and_stay_out_of_the_file(tmp_path: Path) -> None:
@@ -115,6 +202,12 @@ def test_secrets_come_from_the_environment_and_stay_out_of_the_file(tmp_path: Pa
     assert contract.secrets({"THINGS_TOKEN": "Bearer x"}) == {"authorization": "Bearer x"}
     with pytest.raises(UnusableInput, match="plain: set THINGS_TOKEN, which secret_headers"):
         contract.secrets({})
+    for value in ("Bearer x\n", "Bearer\x00", "Bearer \u2028x"):
+        with pytest.raises(
+            UnusableInput, match="plain: the value of THINGS_TOKEN cannot be sent as authorization"
+        ) as no:
+            contract.secrets({"THINGS_TOKEN": value})
+        assert value.strip() not in str(no.value)
 
 
 def test_a_placeholder_alone_is_a_value_and_within_a_text_its_digits() -> None:
