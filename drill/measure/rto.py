@@ -15,6 +15,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.chance import binomial_tail
+from drill.measure.ended import ended_by_itself
 from drill.measure.later import latest_end
 from drill.measure.outage import Outage, Outages, find_outages
 from drill.measure.reach import Reach
@@ -92,6 +93,7 @@ def recovery_time(
         elif later is not None:
             upper = max(upper, (int(seen.ended_ns[later]) - begin_ns) / NS)
     lower, upper = max(0.0, lower - clock_s), upper + clock_s
+    because += ended_by_itself(times, lower, upper, effective_ns, felt=last is not None)
     return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis), sharp)
 
 

@@ -122,8 +122,8 @@ def injected_in_turn(
     """Play a schedule: yields the main fault's effect once it took effect; what is scheduled later happens meanwhile.
 
     Once `ended` is set nothing more is injected. At the end everything that still stands is healed. `tell` is given
-    degraded.begin, degraded.effective and degraded.healed of other faults than the main one, fault.over where the main one
-    ends by itself, and fault.failed for what could not be injected, or never came.
+    degraded.begin, degraded.effective and degraded.healed of other faults than the main one, fault.ending and fault.over around
+    the healing of a main one that ends by itself, and fault.failed for what could not be injected, or never came.
     """
     require_all(world, schedule)
     play = _Play(world, schedule, tell, ended or threading.Event())
@@ -222,6 +222,8 @@ class _Play:
             if not self._due or self._due[0][0] > until_ns:
                 return
             _, number, fault, effect = self._due.pop(0)
+            if number == self._main:
+                self._tell("fault.ending", effect.subject, effect.fault)
             fault.heal()
             self._tell("fault.over" if number == self._main else "degraded.healed", effect.subject, effect.fault)
 

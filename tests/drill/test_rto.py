@@ -41,6 +41,35 @@ def test_what_recovers_only_once_healed_has_not_recovered() -> None:
     assert judge(healed, LIMITS).measurements["rto_s"].value == math.inf
 
 
+@pytest.mark.parametrize(
+    ("over_s", "ending_s", "down_s", "meaning"),
+    [
+        (2.0, 1.9, 4.0, "; the fault ended by itself 2.000 s after it took effect, and service was not back before"),
+        (2.0, None, 4.0, "; the fault ended by itself 2.000 s after it took effect, and service was not back before"),
+        (6.0, 5.9, 4.0, "; the fault ended by itself 6.000 s after it took effect, when service was back already"),
+        (6.0, None, 4.0, ", and whether service would have come back without that cannot be told"),
+        (4.05, 3.9, 4.0, ", and whether service would have come back without that cannot be told"),
+        (2.0, 1.9, 12.0, "; the fault ended by itself 2.000 s after it took effect, and service was not back before"),
+        (2.0, 1.9, 0.0, "no outage that cannot be chance was seen after the fault; the fault ended by itself 2.000 s"),
+        (None, None, 4.0, "up from then on"),
+    ],
+)
+def test_a_fault_that_ended_by_itself_is_named(
+    over_s: float | None, ending_s: float | None, down_s: float, meaning: str
+) -> None:
+    """Whether service came back before or only once it was over, of the whole, each kind and each cohort."""
+    whole = history(down_s=down_s)
+    effective_ns = next(m.at_ns for m in whole.marks or () if m.event == "fault.effective")
+    told = {"fault.ending": ending_s, "fault.over": over_s}
+    more = [Mark(effective_ns + round(at * NS), event) for event, at in told.items() if at is not None]
+    found = measure(altered(whole, marks=(*(whole.marks or ()), *more)), LIMITS)
+    assert meaning in found["rto_s"].because
+    assert all(meaning in cohort.rto.because for cohort in found.cohorts)
+    assert meaning in found["rto_write_s"].because
+    assert ("ended by itself" in found["rto_s"].because) is (over_s is not None)
+    assert found["rto_s"].value == measure(whole, LIMITS)["rto_s"].value
+
+
 def test_a_flap_restarts_the_clock() -> None:
     """Back after 3 s, down again for a second: recovery counts from the end of the second outage."""
     rto = measure(history(down_s=3.0, flaps=((13.0, 14.0),)), LIMITS)["rto_s"]

@@ -35,7 +35,11 @@ def test_healing_one_of_two_faults_on_a_link_leaves_the_other(system: System) ->
     with injected_in_turn(world, schedule, tell):
         assert [b.fault for b in world.journal.open_entries()] == ["replication_cut", "link_degraded"]
         held_back = system.primary.order()
-        wait_until(lambda: told == ["fault.over replication_cut"], what="the cut to be over", timeout_s=10)
+        wait_until(
+            lambda: told == ["fault.ending replication_cut", "fault.over replication_cut"],
+            what="the cut to be over",
+            timeout_s=10,
+        )
         assert [b.fault for b in world.journal.open_entries()] == ["link_degraded"]
         wait_until(lambda: system.standby.holds(held_back), what="the order held back", timeout_s=30)
         began_s = time.monotonic()

@@ -207,7 +207,7 @@ def test_a_main_fault_that_ends_by_itself_is_told(seen: Seen) -> None:
         limit = time.monotonic() + 10
         while "fault.over noted" not in seen.events and time.monotonic() < limit:
             time.sleep(0.01)
-    assert seen.events == ["+blip", "-blip", "fault.over noted"]
+    assert seen.events == ["+blip", "fault.ending noted", "-blip", "fault.over noted"]
 
 
 def test_the_end_does_not_wait_for_what_is_still_to_come(seen: Seen) -> None:
