@@ -1,11 +1,13 @@
 """What a run owns on this machine: one loopback network, one work directory, one user, so that two runs never meet.
 
-Network and user are held by abstract Unix sockets: the kernel frees them when the holder dies, and they leave no file.
+The network is held by an abstract Unix socket, which leaves no file; the user, which only root needs, by a locked file in
+root's own directory. The kernel frees both when the holder dies.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import grp
 import os
@@ -16,15 +18,18 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.access.users import TRANSIENT_IDS, busy_uids
 from infra_fixtures.run_layout import DNS_PORT, Address
+from infra_fixtures.safety.lock_files import lock, named, own_directory
+from infra_fixtures.safety.machine_semaphore import DIRECTORY
 
 FIRST_OCTETS = range(64, 120)
+TRIES = 200
 WORK_PREFIX = "failover-drill-"
 
 
@@ -67,25 +72,18 @@ def _is_own_directory(path: Path) -> bool:
 @contextlib.contextmanager
 def lease(run_id: str) -> Iterator[Lease]:
     """Hold a network and a work directory; at the end both are gone."""
-    network, holder = _network()
-    work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
-    guest = _unused_id() if os.geteuid() == 0 else None
-    if guest is None and os.geteuid() == 0:
-        holder.close()
-        shutil.rmtree(work_dir, ignore_errors=True)
-        raise UnusableInput(
-            "no unused user id is left for the run's functions, which must not run as root: end other runs"
-        )
-    uid = None if guest is None else guest[0]
-    try:
+    with contextlib.ExitStack() as held:
+        network, holder = _network()
+        held.callback(holder.close)
+        uid = None
+        if os.geteuid() == 0:
+            uid, give_back = _unused_id()
+            held.callback(give_back)
+        work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
+        held.callback(shutil.rmtree, work_dir, ignore_errors=True)
         if uid is not None and not _let_enter(work_dir, uid):
             uid = None
         yield Lease(network, work_dir, uid)
-    finally:
-        shutil.rmtree(work_dir, ignore_errors=True)
-        holder.close()
-        if guest is not None:
-            guest[1].close()
 
 
 def _let_enter(work_dir: Path, gid: int) -> bool:
@@ -99,20 +97,25 @@ def _let_enter(work_dir: Path, gid: int) -> bool:
     return True
 
 
-def _unused_id() -> tuple[int, socket.socket] | None:
-    """A number that is no user, no group and no process's, and what holds it; None where there is none."""
+def _unused_id() -> tuple[int, Callable[[], None]]:
+    """A number that is no user, no group and no process's, and what gives it back; UnusableInput where there is none."""
     taken = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()} | busy_uids()
+    room = own_directory(DIRECTORY)
     for number in random.sample(TRANSIENT_IDS, len(TRANSIENT_IDS)):
-        if number in taken:
-            continue
-        holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            holder.bind(f"\0failover-drill/uid/{number}")
-        except OSError:
-            holder.close()
-            continue
-        return number, holder
-    return None
+        name = f"uid-{number}"
+        held = None if number in taken else lock(room, name)
+        if held is not None:
+            return number, functools.partial(_give_back, room, name, held)
+    os.close(room)
+    raise UnusableInput("no unused user id is left for the run's functions, which must not run as root: end other runs")
+
+
+def _give_back(room: int, name: str, held: int) -> None:
+    """Remove the file while it is locked, so that whoever waits for it makes a new one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=room)
+    os.close(held)
+    os.close(room)
 
 
 def require_free(addresses: Mapping[str, Address]) -> None:
@@ -134,7 +137,7 @@ def _network() -> tuple[str, socket.socket]:
         raise UnusableInput(
             "the embedded target needs Linux, whose loopback answers on all of 127.0.0.0/8: run it in a container"
         )
-    for _ in range(200):
+    for _ in range(TRIES):
         network = f"127.{random.choice(FIRST_OCTETS)}.{random.randint(1, 254)}"
         holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -145,4 +148,14 @@ def _network() -> tuple[str, socket.socket]:
             holder.close()
             continue
         return network, holder
-    raise UnusableInput("no free loopback network found under 127.64.0.0/10: stop other runs and try again")
+    raise UnusableInput(f"no free loopback network found under 127.64.0.0/10: {_who_is_in_the_way()}, and try again")
+
+
+def _who_is_in_the_way() -> str:
+    """Whoever listens everywhere on the name server's port, or else those that hold networks."""
+    udp = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    users = sorted({int(words[7]) for words in udp if words[1] == f"00000000:{DNS_PORT:04X}"})
+    if users:
+        return f"stop what listens on UDP port {DNS_PORT}, of {', '.join(map(named, users))}"
+    held = sum("@failover-drill/" in line for line in Path("/proc/net/unix").read_text().splitlines())
+    return f"stop other runs, or whoever holds {held} sockets named @failover-drill/... (root sees them with `ss -xp`)"

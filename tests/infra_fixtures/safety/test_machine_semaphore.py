@@ -197,3 +197,57 @@ def test_a_place_removed_while_it_is_held_is_free_again_afterwards(directory: Pa
         shutil.rmtree(directory)
     with machine_semaphore(lambda: pytest.fail("it waited"), places=1, directory=directory):
         assert (directory / "place-0").exists()
+
+
+@needs_root
+def test_who_keeps_a_place_for_ever_is_named(directory: Path) -> None:
+    """Another user's process, by its id and user; what stands in for a place, by whom it was made."""
+    directory.parent.chmod(0o1777)
+    squatter = start(directory, user=NOBODY)
+    try:
+        assert said(squatter) == "held"
+        held = rf"place-0 by process {squatter.pid} of user nobody \({NOBODY}\)\): let them end"
+        with (
+            pytest.raises(UnusableInput, match=held),
+            machine_semaphore(lambda: None, places=1, directory=directory, limit_s=0.2),
+        ):
+            pass
+    finally:
+        end(squatter)
+    (directory / "place-0").unlink()
+    os.mkfifo(directory / "place-0")
+    os.chown(directory / "place-0", NOBODY, NOBODY)
+    with (
+        pytest.raises(UnusableInput, match="place-0 is no plain file, and was made by user nobody"),
+        machine_semaphore(lambda: None, places=1, directory=directory, limit_s=0.2),
+    ):
+        pass
+
+
+def test_two_of_one_user_never_run_together_whatever_is_done_to_the_common_places(directory: Path) -> None:
+    """The common places are removed while one drills: the next of the same user is kept out all the same."""
+    holder = start(directory)
+    try:
+        assert said(holder) == "held"
+        shutil.rmtree(directory)
+        other = start(directory)
+        assert said(other) == "kept out"
+        end(other)
+    finally:
+        end(holder)
+
+
+@needs_root
+def test_a_place_of_ones_own_that_another_made_is_refused(directory: Path) -> None:
+    """In one sentence that names them."""
+    own = directory.with_name(f"{directory.name}-{os.geteuid()}")
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    with (
+        pytest.raises(
+            UnusableInput, match=r"-0 was made by user nobody \(65534\) and is the place of user root \(0\): let"
+        ),
+        machine_semaphore(lambda: pytest.fail("it waited"), places=1, directory=directory),
+    ):
+        pass
+    assert not directory.exists()
