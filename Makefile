@@ -51,7 +51,7 @@ gameday: run-venv  ## every scenario on TARGET (default: embedded), verdict tabl
 
 node_modules/.package-lock.json: package-lock.json
 	@echo "installing Allure from package-lock.json (once, about half a minute)"
-	@npm ci --silent
+	@own=$$(mktemp -d) && { test -d "$$HOME" || export npm_config_cache="$$own"; } && npm ci --silent; status=$$?; rm -rf -- "$$own"; exit $$status
 	@touch $@
 
 report: run-venv  ## every report of RUN (default: the latest) anew, with Allure's where Node is there

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from drill.evidence import Judged, Judgement
 from drill.objective import Verdict
-from drill.output import speak_utf8
+from drill.output import plain, speak_utf8
 from drill.repetition import Repetitions
 from drill.stored import Stored, find_stored, refuse_misspelt, repeated
 from drill.unusable import UnusableInput
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = [s.verdict_json(j, said.objectives) for s, j in judgements]
         expected = {s.scenario: s.expected for s in stored}
     except UnusableInput as e:
-        print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
+        print(f"error: {plain(' '.join(str(e).split()))}", file=sys.stderr)
         return 2
     if said.json:
         whole += [r.to_json(**context) for r, context in together]
@@ -75,7 +75,7 @@ def _show(
             came = "as intended" if met else f"NOT as intended, which is {stored.expected}"
             context = f"(harness check {came}) {context}"
         _show_figures(console, stored.scenario, judgement, context)
-        console.print(stored.objectives(objectives_file).sentence(), markup=False)
+        console.print(plain(stored.objectives(objectives_file).sentence()), markup=False)
     for repetitions in together:
         _show_figures(console, repetitions.scenario, repetitions, f"{repetitions.requested} runs together")
 
@@ -97,7 +97,7 @@ def _show_figures(console: Console, name: str, judged: Judgement | Repetitions, 
             table.add_row(figure, *_cells(one))
     console.print(table)
     for reason in judged.reasons:
-        console.print(f"  - {reason}", markup=False)
+        console.print(f"  - {plain(reason)}", markup=False)
 
 
 def _cells(judged: Judged) -> tuple[str | Text, ...]:

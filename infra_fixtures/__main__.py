@@ -13,12 +13,12 @@ from types import FrameType
 from typing import Any
 
 from drill.host_environment import settle
-from drill.output import speak_utf8
+from drill.output import plain, speak_utf8
 from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
-from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
@@ -59,13 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
             case _:
                 return _heal(parsed.runs_dir)
     except UnusableInput as e:
-        print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
+        print("\n".join(f"error: {plain(line)}" for line in str(e).split("\n")), file=sys.stderr)
         return 2
     except NotHealed as e:
-        print(f"error: {e}", file=sys.stderr)
+        print(f"error: {plain(e)}", file=sys.stderr)
         return 1
     except GateNotPassed as e:
-        print(f"error: the system could not be stood up: {e}", file=sys.stderr)
+        print(f"error: the system could not be stood up: {plain(e)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 1
@@ -82,7 +82,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
-            print(running.describe(), flush=True)
+            print(_shown(running), flush=True)
             print(f"\n{lines}", flush=True)
             print("Ctrl-C, or `python -m infra_fixtures down` elsewhere, brings it down.", flush=True)
             while not stop.wait(1.0):
@@ -93,7 +93,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
 def _status(runs_dir: Path) -> int:
     running = find_running(runs_dir)
-    print("\n\n".join(h.describe() for h in running) if running else "nothing is held up")
+    print("\n\n".join(_shown(h) for h in running) if running else "nothing is held up")
     return 0
 
 
@@ -101,21 +101,27 @@ def _down(runs_dir: Path) -> int:
     running = find_running(runs_dir)
     for h in running:
         bring_down(h)
-        print(f"{h.run_id} is down")
+        print(f"{plain(h.run_id)} is down")
     if not running:
         print("nothing is held up")
     return 0
 
 
+def _shown(running: RunningTopology) -> str:
+    return "\n".join(map(plain, running.describe().split("\n")))
+
+
 def _heal(runs_dir: Path) -> int:
     """Heal every run that died; 1 where something of one is left."""
-    found, status = list(orphans(runs_dir)), 0
-    for journal in found:
+    found, status = 0, 0
+    for journal in journals(runs_dir):
         try:
-            print(heal_orphan(journal, by="heal"), flush=True)
-        except NotHealed as e:
-            print(f"error: {e}", file=sys.stderr)
-            status = 1
+            if is_orphan(journal):
+                found += 1
+                print(plain(heal_orphan(journal, by="heal")), flush=True)
+        except (NotHealed, UnusableInput) as e:  # one that cannot be healed keeps no other from being healed
+            print(f"error: {plain(e)}", file=sys.stderr)
+            found, status = found + 1, 1
     if not found:
         print("nothing to heal: no dead run left a fault or a process")
     return status

@@ -21,13 +21,16 @@ class NotHealed(Exception):
 
 def orphans(runs_dir: Path) -> Iterator[Path]:
     """Journals under `runs_dir` of runs that did not end and that nobody holds."""
-    for path in _journals(runs_dir):
-        # Held first: a run that ends between the two looks has ended by the second.
-        if not is_held(path) and not has_ended(path):
-            yield path
+    return filter(is_orphan, journals(runs_dir))
 
 
-def _journals(runs_dir: Path) -> list[Path]:
+def is_orphan(path: Path) -> bool:
+    """Whether a journal is of a run that did not end and that nobody holds; UnusableInput where it cannot be read."""
+    # Held first: a run that ends between the two looks has ended by the second.
+    return not is_held(path) and not has_ended(path)
+
+
+def journals(runs_dir: Path) -> list[Path]:
     """Every journal there, also one that leads nowhere; what cannot be looked into is no reason to say that none is there."""
     try:
         found = [Path(run.path, JOURNAL) for run in os.scandir(runs_dir) if run.is_dir(follow_symlinks=False)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from drill.host_environment import settle
-from drill.output import speak_utf8
+from drill.output import plain, speak_utf8
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from reports.allure_html import Allure, Gate, NotMade
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(parsed.command(parsed))
     except UnusableInput as e:
-        print(" ".join(str(e).split()), file=sys.stderr)
+        print(plain(" ".join(str(e).split())), file=sys.stderr)
         return 2
     except BrokenPipeError:
         # Whoever read the output has had enough of it.
@@ -45,13 +45,13 @@ def _build(parsed: argparse.Namespace) -> int:
         built = build(parsed.dir, key, signer=signer(key, parsed.key), resign=parsed.resign)
     except Tampered as e:
         for problem in e.problems:
-            print(problem)
+            print(plain(problem))
         print(e.advice, file=sys.stderr)
         return 1
     print_verdicts(built.run, Console())
     for note in built.notes:
-        print(note)
-    print(f"built in {parsed.dir}, signed by {fingerprint(key)}")
+        print(plain(note))
+    print(f"built in {plain(parsed.dir)}, signed by {fingerprint(key)}")
     return _gate(built.run) if parsed.gate else 0
 
 
@@ -80,9 +80,9 @@ def _verify(parsed: argparse.Namespace) -> int:
     else:
         problems += checked.differences
         for told in (*checked.judged_by, *checked.notes, *(r.sentence() for r in checked.run.resigned)):
-            print(told)
+            print(plain(told))
     for problem in problems:
-        print(problem)
+        print(plain(problem))
     if problems:
         print(
             f"{len(problems)} difference(s): {parsed.dir} is not what was signed, or not what its records show",
@@ -92,7 +92,8 @@ def _verify(parsed: argparse.Namespace) -> int:
     key = trusted or public_key((parsed.dir / PUBLIC_KEY).read_bytes(), PUBLIC_KEY)
     whose = "the given key" if trusted else "the key in the run; give --public-key to know whose it is"
     print(
-        f"{parsed.dir}: every verdict is what the raw records show, every file is as signed by {fingerprint(key)} ({whose})"
+        f"{plain(parsed.dir)}: every verdict is what the raw records show, every file is as signed by {fingerprint(key)} "
+        f"({whose})"
     )
     return 0
 

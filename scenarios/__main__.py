@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from drill.host_environment import settle
-from drill.output import speak_utf8
+from drill.output import plain, speak_utf8
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, ending_gracefully
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _faults()
         return _play(given.files, Options.read(lambda name: getattr(given, name)))
     except UnusableInput as e:
-        print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
+        print("\n".join(f"error: {plain(line)}" for line in str(e).split("\n")), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 1
@@ -78,7 +78,7 @@ def _play(files: list[Path], options: Options) -> int:
                 _, falls_short = day.load_together()
                 with real_console() as console:
                     day.report(console, complete=complete)
-                print(f"records and reports: {day.run.path} (judge them again: python -m drill judge)")
+                print(f"records and reports: {plain(day.run.path)} (judge them again: python -m drill judge)")
     return 0 if all(results) and not falls_short else 1
 
 
@@ -96,7 +96,7 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
         with real_console() as console, Live(console, name) as live:
             play(day, scenario, name, Showing(live), repetition)
     except (AssertionError, Unproven, NotSupported, MissingPart, GateNotPassed, NotHealed) as e:
-        print(f"{name}: {e}", file=sys.stderr)
+        print(plain(f"{name}: {e}"), file=sys.stderr)
         return False
     return True
 

@@ -108,6 +108,30 @@ def test_commands_do_the_same(kind: str, tmp_path: Path) -> None:
     assert (status.result().returncode, status.result().stdout) == (0, b"nothing is held up\n")
 
 
+def test_no_command_makes_a_home_that_is_not_there(tmp_path: Path) -> None:
+    """Not even as root, who may: matplotlib would keep its fonts' index there. Nothing of it is left elsewhere either."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {"HOME": str(tmp_path / "none" / "home"), "TMPDIR": str(scratch)}
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
+        environment[name] = ""
+    imported = run("scenarios", "faults", environment=environment)
+    assert imported.returncode == 0, imported.stderr
+    assert (list(tmp_path.iterdir()), list(scratch.iterdir())) == ([scratch], [])
+
+
+def test_pytests_plugins_are_nothing_to_the_commands(tmp_path: Path) -> None:
+    """PYTEST_PLUGINS names one that is not there: pytest itself says so and plays nothing, everything else takes no notice."""
+    environment = {"PYTEST_PLUGINS": "nosuch"}
+    for words in (("scenarios", "faults"), ("infra_fixtures", "status", "--runs-dir", str(tmp_path))):
+        done = run(*words, environment=environment)
+        assert (done.returncode, done.stderr) == (0, b""), words
+    plain = run("pytest", "scenarios", "--collect-only", "--runs-dir", str(tmp_path), environment=environment)
+    assert plain.returncode != 0
+    assert b"nosuch" in plain.stderr + plain.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_child_is_given_nothing_of_the_hosts() -> None:
     """Of everything at once only the words that say where a process may write are kept; what is told expressly goes before."""
     child = host_environment.child_environment({**EVERYTHING, "PATH": "/bin"}, DRILL_RUN_ID="1", PYTHONUTF8="0")

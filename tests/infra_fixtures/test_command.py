@@ -17,7 +17,7 @@ from drill.wait import wait_until
 from infra_fixtures.__main__ import main
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.run_layout import REPOSITORY, RUN_ID_VARIABLE
-from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.safety.journal import JOURNAL, Header, Journal
 from infra_fixtures.safety.lease import WORK_PREFIX
 from infra_fixtures.safety.sweep import processes_of
 
@@ -120,6 +120,22 @@ def test_down_and_heal_of_nothing_say_so(tmp_path: Path, capsys: pytest.CaptureF
     ):
         assert main([command, "--runs-dir", str(tmp_path)]) == 0
         assert capsys.readouterr().out.startswith(sentence)
+
+
+def test_names_of_runs_steer_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run's directory, its journal and its header are named by anybody: what heal says of them is plain lines."""
+    evil = "run\x1b[2J\nall is healed\x9b31m"
+    journal = Journal(tmp_path / evil)
+    journal.stands_up(Header(evil, "mars\x1b]0;pwned\x07", 10.0, {}, tempfile.gettempdir()))
+    journal.close()
+    damaged = tmp_path / "two\x1b[1m\rx"
+    damaged.mkdir()
+    (damaged / JOURNAL).write_text('{"type": "\\u001b[7m"}\n')
+    assert main(["heal", "--runs-dir", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert r"run\x1b[2J\nall is healed\x9b31m" in said.err
+    assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+    assert "all is healed" not in (said.out + said.err).splitlines()
 
 
 def test_what_a_dead_run_left_is_removed_by_heal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
