@@ -18,7 +18,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
-from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals, left_elsewhere
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
@@ -112,18 +112,20 @@ def _shown(running: RunningTopology) -> str:
 
 
 def _heal(runs_dir: Path) -> int:
-    """Heal every run that died; 1 where something of one is left."""
-    found, status = 0, 0
-    for journal in journals(runs_dir):
+    """Heal every run that died; 1 where something of one is left. Runs of other directories are told of alone."""
+    found, status, here = False, 0, journals(runs_dir)
+    for journal in here:
         try:
             if is_orphan(journal):
-                found += 1
+                found = True
                 print(plain(heal_orphan(journal, by="heal")), flush=True)
         except (NotHealed, UnusableInput) as e:  # one that cannot be healed keeps no other from being healed
             print(f"error: {plain(e)}", file=sys.stderr)
-            found, status = found + 1, 1
+            found, status = True, 1
+    for line in left_elsewhere({journal.parent.name for journal in here}):
+        print(f"note: {plain(line)}", file=sys.stderr)
     if not found:
-        print("nothing to heal: no dead run left a fault or a process")
+        print(plain(f"nothing to heal: no dead run under {runs_dir} left a fault or a process"))
     return status
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, is_held
+from infra_fixtures.safety.lease import dead_runs
+from infra_fixtures.safety.sweep import processes_of
 from infra_fixtures.targets import orphan_of
 from infra_fixtures.targets.orphan import Orphan
 
@@ -61,6 +63,21 @@ def heal_orphan(path: Path, by: str) -> str:
         journal.close()
     faults = f", healed {', '.join(e.fault for e in healed)}" if healed else ""
     return f"{told.run_id}: ended {killed} processes{faults}"
+
+
+def left_elsewhere(known: Collection[str]) -> Iterator[str]:
+    """A sentence for each dead run that left something on this machine, and whose journal is not among the `known` ones.
+
+    Only its journal says what is to be undone, so nothing of it is touched here.
+    """
+    for run_id, paths in dead_runs().items():
+        if run_id not in known:
+            processes = len(processes_of(run_id, *paths))
+            living = f" and {processes} processes" if processes else ""
+            yield (
+                f"the dead run {run_id} left {', '.join(map(str, paths))}{living}, and no journal of it is here: heal it with "
+                "the --runs-dir that it was started with; where its records are gone, end and remove that by hand"
+            )
 
 
 def end(journal: Journal, told: Header, by: str) -> None:

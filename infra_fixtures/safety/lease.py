@@ -7,18 +7,20 @@ root's own directory. The kernel frees both when the holder dies.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import glob
 import grp
 import os
 import pwd
 import random
+import re
 import shutil
 import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,9 @@ from infra_fixtures.safety.machine_semaphore import DIRECTORY
 
 FIRST_OCTETS = range(64, 120)
 TRIES = 200
+_OF_A_RUN = re.compile(r"failover-drill-(?P<run>\d{8}T\d{6}Z-[0-9a-f]{6})-.+")
+_USED_BY_A_PART = re.compile(r"-(?:use|traffic)-[^-]+$")
+"""What other parts of a harness keep beside its work directory (`work_prefix`)."""
 WORK_PREFIX = "failover-drill-"
 
 
@@ -60,6 +65,38 @@ def work_dirs(run_id: str, temp_dir: str = "") -> list[Path]:
     return [path for path in found if _is_own_directory(path)]
 
 
+def dead_runs() -> dict[str, list[Path]]:
+    """Runs whose harness is gone and that left directories of this user's here, by run id.
+
+    A harness holds a lock on its work directory for as long as it lives; a run that has none such is not among them.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{WORK_PREFIX}*")):
+        named_by = _OF_A_RUN.fullmatch(path.name)
+        if named_by is not None and _is_own_directory(path):
+            found.setdefault(named_by["run"], []).append(path)
+    return {run: paths for run, paths in found.items() if _harness_is_gone(paths)}
+
+
+def _harness_is_gone(paths: Sequence[Path]) -> bool:
+    leased = [path for path in paths if not _USED_BY_A_PART.search(path.name)]
+    return bool(leased) and not any(map(_is_locked, leased))
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return True  # gone meanwhile: its harness has removed it
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
+
+
 def _is_own_directory(path: Path) -> bool:
     """A link is none, whatever it leads to; nor is what has gone meanwhile."""
     try:
@@ -81,6 +118,9 @@ def lease(run_id: str) -> Iterator[Lease]:
             held.callback(give_back)
         work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
         held.callback(shutil.rmtree, work_dir, ignore_errors=True)
+        lives = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
+        held.callback(os.close, lives)
+        fcntl.flock(lives, fcntl.LOCK_EX)
         if uid is not None and not _let_enter(work_dir, uid):
             uid = None
         yield Lease(network, work_dir, uid)

@@ -122,6 +122,28 @@ def test_down_and_heal_of_nothing_say_so(tmp_path: Path, capsys: pytest.CaptureF
         assert capsys.readouterr().out.startswith(sentence)
 
 
+def test_a_dead_run_whose_journal_is_elsewhere_is_told_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records were removed, or lie under another --runs-dir: heal names what it left, and removes nothing of it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run_id = "20260101T000000Z-1057ab"
+    work_dir = tmp_path / f"{WORK_PREFIX}{run_id}-abcd1234"
+    work_dir.mkdir()
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={RUN_ID_VARIABLE: run_id})
+    try:
+        wait_until(lambda: processes_of(run_id), what="the orphan", timeout_s=5)
+        assert main(["heal", "--runs-dir", str(tmp_path / "runs")]) == 0
+        said = capsys.readouterr()
+        assert f"note: the dead run {run_id} left {work_dir} and 1 processes, and no journal of it is here" in said.err
+        assert "nothing to heal" in said.out
+        assert work_dir.is_dir()
+        assert orphan.poll() is None
+    finally:
+        orphan.kill()
+        orphan.wait()
+
+
 def test_names_of_runs_steer_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run's directory, its journal and its header are named by anybody: what heal says of them is plain lines."""
     evil = "run\x1b[2J\nall is healed\x9b31m"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from drill.unusable import UnusableInput
 from infra_fixtures.safety import lease as leases
-from infra_fixtures.safety.lease import lease, work_dirs
+from infra_fixtures.safety.lease import dead_runs, lease, work_dirs
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root leases a user")
 NOBODY = 65534
@@ -76,3 +77,17 @@ def test_who_holds_every_network_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
         lease("two"),
     ):
         pytest.fail("it is leased twice")
+
+
+def test_a_dead_run_is_known_by_the_directory_that_nobody_holds(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lives is none, nor what no harness has leased; what a dead one's parts kept is told with it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, alive, other = "20260101T000000Z-dead00", "20260101T000000Z-a11fe0", "20260101T000000Z-07e400"
+    left = [tmp_path / f"failover-drill-{dead}-x1_y2z3", tmp_path / f"failover-drill-{dead}-use-abcd1234"]
+    for path in (*left, tmp_path / f"failover-drill-{other}-traffic-abcd1234", tmp_path / "failover-drill-turns"):
+        path.mkdir()
+    (tmp_path / f"failover-drill-{other}-linked").symlink_to(left[0])
+    with lease(alive):
+        assert dead_runs() == {dead: sorted(left)}
