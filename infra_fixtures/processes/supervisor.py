@@ -21,7 +21,8 @@ from infra_fixtures.processes.endings import how_ended
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.processes.fork_server import ForkedProcess
 from infra_fixtures.processes.parent_death import die_with_parent
-from infra_fixtures.processes.process_tree import TREE_VARIABLE, Tree, create_tree
+from infra_fixtures.processes.process_tree import Tree, create_tree
+from infra_fixtures.processes.walked_tree import TREE_VARIABLE
 from infra_fixtures.run_layout import RunLayout, child_environment
 
 STOP_GRACE_S = 2.0

@@ -18,7 +18,8 @@ from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.safety.aws_operations import READING, changes, regions_named
 from infra_fixtures.safety.scope import Scope, listed
-from infra_fixtures.safety.touched import Clients, Place, Touched, tags_carried, touched
+from infra_fixtures.safety.tag_lookups import Clients, Place
+from infra_fixtures.safety.touched import Touched, tags_carried, touched
 
 UNKNOWN = "an unknown region"
 """Where a URL is signed for later: botocore does not say for which region, and no scope allows that."""

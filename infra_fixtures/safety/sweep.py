@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from infra_fixtures.processes.process_tree import CGROUP_PREFIX
+from infra_fixtures.processes.cgroup_tree import CGROUP_PREFIX
 from infra_fixtures.processes.shared_memory import release_shared_memory
 from infra_fixtures.run_layout import RUN_ID_VARIABLE
 from infra_fixtures.safety.lease import WORK_PREFIX, work_dirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_what_can_never_be_played_is_refused_in_a_sentence(embedded: Outlook, na
 @pytest.mark.parametrize("path", sorted(SCHEDULES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_scenario_can_be_played(outlook: Outlook, path: Path) -> None:
     """Those of this repository, on every target that is known beforehand, with a stop condition of each kind."""
-    stop = [
+    stop: list[dict[str, Any]] = [
         {"kind": "alarm", "name": "red", "region": outlook.standby},
         {"kind": "sample", "metric": "replication_lag_s", "subject": "s3", "above": 60.0},
         {"kind": "sample", "metric": "cpu_wait_share", "subject": "harness", "above": 0.9},

@@ -28,7 +28,7 @@ NAMES = sorted(p.stem.removeprefix("test_") for p in SCENARIOS.glob("test_*.py")
 SECONDS = st.floats(0.1, 100)
 NOON = dt.datetime(2100, 1, 1, 12, tzinfo=dt.UTC)
 RANGES = st.builds(Range, SECONDS) | st.builds(Range, st.none(), SECONDS)
-EXPECTATIONS = st.just({}) | st.fixed_dictionaries(
+EXPECTATIONS: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {
         "expect": st.sampled_from([Verdict.MISSED, Verdict.UNPROVEN]),
         "expect_because": st.sampled_from(["", "felt", 'a "quoted" word']),

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
-from infra_fixtures.processes.process_tree import TREE_VARIABLE
+from infra_fixtures.processes.walked_tree import TREE_VARIABLE
 from infra_fixtures.run_layout import RUN_ID_VARIABLE, RunLayout
 
 RUNTIME_PACKAGES = (

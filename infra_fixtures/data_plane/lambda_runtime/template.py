@@ -21,7 +21,7 @@ import msgspec
 from infra_fixtures.data_plane.lambda_runtime import template_main
 from infra_fixtures.processes.endings import how_ended
 from infra_fixtures.processes.events import EventLog
-from infra_fixtures.processes.process_tree import TREE_VARIABLE
+from infra_fixtures.processes.walked_tree import TREE_VARIABLE
 from infra_fixtures.run_layout import RUN_ID_VARIABLE
 
 SEND_AGAIN_S = 0.005

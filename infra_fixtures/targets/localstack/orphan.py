@@ -19,8 +19,9 @@ from infra_fixtures.provision import tear_down
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.safety.scope import Scope
-from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run
+from infra_fixtures.safety.target_lock import lock_of_dead_run
 from infra_fixtures.targets.clients import CONFIG
 from infra_fixtures.targets.local_orphan import LocalOrphan
 from infra_fixtures.targets.localstack.options import EVERYWHERE, Settings

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infra_fixtures.processes.process_tree import CGROUP_PREFIX, CgroupTree, WalkedTree, _cgroup_mount, create_tree
+from infra_fixtures.processes.cgroup_tree import CGROUP_PREFIX, CgroupTree, _cgroup_mount
+from infra_fixtures.processes.process_tree import create_tree
+from infra_fixtures.processes.walked_tree import WalkedTree
 from infra_fixtures.run_layout import REPOSITORY
 
 ABANDON = "import sys; from infra_fixtures.processes.process_tree import create_tree; create_tree(sys.argv[1]).child('us-east-1')"

@@ -14,8 +14,9 @@ import pytest
 from drill.wait import await_until, wait_until
 from infra_fixtures.processes import process_tree, supervisor
 from infra_fixtures.processes.events import read_events
-from infra_fixtures.processes.process_tree import Tree, WalkedTree
+from infra_fixtures.processes.process_tree import Tree
 from infra_fixtures.processes.supervisor import Supervisor
+from infra_fixtures.processes.walked_tree import WalkedTree
 from infra_fixtures.run_layout import RunLayout, child_environment
 from infra_fixtures.safety.sweep import processes_of
 

@@ -16,7 +16,8 @@ import sys
 import boto3
 from botocore.config import Config
 from drill.unusable import UnusableInput
-from infra_fixtures.safety.target_lock import LockPlace, target_lock
+from infra_fixtures.safety.lock_place import LockPlace
+from infra_fixtures.safety.target_lock import target_lock
 url, account, target, run_id, lease_s = sys.argv[1:]
 s3 = boto3.client(
     "s3", region_name="us-west-2", endpoint_url=url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import tempfile
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_who_listens_everywhere_on_the_name_servers_port_is_named(monkeypatch: p
 def test_who_holds_every_network_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says what to look for."""
     monkeypatch.setattr(leases, "FIRST_OCTETS", [99])
-    monkeypatch.setattr(leases.random, "randint", lambda _least, _most: 253)
+    monkeypatch.setattr(random, "randint", lambda _least, _most: 253)
     with (
         lease("one"),
         pytest.raises(UnusableInput, match=r"whoever holds [1-9]\d* sockets named @failover-drill/"),

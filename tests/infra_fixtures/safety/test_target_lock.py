@@ -17,9 +17,10 @@ from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.run_layout import RunLayout
+from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.safety.stop_conditions import Sight
 from infra_fixtures.safety.stop_watch import stop_watches
-from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run, take, target_lock
+from infra_fixtures.safety.target_lock import lock_of_dead_run, take, target_lock
 from tests.drill.scripted_drill import QUICK, Heartbeats, World
 from tests.infra_fixtures.safety.lock_race import go, racing, said, start
 
