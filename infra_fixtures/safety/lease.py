@@ -117,9 +117,9 @@ def lease(run_id: str) -> Iterator[Lease]:
             uid, give_back = _unused_id()
             held.callback(give_back)
         work_dir = Path(tempfile.mkdtemp(prefix=work_prefix(run_id)))
-        held.callback(shutil.rmtree, work_dir, ignore_errors=True)
         lives = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
         held.callback(os.close, lives)
+        held.callback(shutil.rmtree, work_dir, ignore_errors=True)
         fcntl.flock(lives, fcntl.LOCK_EX)
         if uid is not None and not _let_enter(work_dir, uid):
             uid = None
