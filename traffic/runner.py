@@ -26,6 +26,7 @@ from traffic.contract_file import order_api
 from traffic.load import Load, Service
 from traffic.processes import ROOT, SETTINGS_VARIABLE, Process, alone, local_worker, master
 from traffic.records import OnOps
+from traffic.worker import TOKEN_VARIABLE
 from traffic.worker_pool import WorkerPool
 
 __all__ = ["LoadGenerator", "Meeting", "ROOT", "SETTINGS_VARIABLE", "TrafficFailed"]
@@ -54,7 +55,8 @@ class Meeting:
 
     `host`: the address this machine is reached by; loopback unless given, which an SSH tunnel reaches too. `port`: of
     the records, `master_port`: of Locust's master, 0: any free one. Anyone with the `token` may join and is told the
-    service's API key; nothing on these two ports is encrypted, so they belong on a private network.
+    service's API key; nothing on these two ports is encrypted, so they belong on a private network. `token_is_known`: the
+    workers have it already, and it is not to be printed.
     """
 
     host: str = LOOPBACK
@@ -62,6 +64,7 @@ class Meeting:
     master_port: int = 0
     token: str = field(default_factory=new_token, repr=False)
     patience_s: float = 300.0
+    token_is_known: bool = False
 
 
 class LoadGenerator:
@@ -251,7 +254,8 @@ class LoadGenerator:
         if collector.address is not None:
             host, port = collector.address
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            self._announce(f"python -m traffic.worker --master {where} --token {meeting.token}")
+            known = f" ({TOKEN_VARIABLE} as it is set here)" if meeting.token_is_known else f" --token {meeting.token}"
+            self._announce(f"python -m traffic.worker --master {where}{known}")
             what = f"{elsewhere} workers of other machines to join"
             self._await(lambda: worker_pool.joined == size, what=what, timeout_s=meeting.patience_s)
 

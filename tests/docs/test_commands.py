@@ -15,6 +15,7 @@ import drill.__main__
 import infra_fixtures.__main__
 import reports.__main__
 import scenarios.__main__
+import traffic.manifests
 from gameday.options import add_options
 from infra_fixtures.faults.catalogue import catalogue
 from tests.docs.pages import PAGES, ROOT, Block, blocks
@@ -24,6 +25,7 @@ MAINS: dict[str, Callable[[list[str]], object]] = {
     "infra_fixtures": infra_fixtures.__main__.main,
     "reports": reports.__main__.main,
     "scenarios": scenarios.__main__.main,
+    "traffic.manifests": traffic.manifests.main,
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
 
