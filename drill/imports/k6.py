@@ -1,0 +1,194 @@
+"""k6: `--out json=FILE` and `--out csv=FILE`, of which each line is one sample of one metric.
+
+The samples of a request follow each other, with the time at which the request *ended*
+(https://grafana.com/docs/k6/latest/results-output/real-time/json/). It began `http_req_duration` before that, and earlier by
+the time for which it waited for a connection (lib/netext/httpext/tracer.go: blocked spans connecting and the TLS handshake).
+
+Where no connection came about, k6 measures nothing and writes a duration of 0: a request that hung for a minute looks as if it
+had begun when it ended. Such a request is believed only where its error says how long it took (REFUSED at once, DIAL_TIMEOUT
+after DIAL_S), or where the script's own time-out is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from drill.imports.imported import Imported, Options
+from drill.imports.instant import Instant
+from drill.imports.outcome import kind_of
+from drill.imports.source import lines_of, refuse_line, rows_of
+from drill.records import NS
+from drill.unusable import UnusableInput
+
+TIMED_OUT, DIAL_TIMEOUT = 1050, 1211
+"""https://grafana.com/docs/k6/latest/javascript-api/error-codes/"""
+DIAL_S = 30.0
+"""k6's dialer gives up after so long (js/runner.go), unless the request's own time-out is shorter."""
+REQUEST = "http_req_duration"
+PARTS = ("http_req_blocked", "http_req_connecting", "http_req_tls_handshaking")
+WANTED = (*PARTS, REQUEST, "dropped_iterations", "vus_max")
+GRPC = "grpc_req_duration"
+
+
+class _Tags(msgspec.Struct, frozen=True):
+    status: str = ""
+    method: str = ""
+    name: str = ""
+    url: str = ""
+    scenario: str = ""
+    error: str = ""
+    error_code: str = ""
+    expected_response: str = ""
+
+
+class _Data(msgspec.Struct, frozen=True):
+    time: str
+    value: float
+    tags: _Tags | None = None
+
+
+class _Point(msgspec.Struct, frozen=True):
+    metric: str
+    data: _Data
+
+
+@dataclass(slots=True)
+class _Sample:
+    """One line that counts, of either format."""
+
+    line: int
+    metric: str
+    at: Instant
+    value: float
+    tags: _Tags
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request whose samples are being read."""
+
+    first: _Sample
+    blocked_ms: float = 0.0
+    connecting_ms: float = 0.0
+
+
+def read_json(path: Path, options: Options) -> Imported:
+    """Read `--out json`; raises UnusableInput, naming the line."""
+    return _collect(path, options, _points(path))
+
+
+def read_csv(path: Path, options: Options) -> Imported:
+    """Read `--out csv`; raises UnusableInput, naming the line."""
+    return _collect(path, options, _rows(path))
+
+
+def _points(path: Path) -> Iterator[_Sample]:
+    decoder = msgspec.json.Decoder(_Point)
+    wanted = tuple(f'"metric":"{name}"'.encode() for name in WANTED)
+    nothing = _Tags()
+    for number, line in lines_of(path):
+        if not (line.startswith(b'{"metric":') and line.endswith(b"}")):
+            if not line.startswith(b'{"type":"Metric"'):
+                refuse_line(path, number, "is no line of k6's JSON output")
+            continue
+        if not line.startswith(wanted, 1):
+            continue
+        try:
+            point = decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            refuse_line(path, number, f"is no sample of k6 ({e})")
+        at = Instant.read(point.data.time)
+        if at is None:
+            refuse_line(path, number, f"has the time {point.data.time!r}, which is none")
+        yield _Sample(number, point.metric, Instant(at.ns, 1), point.data.value, point.data.tags or nothing)
+
+
+def _rows(path: Path) -> Iterator[_Sample]:
+    rows = rows_of(path)
+    _, header = next(rows, (0, []))
+    needed = ("metric_name", "timestamp", "metric_value")
+    if any(name not in header for name in needed):
+        raise UnusableInput(f"{path} line 1 is not the header that k6 writes: give the file of --out csv")
+    at = {name: header.index(name) for name in (*needed, *_Tags.__struct_fields__) if name in header}
+    tagged = [(name, at[name]) for name in _Tags.__struct_fields__ if name in at]
+    for number, row in rows:
+        if len(row) != len(header):
+            refuse_line(path, number, f"has {len(row)} fields, not {len(header)}")
+        if row[at["metric_name"]] not in WANTED:
+            continue
+        when = Instant.read(row[at["timestamp"]])
+        try:
+            value = float(row[at["metric_value"]])
+        except ValueError:
+            value = -1.0
+        if when is None or not 0 <= value < 1e12:
+            refuse_line(path, number, "has a time or a value that is none")
+        tags = _Tags(**{name: row[place] for name, place in tagged})
+        yield _Sample(number, row[at["metric_name"]], when, value, tags)
+
+
+def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Imported:
+    found = Imported("k6", path, options, timed_at="ended_ns")
+    request: _Request | None = None
+    unmeasured = 0
+    for sample in samples:
+        if sample.metric == REQUEST:
+            if request is not None:
+                unmeasured += _add(found, request, options)
+            request = _Request(sample)
+        elif sample.metric in PARTS:
+            if request is None or sample.at != request.first.at:
+                refuse_line(path, sample.line, f"has {sample.metric} of no request: lines are missing before it")
+            if sample.metric == "http_req_blocked":
+                request.blocked_ms = sample.value
+            else:
+                request.connecting_ms += sample.value
+        elif sample.metric == "dropped_iterations" and sample.value >= 1:
+            found.dropped(sample.tags.scenario or "default", sample.at.ns, int(sample.value))
+        elif sample.metric == "vus_max":
+            found.clients = max(found.clients or 0, int(sample.value))
+    if request is not None:
+        unmeasured += _add(found, request, options)
+    if unmeasured:
+        raise UnusableInput(
+            f"{path}: {unmeasured} requests timed out before they had a connection, for which k6 writes a duration of 0: "
+            "say how long they hung with --timeout SECONDS, the time-out of the script's requests (k6's own is 60)"
+        )
+    return found
+
+
+def _add(found: Imported, request: _Request, options: Options) -> int:
+    """Add it; 1 where nobody knows when it began."""
+    sample, tags = request.first, request.first.tags
+    took_ms = sample.value + max(request.blocked_ms, request.connecting_ms)
+    code = int(tags.error_code) if tags.error_code.isdecimal() else 0
+    if took_ms == 0 and code in (TIMED_OUT, DIAL_TIMEOUT):
+        limit_s = options.timeout_s if code == TIMED_OUT else min(DIAL_S, options.timeout_s or DIAL_S)
+        if limit_s is None:
+            return 1
+        took_ms = limit_s * 1e3
+    found.resolution_ns = max(found.resolution_ns, sample.at.exact_ns)
+    status = int(tags.status) if tags.status.isdecimal() and len(tags.status) < 4 else 0
+    ok = tags.expected_response == "true" if tags.expected_response else 200 <= status < 400
+    wrong = found.add(
+        kind_of(tags.method),
+        tags.name or tags.url,
+        tags.scenario or "default",
+        sample.at.ns - round(took_ms * NS / 1000),
+        sample.at.ns,
+        ok=ok and not tags.error,
+        status=status,
+        error=tags.error,
+    )
+    if wrong:
+        refuse_line(found.path, sample.line, wrong)
+    return 0
+
+
+def is_csv(header: Sequence[str]) -> bool:
+    """Whether a CSV file of that header is k6's."""
+    return tuple(header[:3]) == ("metric_name", "timestamp", "metric_value")
