@@ -29,9 +29,9 @@ TIMED_OUT, DIAL_TIMEOUT = 1050, 1211
 DIAL_S = 30.0
 """k6's dialer gives up after so long (js/runner.go), unless the request's own time-out is shorter."""
 REQUEST = "http_req_duration"
-PARTS = ("http_req_blocked", "http_req_connecting", "http_req_tls_handshaking")
+BLOCKED, SENDING = "http_req_blocked", "http_req_sending"
+PARTS = (BLOCKED, "http_req_connecting", "http_req_tls_handshaking", SENDING)
 WANTED = (*PARTS, REQUEST, "dropped_iterations", "vus_max")
-GRPC = "grpc_req_duration"
 
 
 class _Tags(msgspec.Struct, frozen=True):
@@ -74,6 +74,15 @@ class _Request:
     first: _Sample
     blocked_ms: float = 0.0
     connecting_ms: float = 0.0
+    sending_ms: float = 0.0
+
+    @property
+    def took_ms(self) -> float:
+        """From its beginning. A request that began to connect and was then given a connection that came free was sent "since" it
+        began to wait: what it was blocked is in what sending took."""
+        if not self.connecting_ms and self.sending_ms >= self.blocked_ms:
+            return self.first.value
+        return self.first.value + max(self.blocked_ms, self.connecting_ms)
 
 
 def read_json(path: Path, options: Options) -> Imported:
@@ -143,8 +152,10 @@ def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Import
         elif sample.metric in PARTS:
             if request is None or sample.at != request.first.at:
                 refuse_line(path, sample.line, f"has {sample.metric} of no request: lines are missing before it")
-            if sample.metric == "http_req_blocked":
+            if sample.metric == BLOCKED:
                 request.blocked_ms = sample.value
+            elif sample.metric == SENDING:
+                request.sending_ms = sample.value
             else:
                 request.connecting_ms += sample.value
         elif sample.metric == "dropped_iterations" and sample.value >= 1:
@@ -164,7 +175,7 @@ def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Import
 def _add(found: Imported, request: _Request, options: Options) -> int:
     """Add it; 1 where nobody knows when it began."""
     sample, tags = request.first, request.first.tags
-    took_ms = sample.value + max(request.blocked_ms, request.connecting_ms)
+    took_ms = request.took_ms
     code = int(tags.error_code) if tags.error_code.isdecimal() else 0
     if took_ms == 0 and code in (TIMED_OUT, DIAL_TIMEOUT):
         limit_s = options.timeout_s if code == TIMED_OUT else min(DIAL_S, options.timeout_s or DIAL_S)
