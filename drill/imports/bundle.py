@@ -15,9 +15,9 @@ from drill.history import OPS_SCHEMA, History, completed
 from drill.imported_load import EVENT, ImportedLoad
 from drill.imports import formats, table
 from drill.imports.aws_log import Told
-from drill.imports.imported import Options
+from drill.imports.imported import Imported, Options
 from drill.imports.instant import Instant
-from drill.imports.marks import Span, marks_of, utc
+from drill.imports.marks import BEGIN, Span, marks_of, utc
 from drill.plain_file import opened
 from drill.records import NS, Mark, Sample
 from drill.unusable import UnusableInput
@@ -68,7 +68,9 @@ class Bundle:
 
 def bundled(paths: Sequence[Path], said: Said) -> Bundle:
     """Read the files; raises UnusableInput."""
-    frames, tools, resolution_ns, clients, missing, knows = [], set(), 1, 0, [], True
+    frames: list[pl.DataFrame] = []
+    read: list[Imported] = []
+    tools: set[str] = set()
     for path in paths:
         form = formats.form_of(path, said.tool, said.options)
         tools.add(form)
@@ -78,20 +80,27 @@ def bundled(paths: Sequence[Path], said: Said) -> Bundle:
         found = formats.READERS[form](path, said.options)
         frame = found.frame()
         frames.append(frame.with_columns(cohort=path.stem + ":" + pl.col("cohort")) if len(paths) > 1 else frame)
-        resolution_ns = max(resolution_ns, found.resolution_ns)
-        clients = clients + found.clients if found.clients and clients is not None else None
-        missing += found.missing
-        knows = knows and found.knows_intended
+        read.append(found)
     if len(tools) > 1:
         raise UnusableInput(f"the files are of {', '.join(sorted(tools))}: give those of one tool at a time")
     (form,) = tools
     tool = form.partition("-")[0]
     ops = completed(pl.concat(frames, how="vertical_relaxed"), OPS_SCHEMA)
     closed = said.loop != "open" and not (said.loop == "" and tool in OPEN_BY_NATURE)
-    load = ImportedLoad(closed, clients or None, knows, said.only_rto, tuple(missing))
+    resolution_ns = max((x.resolution_ns for x in read), default=1)
     error_ns = round(said.clock_error_s * NS)
     span = _span(ops, resolution_ns, error_ns)
-    marks = [Mark(span.first_ns, EVENT, tool, load.detail()), *marks_of(span, list(said.marks), said.log)]
+    marks = marks_of(span, list(said.marks), said.log)
+    struck_ns = next((m.at_ns for m in marks if m.event == BEGIN), span.last_ns)
+    clients = [x.clients(struck_ns) for x in read]
+    load = ImportedLoad(
+        closed=closed,
+        clients=None if not clients or None in clients else sum(n for n in clients if n is not None),
+        intended=all(x.knows_intended for x in read),
+        only_rto=said.only_rto,
+        missing=tuple(sentence for x in read for sentence in x.missing),
+    )
+    marks.append(Mark(span.first_ns, EVENT, tool, load.detail()))
     rounded_s = resolution_ns / NS
     history = _since(span.first_ns // NS * NS, ops, marks, rounded_s, tool)
     record = {

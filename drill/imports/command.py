@@ -12,6 +12,7 @@ from drill.imports.bundle import Bundle, Said, bundled
 from drill.imports.imported import Options
 from drill.imports.instant import Instant
 from drill.imports.marks import BEGIN, EFFECTIVE, given
+from drill.imports.signable import write_run
 from drill.records import NS
 from drill.unusable import UnusableInput
 
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=formats.TOOLS, default="auto", help="default: told by the file")
     parser.add_argument("--loop", choices=("open", "closed"), default="", help="default: closed, of vegeta open")
     parser.add_argument("--only-rto", action="store_true", help="judge the recovery time alone, not data loss and lag")
+    parser.add_argument(
+        "--objectives", type=Path, metavar="FILE", help="write DIR as a run, judged by it, that can be signed"
+    )
+    parser.add_argument(
+        "--scenario", default="imported", metavar="NAME", help="the run's only scenario (default: imported)"
+    )
     fault = parser.add_argument_group("the fault")
     fault.add_argument(
         "--fault-at", metavar="TIME", help="when it struck, UTC or since 1970, as exact as its last digit"
@@ -50,7 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(said: argparse.Namespace) -> list[str]:
     """Import, and what there is to say of it; raises UnusableInput."""
     bundle = bundle_of(said.files, said)
-    bundle.save(said.output)
+    if said.objectives is not None:
+        write_run(said.output, bundle, said.objectives, said.scenario)
+        then = f"judged; sign it and make its reports with: python -m reports build {said.output}"
+    else:
+        bundle.save(said.output)
+        then = f"judge it with: python -m drill judge {said.output} --objectives FILE"
     record = bundle.record
     told = [
         f"{record['requests']:,} requests of {record['tool']} from {record['from']} to {record['to']} in {said.output}",
@@ -66,7 +78,7 @@ def run(said: argparse.Namespace) -> list[str]:
             f"the fault struck from {begin:+.3f} to {effective:+.3f} s of {record['t0']} by the load's clock "
             f"({bracket[0].subject})"
         )
-    return [*told, f"judge it with: python -m drill judge {said.output} --objectives FILE"]
+    return [*told, then]
 
 
 def bundle_of(paths: list[Path], said: argparse.Namespace) -> Bundle:

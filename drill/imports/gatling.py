@@ -28,7 +28,7 @@ BINARY = b"\x00\x00\x00\x00"
 def read(path: Path, options: Options) -> Imported:
     """Read it; raises UnusableInput, naming the line."""
     found = Imported("gatling", path, options, resolution_ns=MS)
-    users = most = 0
+    users = 0
     for number, line in lines_of(path):
         kind, *fields = line.decode("utf-8", "replace").split("\t")
         if number == 1 and kind not in ("RUN", "ASSERTION"):
@@ -38,13 +38,15 @@ def read(path: Path, options: Options) -> Imported:
         elif kind == "USER":
             if len(fields) != 3 or fields[1] not in ("START", "END"):
                 refuse_line(path, number, "is no USER line of Gatling 3.4 or later")
+            at = Instant.read(fields[2]) if len(fields[2]) == 13 else None
+            if at is None:
+                refuse_line(path, number, "has no time in milliseconds")
             users += 1 if fields[1] == "START" else -1
-            most = max(most, users)
+            found.active.append((at.ns, users))
         elif kind == "RUN" and number > 1 and found.op:
             refuse_line(path, number, "begins another run")
         elif kind not in ("RUN", *OTHERS):
             refuse_line(path, number, f"is of no kind that Gatling writes ({kind[:20]!r})")
-    found.clients = most or None
     return found
 
 

@@ -39,8 +39,8 @@ class Imported:
     """Requests of one tool, in columns; times are nanoseconds since the epoch, cut to whole `resolution_ns`.
 
     `timed_at`: which of its times the tool wrote, the other being that and a duration.
-    `knows_intended`: the file says when each request was due. `clients`: how many sent at most at a time, where the file
-    says it. `missing`: a sentence for each part of the load that the file says was sent and does not hold.
+    `knows_intended`: the file says when each request was due. `active`: how many clients there were, each time that the
+    file says it. `missing`: a sentence for each part of the load that the file says was sent and does not hold.
     """
 
     tool: str
@@ -49,7 +49,7 @@ class Imported:
     resolution_ns: int = 1
     timed_at: str = "began_ns"
     knows_intended: bool = False
-    clients: int | None = None
+    active: list[tuple[int, int]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     op: list[str] = field(default_factory=list)
     cohort: list[str] = field(default_factory=list)
@@ -101,10 +101,17 @@ class Imported:
         self.key.append(len(self.key) if key is None else key)
         return None
 
+    def clients(self, until_ns: int) -> int | None:
+        """How many there were on average until then; None where the file does not say."""
+        told = sorted(x for x in self.active if x[0] < until_ns)
+        if not told:
+            return None
+        ends = [*(at for at, _ in told[1:]), until_ns]
+        total = sum(count * (end - at) for (at, count), end in zip(told, ends, strict=True))
+        return max(1, total // max(1, until_ns - told[0][0]))
+
     def dropped(self, cohort: str, at_ns: int, count: int) -> None:
         """Add `count` requests that the tool should have sent and had no client for."""
-        if self.options.only is not None:
-            return
         for _ in range(min(count, MOST_ROWS - len(self.op))):
             self.op.append(REQUEST)
             self.cohort.append(cohort)

@@ -19,6 +19,8 @@ from drill.unusable import UnusableInput
 
 MS = NS // 1000
 NEEDED = ("timeStamp", "elapsed", "success")
+SLACK_NS = 5 * MS
+"""Both ends of a sample are cut to milliseconds, and a clock is set now and then."""
 SUM = "Number of samples in transaction"
 """How the response message of a transaction controller's sample begins."""
 SAMPLES = ("sample", "httpSample")
@@ -38,6 +40,7 @@ NAMES = {
 def read_csv(path: Path, options: Options) -> Imported:
     """Read a CSV file with its header line; raises UnusableInput, naming the line."""
     found = _nothing(path, options)
+    ends: dict[str, int] = {}
     rows = rows_of(path)
     _, header = next(rows, (0, []))
     delimiter = _delimiter(header)
@@ -54,13 +57,14 @@ def read_csv(path: Path, options: Options) -> Imported:
     for number, row in rows:
         if len(row) != len(header):
             refuse_line(path, number, f"has {len(row)} fields, not {len(header)}")
-        _add(found, f"line {number}", {name: row[place] for name, place in places}, options)
+        _add(found, f"line {number}", {name: row[place] for name, place in places}, ends)
     return found
 
 
 def read_xml(path: Path, options: Options) -> Imported:
     """Read an XML file; raises UnusableInput, naming the line."""
     found = _nothing(path, options)
+    ends: dict[str, int] = {}
     depth = 0
     sums: set[int] = set()
     with content_of(path) as file:
@@ -72,7 +76,7 @@ def read_xml(path: Path, options: Options) -> Imported:
                         sums.add(depth)
                     if element.tag in SAMPLES and all(above in sums for above in range(2, depth)) and depth not in sums:
                         said = {name: element.get(short, "") for name, short in NAMES.items()}
-                        _add(found, f"sample {len(found.op) + 1}", said, options)
+                        _add(found, f"sample {len(found.op) + 1}", said, ends)
                     continue
                 sums.discard(depth)
                 depth -= 1
@@ -90,7 +94,8 @@ def _nothing(path: Path, options: Options) -> Imported:
     return Imported("jmeter", path, options, resolution_ns=MS)
 
 
-def _add(found: Imported, where: str, said: Mapping[str, str], options: Options) -> None:
+def _add(found: Imported, where: str, said: Mapping[str, str], ends: dict[str, int]) -> None:
+    """Add a sample; `ends`: when the last one of each thread ended, for a thread does one thing at a time."""
     if said.get("responseMessage", "").startswith(SUM):
         return
     at = Instant.read(said["timeStamp"]) if len(said["timeStamp"]) == 13 else None
@@ -106,12 +111,19 @@ def _add(found: Imported, where: str, said: Mapping[str, str], options: Options)
     label = said.get("label", "")
     group = said.get("threadName", "").rpartition(" ")[0] or "jmeter"
     ended_ns = at.ns + int(elapsed) * MS
+    thread = said.get("threadName", "")
+    if thread and at.ns + SLACK_NS < ends.get(thread, 0):
+        raise UnusableInput(
+            f"{found.path} {where} begins before the sample before it of the thread {thread[:60]} has ended: its times are those "
+            "of the ends; let JMeter write when samples began (-Jsampleresult.timestamp.start=true)"
+        )
+    ends[thread] = ended_ns
     wrong = found.add(REQUEST, label, group, at.ns, ended_ns, ok=said["success"] == "true", status=status, error=text)
     if wrong:
         raise UnusableInput(f"{found.path} {where} {wrong}: take it out")
     threads = said.get("allThreads", "")
     if threads.isdecimal() and len(threads) < 9:
-        found.clients = max(found.clients or 0, int(threads))
+        found.active.append((ended_ns, int(threads)))
 
 
 def _delimiter(header: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ DIAL_S = 30.0
 REQUEST = "http_req_duration"
 BLOCKED, SENDING = "http_req_blocked", "http_req_sending"
 PARTS = (BLOCKED, "http_req_connecting", "http_req_tls_handshaking", SENDING)
-WANTED = (*PARTS, REQUEST, "dropped_iterations", "vus_max")
+WANTED = (*PARTS, REQUEST, "dropped_iterations", "vus")
 
 
 class _Tags(msgspec.Struct, frozen=True):
@@ -160,8 +160,8 @@ def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Import
                 request.connecting_ms += sample.value
         elif sample.metric == "dropped_iterations" and sample.value >= 1:
             found.dropped(sample.tags.scenario or "default", sample.at.ns, int(sample.value))
-        elif sample.metric == "vus_max":
-            found.clients = max(found.clients or 0, int(sample.value))
+        elif sample.metric == "vus":
+            found.active.append((sample.at.ns, int(sample.value)))
     if request is not None:
         unmeasured += _add(found, request, options)
     if unmeasured:

@@ -68,7 +68,7 @@ def is_requests(header: Sequence[str]) -> bool:
 
 def refuse_aggregates(path: Path, header: Sequence[str]) -> None:
     """Raise UnusableInput where the file is one of `--csv`."""
-    kind = AGGREGATES.get(tuple(header[:2]))
+    kind = AGGREGATES.get((header[0], header[1])) if len(header) > 1 else None
     if kind is None:
         return
     raise UnusableInput(

@@ -47,12 +47,14 @@ def test_an_example_is_judged_to_the_truth(
         (tmp_path / words[1]).write_bytes(gzip.decompress((DATA / f"{name}.gz").read_bytes()))
     truth = Truth.of(name)
     words[words.index("--fault-at") + 1] = f"{truth.down_ms[0] / 1e3:.3f}"
-    assert main(words) == 0
     (tmp_path / "objectives.toml").write_text(OBJECTIVES)
+    assert main(words) == 0
     judge = next(shlex.split(line)[3:] for line in LINES if " judge " in line)
     capsys.readouterr()
+    judge[1] = words[words.index("-o") + 1]
     assert main([*judge, "--json"]) == 0
-    rto = json.loads(capsys.readouterr().out)["measurements"]["rto_s"]
+    said = json.loads(capsys.readouterr().out)
+    rto = (said[0] if isinstance(said, list) else said)["measurements"]["rto_s"]
     assert rto["lower"] <= truth.rto_s[1]
     assert truth.rto_s[0] <= rto["upper"]
 

@@ -14,7 +14,7 @@ FAULT_S, END_S = 20.0, 40.0
 
 def history(load: ImportedLoad, clients: int, hung: int, hangs_s: float) -> History:
     """Clients that send every tenth of a second; at the fault the last `hung` of them wait for `hangs_s` and fail."""
-    ops = []
+    ops: list[Op] = []
     for client in range(clients):
         at_s = client * 0.1 / clients
         while at_s < END_S:
@@ -85,7 +85,7 @@ def test_a_load_that_stopped_without_waiting_stays_a_doubt() -> None:
 def test_slow_answers_that_thin_the_load_stay_a_doubt() -> None:
     """Requests that were answered in time omit others too, and nobody knows how those had fared."""
     load = ImportedLoad(closed=True, clients=5, only_rto=True)
-    ops = []
+    ops: list[Op] = []
     for client in range(5):
         at_s = client * 0.02
         while at_s < END_S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from drill.__main__ import main
 from drill.imports.formats import form_of
 from drill.imports.imported import Options
 from drill.unusable import UnusableInput
-from tests.drill.imports.judged import DATA, imported
+from reports.limitations import not_proven
+from reports.record import load_run
+from tests.drill.imports.judged import DATA, Truth, imported
 from tests.drill.imports.make_data import cases
 
 FORMS = {
@@ -153,3 +156,33 @@ def test_what_cannot_be_meant_is_refused(words: tuple[str, ...], sentence: str) 
     """In one sentence."""
     with pytest.raises(UnusableInput, match=sentence):
         imported(DATA / "vegeta.json.gz", *words)
+
+
+def test_an_import_can_be_signed_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the verdict that `judge` reaches again, and with what it does not prove."""
+    objectives = tmp_path / "objectives.toml"
+    objectives.write_text("[default]\nrto_s = 10.0\ndeadline_s = 1.0\nwindow_s = 1.0\nsettle_s = 2.0\n")
+    out, truth = tmp_path / "run", Truth.of("vegeta.json")
+    words = ["import", str(DATA / "vegeta.json.gz"), "-o", str(out), *truth.marks, "--only-rto"]
+    assert main([*words, "--objectives", str(objectives), "--scenario", "region_lost"]) == 0
+    assert "python -m reports build" in capsys.readouterr().out
+    said = json.loads((out / "scenarios" / "region_lost" / "verdict.json").read_text())
+    assert (said["verdict"], said["scenario"], said["target"]) == ("MET", "region_lost", "imported")
+    assert main(["judge", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [said]
+    run = load_run(out)
+    assert run.verdict == "MET"
+    assert any("nothing else was judged" in sentence for sentence in not_proven(run))
+    assert main([*words, "--objectives", str(objectives)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_times_of_the_ends_are_refused(tmp_path: Path) -> None:
+    """JMeter can be told to write when samples ended: a request that hung would seem to have begun late."""
+    rows = [line.split(b",") for line in lines("jmeter.csv")]
+    for row in rows[1:]:
+        row[0] = str(int(row[0]) + int(row[1])).encode()
+    path = tmp_path / "jmeter.csv"
+    path.write_bytes(b"".join(b",".join(row) for row in rows))
+    with pytest.raises(UnusableInput, match=r"line \d+ begins before .* has ended.*sampleresult.timestamp.start=true"):
+        imported(path)
