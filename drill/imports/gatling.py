@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from drill.imports.imported import Imported, Options
-from drill.imports.instant import Instant
+from drill.imports.instant import epoch_ms
 from drill.imports.outcome import REQUEST
 from drill.imports.source import lines_of, refuse_line
 from drill.records import NS
@@ -38,11 +38,11 @@ def read(path: Path, options: Options) -> Imported:
         elif kind == "USER":
             if len(fields) != 3 or fields[1] not in ("START", "END"):
                 refuse_line(path, number, "is no USER line of Gatling 3.4 or later")
-            at = Instant.read(fields[2]) if len(fields[2]) == 13 else None
+            at = epoch_ms(fields[2])
             if at is None:
                 refuse_line(path, number, "has no time in milliseconds")
             users += 1 if fields[1] == "START" else -1
-            found.active.append((at.ns, users))
+            found.active.append((at, users))
         elif kind == "RUN" and number > 1 and found.op:
             refuse_line(path, number, "begins another run")
         elif kind not in ("RUN", *OTHERS):
@@ -54,15 +54,13 @@ def _add(found: Imported, number: int, fields: list[str]) -> None:
     if len(fields) != FIELDS - 1:
         refuse_line(found.path, number, f"has {len(fields) + 1} fields, not {FIELDS}")
     groups, name, start, end, word, message = fields
-    began, ended = (Instant.read(x) if len(x) == 13 else None for x in (start, end))
+    began, ended = epoch_ms(start), epoch_ms(end)
     if began is None or ended is None or word not in ("OK", "KO"):
         refuse_line(found.path, number, "has no start or end in milliseconds, or neither OK nor KO")
     told = STATUS.search(message)
     status = int(told[1]) if told else 0
     label = f"{groups}/{name}" if groups else name
-    wrong = found.add(
-        REQUEST, label, "gatling", began.ns, ended.ns, ok=word == "OK", status=status, error=message.strip()
-    )
+    wrong = found.add(REQUEST, label, "gatling", began, ended, ok=word == "OK", status=status, error=message.strip())
     if wrong:
         refuse_line(found.path, number, wrong)
 

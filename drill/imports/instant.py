@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from dataclasses import dataclass
 
@@ -25,14 +26,11 @@ class Instant:
         """From ISO 8601 with a zone, or seconds, milli-, micro- or nanoseconds since the epoch; None where it is neither."""
         if found := ISO.fullmatch(text.strip()):
             day, clock, fraction, zone = found.groups()
-            try:
-                at = dt.datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}")
-            except ValueError:
-                return None
-            return cls._at(round(at.timestamp()), fraction or "")
+            seconds = _seconds(day, clock, zone)
+            return None if seconds is None else cls._at(seconds, fraction or "")
         if found := EPOCH.fullmatch(text.strip()):
-            seconds, fraction, whole = found.groups()
-            return cls._at(int(seconds), fraction or "") if seconds else cls._at(int(whole[:10]), whole[10:])
+            short, fraction, whole = found.groups()
+            return cls._at(int(short), fraction or "") if short else cls._at(int(whole[:10]), whole[10:])
         return None
 
     @classmethod
@@ -54,3 +52,17 @@ class Instant:
     def latest_ns(self) -> int:
         """The latest that it can have been."""
         return self.ns + self.exact_ns
+
+
+@functools.lru_cache(maxsize=1024)
+def _seconds(day: str, clock: str, zone: str) -> int | None:
+    """Since 1970; many requests are of one second."""
+    try:
+        return round(dt.datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}").timestamp())
+    except ValueError:
+        return None
+
+
+def epoch_ms(text: str) -> int | None:
+    """Nanoseconds of milliseconds since 1970, 13 digits long; None where it is something else."""
+    return int(text) * 1_000_000 if len(text) == 13 and text.isascii() and text.isdecimal() else None

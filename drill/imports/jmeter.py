@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from drill.imports.imported import Imported, Options
-from drill.imports.instant import Instant
+from drill.imports.instant import epoch_ms
 from drill.imports.outcome import REQUEST
 from drill.imports.source import DAMAGED, content_of, refuse_damaged, refuse_line, rows_of
 from drill.records import NS
@@ -98,9 +98,9 @@ def _add(found: Imported, where: str, said: Mapping[str, str], ends: dict[str, i
     """Add a sample; `ends`: when the last one of each thread ended, for a thread does one thing at a time."""
     if said.get("responseMessage", "").startswith(SUM):
         return
-    at = Instant.read(said["timeStamp"]) if len(said["timeStamp"]) == 13 else None
+    at_ns = epoch_ms(said["timeStamp"])
     elapsed = said["elapsed"]
-    if at is None or not elapsed.isdecimal() or len(elapsed) > 12 or said["success"] not in ("true", "false"):
+    if at_ns is None or not elapsed.isdecimal() or len(elapsed) > 12 or said["success"] not in ("true", "false"):
         raise UnusableInput(
             f"{found.path} {where} has no time in milliseconds, no elapsed time or no success: let JMeter write them "
             "(-Jjmeter.save.saveservice.timestamp_format=ms)"
@@ -110,15 +110,15 @@ def _add(found: Imported, where: str, said: Mapping[str, str], ends: dict[str, i
     text = "" if status else f"{code} {said.get('responseMessage', '')}"
     label = said.get("label", "")
     group = said.get("threadName", "").rpartition(" ")[0] or "jmeter"
-    ended_ns = at.ns + int(elapsed) * MS
+    ended_ns = at_ns + int(elapsed) * MS
     thread = said.get("threadName", "")
-    if thread and at.ns + SLACK_NS < ends.get(thread, 0):
+    if thread and at_ns + SLACK_NS < ends.get(thread, 0):
         raise UnusableInput(
             f"{found.path} {where} begins before the sample before it of the thread {thread[:60]} has ended: its times are those "
             "of the ends; let JMeter write when samples began (-Jsampleresult.timestamp.start=true)"
         )
     ends[thread] = ended_ns
-    wrong = found.add(REQUEST, label, group, at.ns, ended_ns, ok=said["success"] == "true", status=status, error=text)
+    wrong = found.add(REQUEST, label, group, at_ns, ended_ns, ok=said["success"] == "true", status=status, error=text)
     if wrong:
         raise UnusableInput(f"{found.path} {where} {wrong}: take it out")
     threads = said.get("allThreads", "")

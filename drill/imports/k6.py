@@ -45,24 +45,33 @@ class _Tags(msgspec.Struct, frozen=True):
     expected_response: str = ""
 
 
-class _Data(msgspec.Struct, frozen=True):
+class _Data(msgspec.Struct, frozen=True, gc=False):
     time: str
     value: float
     tags: _Tags | None = None
 
 
-class _Point(msgspec.Struct, frozen=True):
+class _Point(msgspec.Struct, frozen=True, gc=False):
     metric: str
     data: _Data
 
 
-@dataclass(slots=True)
-class _Sample:
-    """One line that counts, of either format."""
+class _PartData(msgspec.Struct, frozen=True, gc=False):
+    time: str
+    value: float
+
+
+class _Part(msgspec.Struct, frozen=True, gc=False):
+    metric: str
+    data: _PartData
+
+
+class _Sample(msgspec.Struct, gc=False):
+    """One line that counts, of either format; a part of a request has no tags of its own."""
 
     line: int
     metric: str
-    at: Instant
+    time: str
     value: float
     tags: _Tags
 
@@ -87,17 +96,17 @@ class _Request:
 
 def read_json(path: Path, options: Options) -> Imported:
     """Read `--out json`; raises UnusableInput, naming the line."""
-    return _collect(path, options, _points(path))
+    return _collect(path, options, _points(path), nanoseconds=True)
 
 
 def read_csv(path: Path, options: Options) -> Imported:
     """Read `--out csv`; raises UnusableInput, naming the line."""
-    return _collect(path, options, _rows(path))
+    return _collect(path, options, _rows(path), nanoseconds=False)
 
 
 def _points(path: Path) -> Iterator[_Sample]:
-    decoder = msgspec.json.Decoder(_Point)
-    wanted = tuple(f'"metric":"{name}"'.encode() for name in WANTED)
+    whole, part = msgspec.json.Decoder(_Point), msgspec.json.Decoder(_Part)
+    wanted, parts = (tuple(f'"metric":"{name}"'.encode() for name in names) for names in (WANTED, PARTS))
     nothing = _Tags()
     for number, line in lines_of(path):
         if not (line.startswith(b'{"metric":') and line.endswith(b"}")):
@@ -107,13 +116,14 @@ def _points(path: Path) -> Iterator[_Sample]:
         if not line.startswith(wanted, 1):
             continue
         try:
-            point = decoder.decode(line)
+            if line.startswith(parts, 1):
+                value = part.decode(line)
+                yield _Sample(number, value.metric, value.data.time, value.data.value, nothing)
+                continue
+            point = whole.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             refuse_line(path, number, f"is no sample of k6 ({e})")
-        at = Instant.read(point.data.time)
-        if at is None:
-            refuse_line(path, number, f"has the time {point.data.time!r}, which is none")
-        yield _Sample(number, point.metric, Instant(at.ns, 1), point.data.value, point.data.tags or nothing)
+        yield _Sample(number, point.metric, point.data.time, point.data.value, point.data.tags or nothing)
 
 
 def _rows(path: Path) -> Iterator[_Sample]:
@@ -129,28 +139,28 @@ def _rows(path: Path) -> Iterator[_Sample]:
             refuse_line(path, number, f"has {len(row)} fields, not {len(header)}")
         if row[at["metric_name"]] not in WANTED:
             continue
-        when = Instant.read(row[at["timestamp"]])
         try:
             value = float(row[at["metric_value"]])
         except ValueError:
             value = -1.0
-        if when is None or not 0 <= value < 1e12:
-            refuse_line(path, number, "has a time or a value that is none")
+        if not 0 <= value < 1e12:
+            refuse_line(path, number, "has a value that is none")
         tags = _Tags(**{name: row[place] for name, place in tagged})
-        yield _Sample(number, row[at["metric_name"]], when, value, tags)
+        yield _Sample(number, row[at["metric_name"]], row[at["timestamp"]], value, tags)
 
 
-def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Imported:
+def _collect(path: Path, options: Options, samples: Iterator[_Sample], *, nanoseconds: bool) -> Imported:
+    """`nanoseconds`: times are so exact, though zeros at their end are left out."""
     found = Imported("k6", path, options, timed_at="ended_ns")
     request: _Request | None = None
     unmeasured = 0
     for sample in samples:
         if sample.metric == REQUEST:
             if request is not None:
-                unmeasured += _add(found, request, options)
+                unmeasured += _add(found, request, nanoseconds)
             request = _Request(sample)
         elif sample.metric in PARTS:
-            if request is None or sample.at != request.first.at:
+            if request is None or sample.time != request.first.time:
                 refuse_line(path, sample.line, f"has {sample.metric} of no request: lines are missing before it")
             if sample.metric == BLOCKED:
                 request.blocked_ms = sample.value
@@ -159,11 +169,11 @@ def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Import
             else:
                 request.connecting_ms += sample.value
         elif sample.metric == "dropped_iterations" and sample.value >= 1:
-            found.dropped(sample.tags.scenario or "default", sample.at.ns, int(sample.value))
+            found.dropped(sample.tags.scenario or "default", _at(path, sample).ns, int(sample.value))
         elif sample.metric == "vus":
-            found.active.append((sample.at.ns, int(sample.value)))
+            found.active.append((_at(path, sample).ns, int(sample.value)))
     if request is not None:
-        unmeasured += _add(found, request, options)
+        unmeasured += _add(found, request, nanoseconds)
     if unmeasured:
         raise UnusableInput(
             f"{path}: {unmeasured} requests timed out before they had a connection, for which k6 writes a duration of 0: "
@@ -172,25 +182,28 @@ def _collect(path: Path, options: Options, samples: Iterator[_Sample]) -> Import
     return found
 
 
-def _add(found: Imported, request: _Request, options: Options) -> int:
+def _add(found: Imported, request: _Request, nanoseconds: bool) -> int:
     """Add it; 1 where nobody knows when it began."""
     sample, tags = request.first, request.first.tags
     took_ms = request.took_ms
     code = int(tags.error_code) if tags.error_code.isdecimal() else 0
     if took_ms == 0 and code in (TIMED_OUT, DIAL_TIMEOUT):
-        limit_s = options.timeout_s if code == TIMED_OUT else min(DIAL_S, options.timeout_s or DIAL_S)
+        said_s = found.options.timeout_s
+        limit_s = said_s if code == TIMED_OUT else min(DIAL_S, said_s or DIAL_S)
         if limit_s is None:
             return 1
         took_ms = limit_s * 1e3
-    found.resolution_ns = max(found.resolution_ns, sample.at.exact_ns)
+    at = _at(found.path, sample)
+    if not nanoseconds:
+        found.resolution_ns = max(found.resolution_ns, at.exact_ns)
     status = int(tags.status) if tags.status.isdecimal() and len(tags.status) < 4 else 0
     ok = tags.expected_response == "true" if tags.expected_response else 200 <= status < 400
     wrong = found.add(
         kind_of(tags.method),
         tags.name or tags.url,
         tags.scenario or "default",
-        sample.at.ns - round(took_ms * NS / 1000),
-        sample.at.ns,
+        at.ns - round(took_ms * NS / 1000),
+        at.ns,
         ok=ok and not tags.error,
         status=status,
         error=tags.error,
@@ -198,6 +211,13 @@ def _add(found: Imported, request: _Request, options: Options) -> int:
     if wrong:
         refuse_line(found.path, sample.line, wrong)
     return 0
+
+
+def _at(path: Path, sample: _Sample) -> Instant:
+    found = Instant.read(sample.time)
+    if found is None:
+        refuse_line(path, sample.line, f"has the time {sample.time[:40]!r}, which is none")
+    return found
 
 
 def is_csv(header: Sequence[str]) -> bool:

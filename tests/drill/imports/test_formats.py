@@ -82,7 +82,7 @@ def lines(name: str) -> list[bytes]:
         ("k6-open.json", 40, b"{}\n", "line 40 is no line of k6"),
         ("k6-open.json", 40, b'{"metric":"http_req_duration","type":"Point","data":{}}\n', "line 40 is no sample"),
         ("k6-open-nano.csv", 9, b"http_req_duration,1795\n", "line 9 has 2 fields"),
-        ("k6-open-nano.csv", 9, b"http_req_duration,x,1" + b"," * 16 + b"\n", "line 9 has a time or a value"),
+        ("k6-open-nano.csv", 9, b"http_req_duration,x,1" + b"," * 16 + b"\n", "line 9 has the time 'x', which is none"),
         ("locust.csv", 5, b"yesterday,GET,/,1.0,2,200,\n", "line 5 has a time"),
         ("locust.csv", 5, b'1,GET,/,"\n', "is not CSV"),
         ("jmeter.csv", 7, b"1,2\n", "line 7 has 2 fields"),
