@@ -65,13 +65,14 @@ def read_xml(path: Path, options: Options) -> Imported:
     """Read an XML file; raises UnusableInput, naming the line."""
     found = _nothing(path, options)
     ends: dict[str, int] = {}
-    depth = 0
+    depth, root = 0, None
     sums: set[int] = set()
     with content_of(path) as file:
         try:
             for event, element in ET.iterparse(file, events=("start", "end")):
                 if event == "start":
                     depth += 1
+                    root = element if root is None else root
                     if element.tag in SAMPLES and element.get("rm", "").startswith(SUM):
                         sums.add(depth)
                     if element.tag in SAMPLES and all(above in sums for above in range(2, depth)) and depth not in sums:
@@ -81,6 +82,8 @@ def read_xml(path: Path, options: Options) -> Imported:
                 sums.discard(depth)
                 depth -= 1
                 element.clear()
+                if depth == 1 and root is not None:
+                    root.clear()  # else it keeps an empty child for each sample
         except ET.ParseError as e:
             line = e.position[0]
             raise UnusableInput(f"{path} line {line} is not XML ({e}): give the whole file, to its end tag") from e

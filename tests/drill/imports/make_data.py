@@ -28,11 +28,13 @@ JAVA_UP_S = UP_S + 5.0
 LASTS_S = UP_S + DOWN_S + AFTER_S - 1.0
 RATE = 40
 CLIENTS = 4
+STARVED = "k6-starved.json"
+"""Of a load that had too few clients to keep its rate, and says so."""
 K6_OPEN = """
 import http from 'k6/http';
 export const options = { noConnectionReuse: %(fresh)s, scenarios: { orders: {
   executor: 'constant-arrival-rate', rate: %(rate)d, timeUnit: '1s',
-  duration: '%(lasts)ds', preAllocatedVUs: 200 } } };
+  duration: '%(lasts)ds', preAllocatedVUs: %(vus)d } } };
 export default function () { http.%(call)s('http://127.0.0.1:%(port)d/orders', %(body)s); }
 """
 K6_CLOSED = """
@@ -145,7 +147,7 @@ def gatling(port: int) -> list[str]:
 
 def fill(template: str, port: int, **more: object) -> str:
     """A script for that port."""
-    return template % {"port": port, "rate": RATE, "lasts": LASTS_S, "clients": CLIENTS, **more}
+    return template % {"port": port, "rate": RATE, "lasts": LASTS_S, "clients": CLIENTS, "vus": 200, **more}
 
 
 def cases(port: int) -> dict[str, Case]:
@@ -153,6 +155,7 @@ def cases(port: int) -> dict[str, Case]:
     write = fill(K6_OPEN, port, call="post", body="'one', { timeout: '1500ms' }", fresh="true")
     fresh = fill(K6_OPEN, port, call="get", body="{ timeout: '1500ms' }", fresh="true")
     read = fill(K6_OPEN, port, call="get", body="{ timeout: '1500ms' }", fresh="false")
+    few = fill(K6_OPEN, port, call="get", body="{ timeout: '1500ms' }", fresh="false", vus=CLIENTS)
     target = {"targets.txt": f"GET http://127.0.0.1:{port}/orders\n"}
     plan = {"plan.jmx": fill(JMETER, port, nested="false", lasts=LASTS_S + 3)}
     nested = {"plan.jmx": fill(JMETER, port, nested="true", lasts=LASTS_S + 3)}
@@ -161,6 +164,7 @@ def cases(port: int) -> dict[str, Case]:
         "k6-open.json": Case("k6", "refuse", {"x.js": write}, lambda _: k6("x.js", "r.json"), "r.json"),
         "k6-closed.json": Case("k6", "hang", {"x.js": fill(K6_CLOSED, port)}, lambda _: k6("x.js", "r.json"), "r.json"),
         "k6-blackhole.json": Case("k6", "blackhole", {"x.js": fresh}, lambda _: k6("x.js", "r.json"), "r.json"),
+        STARVED: Case("k6", "hang", {"x.js": few}, lambda _: k6("x.js", "r.json"), "r.json"),
         "k6-open-seconds.csv": Case("k6", "503", {"x.js": read}, lambda _: k6("x.js", "r.csv"), "r.csv"),
         "k6-open-nano.csv": Case("k6", "hang", {"x.js": read}, lambda _: k6("x.js", "r.csv"), "r.csv", (), nano),
         "locust.csv": Case(

@@ -21,6 +21,7 @@ FORMS = {
     "k6-open.json": "k6-json",
     "k6-closed.json": "k6-json",
     "k6-blackhole.json": "k6-json",
+    "k6-starved.json": "k6-json",
     "k6-open-seconds.csv": "k6-csv",
     "k6-open-nano.csv": "k6-csv",
     "locust.csv": "locust",

@@ -8,11 +8,11 @@ import pytest
 
 from tests.drill.imports.judged import Truth, judged
 from tests.drill.imports.make_data import cases, free_port, is_there, make
-from tests.drill.imports.test_truth import TIMEOUTS
+from tests.drill.imports.test_truth import FILES, TIMEOUTS
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", tuple(cases(0)))
+@pytest.mark.parametrize("name", FILES)
 def test_the_tool_of_today_is_judged_to_the_truth(name: str, tmp_path: Path) -> None:
     """Not a file of its past: a version that writes another format is found out here."""
     port = free_port()

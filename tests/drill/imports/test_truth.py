@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from drill.objective import Objectives, Verdict
-from tests.drill.imports.judged import DATA, Truth, imported, judged
-from tests.drill.imports.make_data import cases
+from tests.drill.imports.judged import DATA, OBJECTIVES, Truth, imported, judged
+from tests.drill.imports.make_data import STARVED, cases
 
-FILES = tuple(cases(0))
+FILES = tuple(name for name in cases(0) if name != STARVED)
 OPEN = ("k6-open.json", "k6-blackhole.json", "k6-open-nano.csv", "k6-open-seconds.csv")
 
 TIMEOUTS = ("k6-blackhole.json",)
@@ -66,6 +66,16 @@ def test_the_basis_tells_how_the_load_was_sent() -> None:
         is_open = name in OPEN or name.startswith("vegeta")
         assert ("open loop, as its owner says" in basis) is is_open
         assert ("closed loop omits" in basis) is not is_open
+
+
+def test_a_load_that_had_no_clients_left_proves_nothing() -> None:
+    """k6 counts the iterations that it dropped; neither a pass nor a miss stands beside them."""
+    for limit in (OBJECTIVES, Objectives(rto_s=0.3, deadline_s=1.0, window_s=1.0, settle_s=2.0)):
+        found = judged(
+            DATA / f"{STARVED}.gz", *Truth.of(STARVED).marks, "--loop", "open", "--only-rto", objectives=limit
+        )
+        assert found.verdict is Verdict.UNPROVEN
+        assert any("could not send" in reason for reason in found.reasons)
 
 
 def test_without_a_fault_nothing_is_proved() -> None:
