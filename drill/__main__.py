@@ -1,5 +1,7 @@
 """`python -m drill judge DIR`: judge a stored drill, or every drill of a stored run, from its raw records alone.
 
+`python -m drill import FILE... -o DIR`: make such records of the results of another load tool (docs/import.md).
+
 Exit status: 0 all MET, 1 something MISSED or UNPROVEN, 2 unusable input (one line on stderr). A check of the harness itself
 counts apart: it must come out as it is expected to, and makes 1 where it does not.
 """
@@ -18,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drill.evidence import Judged, Judgement
+from drill.imports import command
 from drill.objective import Verdict
 from drill.output import plain, speak_utf8
 from drill.repetition import Repetitions
@@ -38,19 +41,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     again.add_argument("directory", type=Path, metavar="DIR", help="a scenario's or a run's directory")
     again.add_argument("--objectives", type=Path, metavar="FILE", help="default: those the run recorded")
     again.add_argument("--json", action="store_true", help="print verdict.json (of a run: a list of them)")
+    other = commands.add_parser("import", help="make records of the results of another load tool")
+    other.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="what k6, Locust, JMeter, vegeta, Gatling wrote"
+    )
+    other.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the records go")
+    command.add_arguments(other)
     said = parser.parse_args(arguments)
     try:
-        stored = find_stored(said.directory)
-        if said.objectives:
-            refuse_misspelt(said.objectives, stored)
-        judgements = [(s, s.judge(said.objectives)) for s in stored]
-        single = len(stored) == 1 and not (said.directory / "scenarios").is_dir()
-        together = [] if single else repeated(judgements, said.objectives)
-        whole = [s.verdict_json(j, said.objectives) for s, j in judgements]
-        expected = {s.scenario: s.expected for s in stored}
+        if said.command == "import":
+            print("\n".join(command.run(said)))
+            return 0
+        return _judge(said)
     except UnusableInput as e:
         print(f"error: {plain(' '.join(str(e).split()))}", file=sys.stderr)
         return 2
+
+
+def _judge(said: argparse.Namespace) -> int:
+    stored = find_stored(said.directory)
+    if said.objectives:
+        refuse_misspelt(said.objectives, stored)
+    judgements = [(s, s.judge(said.objectives)) for s in stored]
+    single = len(stored) == 1 and not (said.directory / "scenarios").is_dir()
+    together = [] if single else repeated(judgements, said.objectives)
+    whole = [s.verdict_json(j, said.objectives) for s, j in judgements]
+    expected = {s.scenario: s.expected for s in stored}
     if said.json:
         whole += [r.to_json(**context) for r, context in together]
         print(msgspec.json.format(msgspec.json.encode(whole[0] if single else whole), indent=2).decode())

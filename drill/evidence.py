@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from drill.history import History
+from drill.imported_load import imported_load
 from drill.measure import CohortFigure, Measurements, Phase, measure
 from drill.measurement import Measurement
 from drill.objective import Objective, Objectives, Verdict
@@ -132,6 +133,9 @@ def judge(history: History, objectives: Objectives, *, require_impact: bool | No
         require_impact = expects is None or expects.detail != "no-bite"
     every = _doubts(history, found, objectives, require_impact)
     limits = _limits(found, objectives)
+    load = imported_load(history.marks)
+    if load is not None and load.only_rto:
+        limits = {name: limit for name, limit in limits.items() if name in ("rto_s", *found.kinds)}
     judged = {name: _judged(m, limits.get(name), every) for name, m in found.named.items()}
     cohorts = tuple(_cohort(c, objectives, every) for c in found.cohorts)
     failures = _failures(judged, cohorts)

@@ -10,6 +10,8 @@ from typing import TypeVar
 import polars as pl
 
 from drill.history import OPS_SCHEMA, History, completed
+from drill.imported_load import imported_load
+from drill.measure.closed_loop import usual_interval_ns, with_omitted
 from drill.measure.downtime import downtime, latency
 from drill.measure.early import ORDERED, early_acks, shown_ns
 from drill.measure.lag import lag
@@ -18,7 +20,16 @@ from drill.measure.online import Recovery, recovery
 from drill.measure.reach import Reach
 from drill.measure.requests import Requests
 from drill.measure.rpo import loss, wrong_content
-from drill.measure.rto import CohortFigure, Recovered, by_cohort, by_kind, headline, recovery_time, refined_by_kind
+from drill.measure.rto import (
+    CohortFigure,
+    Recovered,
+    Sampled,
+    by_cohort,
+    by_kind,
+    headline,
+    recovery_time,
+    refined_by_kind,
+)
 from drill.measure.times import Times
 from drill.measure.waterfall import Phase, waterfall
 from drill.measurement import Measurement
@@ -33,6 +44,7 @@ T = TypeVar("T")
 class Measurements:
     """All that was measured of one history, and what it was measured from.
 
+    `flow`: the requests, and those that a closed loop's clients omitted while they waited for what came to nothing.
     `crashed` names each measure that failed with a defect of its own: such a figure is unknown, never good.
     """
 
@@ -41,6 +53,7 @@ class Measurements:
     cohorts: tuple[CohortFigure, ...]
     times: Times
     requests: Requests
+    flow: Requests
     whole: Recovered
     kinds: Mapping[str, Recovered]
     ledgers: Mapping[str, Ledger]
@@ -68,9 +81,15 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     reach = tried("what the fault can have hurt", lambda: Reach.of(ops, times, objectives), None)
     requests = tried("requests", lambda: Requests.of(ops, objectives, reach), empty)
     nothing = recovery_time(empty, Times.of(None), objectives)
-    whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s), nothing)
-    cohorts: tuple[CohortFigure, ...] = tried("cohorts", lambda: by_cohort(requests, times, objectives, clock_s), ())
-    kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, reach, clock_s), {})
+    load = imported_load(history.marks)
+    closed = load is not None and load.closed and not load.intended
+    omitted_ns = usual_interval_ns(requests, load, times) if load is not None and closed else None
+    sampled = Sampled(load.basis, omitted_ns) if load is not None else Sampled()
+    whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s, sampled=sampled), nothing)
+    cohorts: tuple[CohortFigure, ...] = tried(
+        "cohorts", lambda: by_cohort(requests, times, objectives, clock_s, sampled), ()
+    )
+    kinds: dict[str, Recovered] = tried("kinds", lambda: by_kind(ops, times, objectives, reach, clock_s, sampled), {})
     rto = headline(whole, refined_by_kind(whole.rto, kinds), cohorts, kinds)
     shown = {ORDERED: tried("what the copy had shown", lambda: shown_ns(history.samples, times), None)}
     ledgers: dict[str, Ledger] = tried(
@@ -86,11 +105,12 @@ def measure(history: History, objectives: Objectives) -> Measurements:
         found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
         found += tried("early acknowledgements", lambda: [early_acks(ledgers[ORDERED])], [])
     found += tried("content", lambda: [wrong_content(ops, ledgers)], [])
-    found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
+    found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s, omitted_ns), [])
     found += tried("latency", lambda: latency(ops, times), [])
     found += tried("lag", lambda: lag(history.samples, times), [])
     phases: tuple[Phase, ...] = tried("the waterfall", lambda: waterfall(ops, history.marks, times, whole, rto), ())
-    return Measurements(_complete(found), phases, cohorts, times, requests, whole, kinds, ledgers, tuple(crashed))
+    flow = tried("omitted requests", lambda: with_omitted(requests, omitted_ns), requests)
+    return Measurements(_complete(found), phases, cohorts, times, requests, flow, whole, kinds, ledgers, tuple(crashed))
 
 
 @functools.cache

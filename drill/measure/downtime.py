@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from drill.history import NS
+from drill.measure.closed_loop import with_omitted
 from drill.measure.outage import Outage, Outages, find_outages
 from drill.measure.requests import Requests
 from drill.measure.rto import Recovered, up_by_ns
@@ -19,10 +20,13 @@ from drill.objective import Objectives
 Ints = npt.NDArray[np.int64]
 
 
-def downtime(whole: Recovered, times: Times, objectives: Objectives, clock_s: float = 0.0) -> list[Measurement]:
+def downtime(
+    whole: Recovered, times: Times, objectives: Objectives, clock_s: float = 0.0, omitted_ns: int | None = None
+) -> list[Measurement]:
     """downtime_s, degraded_s, failed_requests, error_budget, of the requests since the fault.
 
-    `clock_s`: the uncertainty between clocks, by which each edge of each outage may be off.
+    `clock_s`: the uncertainty between clocks, by which each edge of each outage may be off. `omitted_ns`: at which interval a
+    closed loop's client that waited omitted others, which at worst all failed (drill.measure.closed_loop).
     """
     seen = whole.requests
     if whole.rto.value is None or times.end_ns is None:
@@ -31,13 +35,17 @@ def downtime(whole: Recovered, times: Times, objectives: Objectives, clock_s: fl
         return [Measurement.unknown(name, unit, why) for name, unit in units.items()]
     begin_ns = times.begin_ns if times.begin_ns is not None else 0
     deadline_ns = objectives.deadline_ns
+    window_ns = round(objectives.window_s * NS)
     value, lower, upper = _time_down(seen, whole.outages, begin_ns, times.end_ns, deadline_ns)
+    filled = with_omitted(seen, omitted_ns)
+    if len(filled) > len(seen):
+        worst = find_outages(filled.due_ns, filled.bad, filled.stratum, objectives.allowance, window_ns)
+        upper = max(upper, _time_down(filled, worst, begin_ns, times.end_ns, deadline_ns)[2])
     count = len(whole.outages.found)
     lower, upper = max(0.0, lower - 2 * count * clock_s), upper + 2 * count * clock_s
     down = Measurement(
         "downtime_s", value, lower, upper, "s", f"{count} outages in all" if count != 1 else "one outage", "requests"
     )
-    window_ns = round(objectives.window_s * NS)
     refused = find_outages(seen.due_ns, seen.bad & ~seen.late, seen.stratum, objectives.allowance, window_ns)
     refused_s, refused_lower, refused_upper = _time_down(seen, refused, begin_ns, times.end_ns, deadline_ns)
     off_s = 2 * len(refused.found) * clock_s

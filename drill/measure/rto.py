@@ -15,6 +15,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.chance import binomial_tail
+from drill.measure.closed_loop import with_omitted
 from drill.measure.ended import ended_by_itself
 from drill.measure.later import latest_end
 from drill.measure.outage import Outage, Outages, find_outages
@@ -28,6 +29,17 @@ CHANCE = 0.01
 LIKELY = 0.5
 """What is more likely than not in an outage that goes on does not speak for its end."""
 KINDS = {"rto_read_s": "read", "rto_write_s": "write", "rto_object_s": "put_object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How requests tell of the service: by which of their times, and at which interval a client that waited omitted others.
+
+    `omitted_ns` is None where none were omitted, as of an open loop.
+    """
+
+    basis: str = "requests by intended start"
+    omitted_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +83,10 @@ def recovery_time(
     clock_s: float = 0.0,
     name: str = "rto_s",
     who: str = "",
+    sampled: Sampled = Sampled(),
 ) -> Recovered:
     """Recovery of `requests` (the whole drill's), with its bracket; `clock_s` is the uncertainty between clocks."""
-    basis = "requests by intended start" + (f", {who}" if who else "")
+    basis = sampled.basis + (f", {who}" if who else "")
     if times.fault is None or times.end_ns is None:
         missing = "fault" if times.fault is None else "drill.end"
         why = f"there is no {missing} mark to count from or to"
@@ -83,18 +96,32 @@ def recovery_time(
     if not len(seen):
         why = "no request was due between the fault and the end of observation"
         return Recovered(seen, Outages(()), Measurement.unknown(name, "s", why, basis))
+    outages, value, lower, upper, sharp, because = _told(seen, begin_ns, effective_ns, times.end_ns, objectives)
+    filled = with_omitted(seen, sampled.omitted_ns)
+    if len(filled) > len(seen):
+        _, _, _, worst, worst_sharp, _ = _told(filled, begin_ns, effective_ns, times.end_ns, objectives)
+        if worst > upper:
+            because = f"{because}; at worst all {len(filled) - len(seen)} requests failed that waiting clients omitted"
+        upper, sharp = max(upper, worst), max(sharp, worst_sharp)
+    lower, upper, sharp = max(0.0, lower - clock_s), upper + clock_s, sharp + clock_s
+    because += ended_by_itself(times, lower, upper, effective_ns, felt=outages.last is not None)
+    return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis), sharp)
+
+
+def _told(
+    seen: Requests, begin_ns: int, effective_ns: int, end_ns: int, objectives: Objectives
+) -> tuple[Outages, float, float, float, float, str]:
+    """(outages, value, lower, upper, upper without a phase too mild to be told apart, because)."""
     outages = find_outages(seen.due_ns, seen.bad, seen.stratum, objectives.allowance, round(objectives.window_s * NS))
-    value, lower, upper, because = _bracket(seen, outages, begin_ns, effective_ns, times.end_ns, objectives)
-    sharp, last = upper + clock_s, outages.last
+    value, lower, upper, because = _bracket(seen, outages, begin_ns, effective_ns, end_ns, objectives)
+    sharp, last = upper, outages.last
     if last is not None and last.first_good is not None and not math.isinf(value):
         later = latest_end(seen, last.first_good, objectives.allowance)
         if later == len(seen):
             upper, because = math.inf, f"{because}, but some kind of request behind it failed to the end"
         elif later is not None:
             upper = max(upper, (int(seen.ended_ns[later]) - begin_ns) / NS)
-    lower, upper = max(0.0, lower - clock_s), upper + clock_s
-    because += ended_by_itself(times, lower, upper, effective_ns, felt=last is not None)
-    return Recovered(seen, outages, Measurement(name, value, lower, upper, "s", because, basis), sharp)
+    return outages, value, lower, upper, sharp, because
 
 
 def headline(
@@ -133,11 +160,18 @@ def refined_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measu
     return replace(whole, value=value, because=f"{hurt[0].basis}: {hurt[0].because}")
 
 
-def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s: float) -> tuple[CohortFigure, ...]:
+def by_cohort(
+    requests: Requests,
+    times: Times,
+    objectives: Objectives,
+    clock_s: float,
+    sampled: Sampled = Sampled(),
+) -> tuple[CohortFigure, ...]:
     """One figure for each cohort of clients."""
     figures = []
     for cohort in requests.cohorts:
-        found = recovery_time(requests.of_cohort(cohort), times, objectives, clock_s=clock_s, who=f"cohort {cohort}")
+        own, who = requests.of_cohort(cohort), f"cohort {cohort}"
+        found = recovery_time(own, times, objectives, clock_s=clock_s, who=who, sampled=sampled)
         counted = found.rto.value is not None
         figures.append(
             CohortFigure(
@@ -152,7 +186,12 @@ def by_cohort(requests: Requests, times: Times, objectives: Objectives, clock_s:
 
 
 def by_kind(
-    ops: pl.DataFrame, times: Times, objectives: Objectives, reach: Reach | None, clock_s: float
+    ops: pl.DataFrame,
+    times: Times,
+    objectives: Objectives,
+    reach: Reach | None,
+    clock_s: float,
+    sampled: Sampled = Sampled(),
 ) -> dict[str, Recovered]:
     """rto_read_s, rto_write_s, rto_object_s, and rto_KIND_s of any other; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}
@@ -170,7 +209,8 @@ def by_kind(
             continue
         own = needed.filter(since & (pl.col("op") == kind)).collect()
         requests = Requests.of(own, objectives, reach)
-        found[name] = recovery_time(requests, times, objectives, clock_s=clock_s, name=name, who=f"{kind} ops alone")
+        who = f"{kind} ops alone"
+        found[name] = recovery_time(requests, times, objectives, clock_s=clock_s, name=name, who=who, sampled=sampled)
     return found
 
 

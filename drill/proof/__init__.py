@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drill.history import History
+from drill.imported_load import imported_load
 from drill.measure import Measurements, sound_ops
 from drill.objective import Objectives
 from drill.proof.course import course
 from drill.proof.demands import demanded
 from drill.proof.doubt import Doubt, Figures, kind_of
 from drill.proof.events import deaths, starved
-from drill.proof.load import answered, clock, generator, recorded_as_scheduled, requested_throughout
+from drill.proof.load import answered, clock, generator, imported_whole, recorded_as_scheduled, requested_throughout
 from drill.proof.records import marked, readable, regions
 from drill.proof.steady import steady_before
 from drill.proof.survivors import survivors_read
@@ -35,13 +36,16 @@ def doubts(history: History, found: Measurements, objectives: Objectives, *, req
     yield from clock(ops)
     yield from generator(history, ops, found)
     yield from recorded_as_scheduled(history, ops, found)
+    yield from imported_whole(history)
     yield from answered(ops, found, objectives)
     yield from steady_before(found, objectives)
     yield from requested_throughout(history, found)
     if require_impact and found.times.fault is not None and not _felt(found):
         yield Doubt("nobody felt the fault: no outage that cannot be chance was seen after it")
     yield from demanded(history, ops, found, require_impact=require_impact)
-    yield from survivors_read(history, ops, found)
+    load = imported_load(history.marks)
+    if load is None or not load.only_rto:
+        yield from survivors_read(history, ops, found)
     yield from regions(history, ops)
     yield from starved(history)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from drill.history import NS, History
+from drill.imported_load import imported_load
 from drill.measure import Measurements
 from drill.measure.even_time import EvenTime
 from drill.measure.unrecorded import schedules, unrecorded
@@ -104,6 +105,13 @@ def recorded_as_scheduled(history: History, ops: pl.DataFrame, found: Measuremen
             )
 
 
+def imported_whole(history: History) -> Iterator[Doubt]:
+    """The file of another tool holds all that it says was sent."""
+    load = imported_load(history.marks)
+    for sentence in load.missing if load else ():
+        yield Doubt(f"{sentence}: records are lost", Figures.TIMES)
+
+
 def answered(ops: pl.DataFrame, found: Measurements, objectives: Objectives) -> Iterator[Doubt]:
     """No request was given up before its deadline: nobody can say what would have become of it."""
     times = found.times
@@ -144,11 +152,11 @@ def requested_throughout(history: History, found: Measurements) -> Iterator[Doub
 
 def _parts(found: Measurements, from_ns: int, to_ns: int) -> Iterator[tuple[str, Ints]]:
     """The load as a whole, each cohort and each kind of op: when requests were due, sorted."""
-    seen = found.requests.between(from_ns, to_ns + 1)
+    seen = found.flow.between(from_ns, to_ns + 1)
     yield "the load", seen.due_ns
-    for cohort in found.requests.cohorts if len(found.requests.cohorts) > 1 else ():
+    for cohort in seen.cohorts if len(seen.cohorts) > 1 else ():
         yield f"the load of the cohort {cohort}", seen.due_of(cohort)
-    for kind in found.requests.kinds if len(found.requests.kinds) > 1 else ():
+    for kind in seen.kinds if len(seen.kinds) > 1 else ():
         yield f"the load of kind {kind}", seen.due_of_kind(kind)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from drill.history import History
+from drill.imported_load import imported_load
 from drill.measure import Measurements
 from drill.proof.doubt import Doubt
 from drill.regions import REGIONS
@@ -16,12 +17,15 @@ OUTCOMES = ("ok", "fail", "unknown")
 
 def readable(history: History) -> Iterator[Doubt]:
     """Every part is there, and every row says what it must."""
+    load = imported_load(history.marks)
+    only_rto = load is not None and load.only_rto
     for name, part, needed in (
         ("ops.parquet", history.ops, ("op", "key", "intended_ns", "began_ns", "ended_ns", "outcome")),
         ("survivors.parquet", history.survivors, ("store", "key", "copies", "at_ns")),
     ):
         if part is None:
-            yield Doubt(f"{name} is missing")
+            if not (name == "survivors.parquet" and only_rto):
+                yield Doubt(f"{name} is missing")
             continue
         for column in needed:
             if part[column].null_count():
