@@ -21,7 +21,7 @@ from drill.wait import wait_until
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.run_layout import Address, RunLayout, child_environment
 from infra_fixtures.targets.world import Endpoint
-from tests.workload.installation import kinto_programs
+from tests.installation import programs_of
 
 HERE = "here"
 USER, DATABASE = "kinto", "postgres"
@@ -52,7 +52,7 @@ class Kinto:
 
     layout: RunLayout
     password: str = field(default_factory=lambda: secrets.token_hex(16))
-    programs: Path = field(default_factory=kinto_programs)
+    programs: Path = field(default_factory=lambda: programs_of("kinto"))
     _server: subprocess.Popen[bytes] | None = None
 
     @property
