@@ -22,7 +22,7 @@ from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.parts import WorkloadPart, part_of
+from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
 from probes.machinery import refuse_broken
@@ -33,6 +33,7 @@ from reports.observers import Several
 from reports.pictures import draw
 from reports.record import load_run, load_scenario
 from traffic.load import Load, Service
+from traffic.load_options import LoadOptions
 from traffic.runner import LoadGenerator
 
 
@@ -50,13 +51,14 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
     stand GateNotPassed or UnusableInput, once that is recorded."""
     with _standing(day, name, repetition, showing.live) as world:
-        require_all(world, scenario.faults)
+        faults = scenario.faults.in_world(world)
+        require_all(world, faults)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
         with stop_watches(conditions, sight) as watches:
             drill.probes = [*drill.probes, *watches]
-            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark, drill.ended), plan)
+            judgement = drill.run(injected_in_turn(world, faults, drill.mark, drill.ended), plan)
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
@@ -93,7 +95,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
+    load = _load(day, world, scenario, repetition)
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -103,7 +105,7 @@ def _drill(
         refuse_broken(world)
         with world.healing():
             world.return_to_primary()
-        await_steady_state(world)
+        await_steady_state(world, roles=world.part(RolesStayPart) is None)
 
     def publish(_judgement: Judgement) -> None:
         draw(load_scenario(directory), load_run(day.run.path))
@@ -126,6 +128,16 @@ def _drill(
     return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
 
 
+def _load(day: GameDay, world: World, scenario: Scenario, repetition: int) -> Load:
+    """What the scenario and the command line say, and never more than the system may be asked."""
+    load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
+    limit = world.part(LoadLimitPart)
+    if limit is None:
+        return day.options.load.applied(load)
+    load = LoadOptions(rate=limit.rate).applied(load)
+    return LoadOptions(max_rate=limit.rate_cap).applied(day.options.load.applied(load))
+
+
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:
     entry, distribution = world.entry, day.options.distribution
     dns_host, dns_port = entry.dns or ("", 53)
@@ -138,6 +150,7 @@ def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int
             dns_host=dns_host,
             dns_port=dns_port,
             headers=contract.secrets(),
+            regions=entry.regions,
         ),
         contract=contract,
         t0_ns=t0_ns,

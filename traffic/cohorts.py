@@ -152,6 +152,7 @@ class Cohort:
             headers["Connection"] = "close"
         self._headers = _overriding(headers, contract.headers, service.headers)
         self._region_header = contract.region_header.lower()
+        self._regions = service.regions
         self._heads: dict[int, str] = {}
 
     def send(self, request: Request, path: str, body: bytes | None) -> Answer:
@@ -206,6 +207,7 @@ class Cohort:
 
     def _ask(self, sock: Any, method: str, request: bytes) -> Answer:
         try:
+            peer = sock.getpeername()[0] if self._regions else ""
             sock.sendall(request)
             block = sock.recv(BLOCK)
             if not block:
@@ -228,7 +230,9 @@ class Cohort:
         finally:
             answer.release()
         region = answer.get(self._region_header)
-        return Answer(answer.get_code(), region if isinstance(region, str) else None, answer.read())
+        return Answer(
+            answer.get_code(), region if isinstance(region, str) else None, answer.read(), self._regions.get(peer)
+        )
 
 
 def _overriding(*sets: Mapping[str, str]) -> dict[str, str]:

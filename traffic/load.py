@@ -113,8 +113,8 @@ class Load:
 class Service:
     """Where the orders go: `base_url` as clients know it, resolved through the name server `dns_host`:`dns_port`.
 
-    `dns_host` None: the host's own name servers (/etc/resolv.conf). `headers` are sent with every request. Raises
-    UnusableInput.
+    `dns_host` None: the host's own name servers (/etc/resolv.conf). `headers` are sent with every request. `regions`: which
+    region is reached at an address, for answers that do not say who served. Raises UnusableInput.
     """
 
     base_url: str = "http://api.dr-drill.example:18080"
@@ -122,6 +122,7 @@ class Service:
     dns_host: str | None = None
     dns_port: int = 53
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
