@@ -30,6 +30,7 @@ deadline_s = 2.0
 window_s = 1.0
 settle_s = 2.0
 availability = 0.9
+lag_p99_s = "none"
 """
 SCHEDULE = """
 baseline_s = 3.0
