@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.evidence import Judgement
+from drill.history import Survivor
 from drill.parts import Observer
 from drill.run import Drill
 from gameday.day import GameDay
@@ -22,7 +23,7 @@ from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, WorkloadPart, part_of
+from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, SharedStorePart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
 from probes.machinery import refuse_broken
@@ -118,7 +119,7 @@ def _drill(
         objectives=objectives.objectives,
         traffic=traffic,
         probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
-        read_survivors=lambda region: read_survivors(world, region, t0_ns),
+        read_survivors=lambda region: _own(world, load, traffic, read_survivors(world, region, t0_ns)),
         healthy_again=healthy_again,
         primary_region=world.primary,
         observer=Several(showing.live, *showing.observers),
@@ -126,6 +127,15 @@ def _drill(
         context=day.context(repetition, objectives),
     )
     return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
+
+
+def _own(world: World, load: Load, traffic: LoadGenerator, survivors: Iterable[Survivor]) -> Iterable[Survivor]:
+    """What survived of this drill's records, where others keep records of theirs in the same place."""
+    if world.part(SharedStorePart) is None:
+        return survivors
+    sent = traffic.ops()["key"].max()
+    keys = range(load.first_key, max(load.own_keys.stop, sent + 1 if isinstance(sent, int) else 0))
+    return (one for one in survivors if one.key in keys)
 
 
 def _load(day: GameDay, world: World, scenario: Scenario, repetition: int) -> Load:

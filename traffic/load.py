@@ -20,6 +20,7 @@ FOLLOWER = "follower"
 STICKY = "sticky"
 FRESH = "fresh"
 COHORTS = (FOLLOWER, STICKY, FRESH)
+KEY_BITS = 20
 
 
 def amount_of(key: int) -> int:
@@ -106,7 +107,12 @@ class Load:
     @property
     def first_key(self) -> int:
         """Keys of a run count up from here; below 2**52, so that every JSON reader keeps them exact."""
-        return random.Random(self.seed).randrange(1, 2**32) << 20
+        return random.Random(self.seed).randrange(1, 2**32) << KEY_BITS
+
+    @property
+    def own_keys(self) -> range:
+        """The keys of its first million writes: no load of another seed writes them."""
+        return range(self.first_key, self.first_key + (1 << KEY_BITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,11 @@ class RolesStayPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedStorePart:
+    """Others keep records in its stores too: of what survived, only keys of the drill's own range are the drill's."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadLimitPart:
     """How much may be asked of it: `rate_cap` requests a second at most, whatever a command line says, and `rate` writes a
     second where it says nothing."""

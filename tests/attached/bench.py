@@ -121,7 +121,7 @@ def _describe(application: Application, layout: RunLayout, directory: Path, stat
 name = "a third party's application in two places"
 workload = "contract.toml"
 rate = 10.0
-rate_cap = 20.0
+rate_cap = 40.0
 
 [service]
 url = "http://{NAME}:{application.port}"
@@ -150,7 +150,7 @@ def _play(application: Application, directory: Path, times: int) -> subprocess.C
     words = ["play", str(directory / "drill.toml"), "--target", "attach", "--topology", str(directory / "system.toml")]
     words += ["--objectives", str(directory / "objectives.toml"), "--runs-dir", str(directory / "runs")]
     return subprocess.run(
-        [sys.executable, "-m", "scenarios", *words, "--repeat", str(times)],
+        [sys.executable, "-m", "scenarios", *words, "--repeat", str(times), "--rate", "20", "--read-share", "0.4"],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=DRILL_LIMIT_S * times + 600,
         env={**os.environ, **application.environment},
     )  # fmt: skip

@@ -70,9 +70,13 @@ def verdict_of(system: Scripted) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_it_is_broken_healed_and_judged(system: Scripted) -> None:
+def test_it_is_broken_healed_and_judged(system: Scripted, tmp_path: Path) -> None:
     """The primary is killed by a command, the name follows, nothing is lost: MET, with the true RTO in its bracket, and all
-    as before."""
+    as before.
+
+    Records of others in its store are none of the drill's."""
+    others = [{"key": 5, "amount": 7}, {"key": "a user's", "amount": 1}]
+    (tmp_path / "store.jsonl").write_text("".join(json.dumps(record) + "\n" for record in others))
     done = play(system, system.description())
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found, directory = verdict_of(system), run_of(system)

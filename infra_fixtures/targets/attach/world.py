@@ -22,6 +22,7 @@ from infra_fixtures.targets.parts import (
     LoadLimitPart,
     MissingPart,
     RolesStayPart,
+    SharedStorePart,
     WorkloadPart,
 )
 from infra_fixtures.targets.target_config import TargetConfig
@@ -109,6 +110,7 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
         WorkloadPart(contract),
         ApiPart(endpoints),
         LoadLimitPart(described.rate, described.rate_cap),
+        SharedStorePart(),
     ]
     if contract.beat is not None:
         parts.append(HeartbeatPart(contract.beat))
