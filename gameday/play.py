@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from typing import Any
 
 from drill.evidence import Judgement
 from drill.history import Survivor
-from drill.parts import Observer
+from drill.parts import Effect, Observer
 from drill.run import Drill
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
+from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
@@ -63,6 +65,21 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
+
+
+def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, showing: Showing) -> Judgement:
+    """Drive the system for so long, or until it is enough, break nothing, and judge the outages that came; raises as `play`.
+
+    Its roles are left alone: nothing of it is put back, as nothing was changed.
+    """
+    scenario = Scenario.of(Nothing(), impact=False)
+    with _standing(day, name, 1, showing.live) as world:
+        drill, sight = _drill(day, world, scenario, name, 1, showing)
+        drill.enough = enough
+        plan = dataclasses.replace(scenario.plan(world), observe_s=for_s)
+        with stop_watches((*world.stop_conditions, *from_tables(day.options.stop)), sight) as watches:
+            drill.probes = [*drill.probes, *watches]
+            return drill.run(contextlib.nullcontext(Effect("nothing", "system", 0, 0)), plan)
 
 
 @contextlib.contextmanager
@@ -144,8 +161,11 @@ def _load(day: GameDay, world: World, scenario: Scenario, repetition: int) -> Lo
     limit = world.part(LoadLimitPart)
     if limit is None:
         return day.options.load.applied(load)
-    load = LoadOptions(rate=limit.rate).applied(load)
-    return LoadOptions(max_rate=limit.rate_cap).applied(day.options.load.applied(load))
+    load = day.options.load.applied(LoadOptions(rate=limit.rate).applied(load))
+    load = LoadOptions(max_rate=limit.rate_cap).applied(load)
+    if not limit.read_keys:
+        return load
+    return dataclasses.replace(load, read_keys=limit.read_keys, reads_per_s=load.orders_per_s + load.reads_per_s)
 
 
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:

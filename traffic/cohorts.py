@@ -29,6 +29,10 @@ from traffic.resolver import Route53Resolver
 BLOCK = 16 * 1024
 
 
+class WriteRefused(Exception):
+    """A load that may only read was about to write: a defect, which must reach nobody's service."""
+
+
 class _RequestTimeout(BaseException):
     """Raised into a request that outlasts its limit; a BaseException, so that no library mistakes it for its own."""
 
@@ -153,10 +157,16 @@ class Cohort:
         self._headers = _overriding(headers, contract.headers, service.headers)
         self._region_header = contract.region_header.lower()
         self._regions = service.regions
+        self._only = contract.read if load.read_keys else None
         self._heads: dict[int, str] = {}
 
     def send(self, request: Request, path: str, body: bytes | None) -> Answer:
-        """Send it as the contract's `request` says, to `path`, with `body` as JSON where it has one."""
+        """Send it as the contract's `request` says, to `path`, with `body` as JSON where it has one.
+
+        Where the load may only read, anything but the contract's read raises WriteRefused, and nothing is sent.
+        """
+        if self._only is not None and request is not self._only:
+            raise WriteRefused(f"{request.method} {path} is not the contract's read: nothing else may be sent")
         head = f"{request.method} {self._path}{path} HTTP/1.1\r\n{self._head(request)}"
         if body is None:
             return self._exchange(request.method, f"{head}\r\n".encode("latin-1"))

@@ -47,7 +47,8 @@ class Load:
     key is a multiple of `receipt_every` asks for a receipt (0: none does). `cohorts`: the share of requests each kind of
     client sends; follower drops a connection whose peer left the current DNS answer, sticky keeps its connection while it
     lives, fresh opens one per request. `connect_timeout_s` limits resolving and connecting each, `request_timeout_s` the
-    time from sending to the last byte of the answer. `seed` decides keys and cohorts; drawn anew unless given, so that
+    time from sending to the last byte of the answer. With `read_keys` nothing is written at all: records of these keys are
+    read, `reads_per_s` of them a second. `seed` decides keys and cohorts; drawn anew unless given, so that
     runs never share keys. Raises UnusableInput.
     """
 
@@ -59,6 +60,7 @@ class Load:
     cohorts: Mapping[str, float] = field(default_factory=lambda: {FOLLOWER: 0.7, FRESH: 0.1, STICKY: 0.2})
     connect_timeout_s: float = 2.0
     request_timeout_s: float = 3.0
+    read_keys: tuple[int, ...] = ()
     seed: int = field(default_factory=lambda: secrets.randbelow(2**31))
 
     def __post_init__(self) -> None:
@@ -66,6 +68,9 @@ class Load:
         _require(0 < self.orders_per_s <= FASTEST, f"orders_per_s is {self.orders_per_s}: give a rate above 0{fastest}")
         _require(
             0 <= self.reads_per_s <= FASTEST, f"reads_per_s is {self.reads_per_s}: give a rate of 0 or more{fastest}"
+        )
+        _require(
+            not self.read_keys or self.reads_per_s > 0, "read_keys are given and reads_per_s is 0: give a rate above 0"
         )
         _require(self.most_in_flight > 0, f"most_in_flight is {self.most_in_flight}: give 1 or more")
         self._check_ramp()

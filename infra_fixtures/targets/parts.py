@@ -132,10 +132,11 @@ class SharedStorePart:
 @dataclass(frozen=True, slots=True)
 class LoadLimitPart:
     """How much may be asked of it: `rate_cap` requests a second at most, whatever a command line says, and `rate` writes a
-    second where it says nothing."""
+    second where it says nothing. With `read_keys` nothing is ever written: records of these keys are read, `rate` a second."""
 
     rate: float
     rate_cap: float
+    read_keys: tuple[int, ...] = ()
 
 
 class MissingPart(Exception):

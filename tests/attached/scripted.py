@@ -155,7 +155,7 @@ def scripted(layout: RunLayout, directory: Path) -> Iterator[Scripted]:
     primary, standby, dns = layout.primary.edge, layout.standby.edge, layout.dns
     (directory / "service.py").write_text(SERVICE)
     (directory / "store.jsonl").touch()
-    with NameServer(dns.host, dns.port, primary.host) as names:
+    with NameServer(dns.host, dns.port, primary.host, ttl=0) as names:
         system = Scripted(primary.host, standby.host, primary.port, names, directory)
         over = threading.Event()
         follower = threading.Thread(target=_follow, args=(system, over), daemon=True)

@@ -20,6 +20,7 @@ from infra_fixtures.safety.way import Way
 MOST_BYTES = 2**20
 BREAKS = ("command", "operator")
 """The faults that [break] names by one of its own keys; any other by `fault`."""
+Key = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
 
 
@@ -81,8 +82,9 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
     """The whole file. `workload` is the application's contract (docs/workload.md), beside this file.
 
     `rate` is how many writes a second are sent where the command line says nothing; no more than `rate_cap` requests a second
-    are ever sent. `moves`: the standby must have taken over for a drill to prove anything. `failback` as a word: "automatic",
-    the primary serves again by itself once it is healed; "left", whoever serves after a drill goes on serving.
+    are ever sent. `read_only`: nothing is written, and the records of `read_keys` are read. `moves`: the standby must have
+    taken over for a drill to prove anything. `failback` as a word: "automatic", the primary serves again by itself once it is
+    healed; "left", whoever serves after a drill goes on serving.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
@@ -92,6 +94,8 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
     standby: Site
     rate: Rate = 10.0
     rate_cap: Rate = 50.0
+    read_only: bool = False
+    read_keys: tuple[Key, ...] = ()
     moves: bool = True
     break_: dict[str, Any] | None = None
     heal: Way | None = None
@@ -143,6 +147,10 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
             found.append("primary.name and standby.name are the same: each site needs a name of its own")
         if self.rate > self.rate_cap:
             found.append(f"rate {self.rate:g} is above rate_cap {self.rate_cap:g}: lower it")
+        if self.read_only != bool(self.read_keys):
+            found.append(
+                "read_only and read_keys belong together: give the keys of some records that are there, such as [1, 2, 3]"
+            )
         if self.service.dns is not None and not _is_server(self.service.dns):
             found.append(f"service.dns {self.service.dns!r} is not HOST:PORT: give such as 127.0.0.1:5353")
         if same := set(self.primary.addresses) & set(self.standby.addresses):

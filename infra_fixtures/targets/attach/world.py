@@ -42,6 +42,7 @@ NOT_PROVEN = (
     "what else happened to the system meanwhile: its owner's other changes and other users are not known to the drill",
 )
 ROLES_LEFT = "that the primary can serve again: roles were left as they were after the drill, as the description says"
+READ_ONLY = "whether writes were served, and whether any were lost: nothing but reads was sent, as the description says"
 NO_STORE = "what a region's own database holds: survivors were read from the application's own list"
 SHARED_ADDRESS = "which site served, but where the application says so itself: both are reached at the same address"
 NO_PROMOTION = (
@@ -109,10 +110,10 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
     parts: list[Any] = [
         WorkloadPart(contract),
         ApiPart(endpoints),
-        LoadLimitPart(described.rate, described.rate_cap),
+        LoadLimitPart(described.rate, described.rate_cap, described.read_keys),
         SharedStorePart(),
     ]
-    if contract.beat is not None:
+    if contract.beat is not None and not described.read_only:
         parts.append(HeartbeatPart(contract.beat))
     if is_name(described.service.url):
         parts.append(DnsPart(urlsplit(described.service.url).hostname or "", described.service.dns_every_s))
@@ -127,6 +128,8 @@ def _not_proven(described: Description, contract: Contract, regions: Mapping[str
     said = [*NOT_PROVEN, NO_PROMOTION, NO_GUARD]
     if contract.survivors.rows is None:
         said.append(NO_STORE)
+    if described.read_only:
+        said.append(READ_ONLY)
     if described.failback == "left":
         said.append(ROLES_LEFT)
     if not {site.name for site in described.sites} <= set(regions.values()):
