@@ -61,9 +61,9 @@ report: run-venv  ## every report of RUN (default: the latest) anew, with Allure
 test: run-venv  ## the harness's own tests
 	@$(PY) -m pytest tests
 
-nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill, LocalStack, Kinto (hours)
+nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill, LocalStack, Kinto, Chaos Toolkit (hours)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
-	@$(PY) -m pytest tests/scenarios tests/workload tests/infra_fixtures/targets -m nightly
+	@$(PY) -m pytest tests/scenarios tests/workload tests/gameday tests/attached tests/infra_fixtures -m nightly
 
 lint: dev-venv  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .
@@ -84,6 +84,8 @@ lock:  ## resolve requirements/*.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" --group pyproject.toml:dev -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile --python-version 3.13 --exclude-newer 2026-02-27T00:00:00Z --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/localstack.in -o requirements/localstack.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/kinto.in -o requirements/kinto.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" -c requirements/run.lock requirements/chaostoolkit.in -o requirements/chaostoolkit.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/datasette.in -o requirements/datasette.lock
 
 clean:  ## remove .venv and caches; records in RUNS_DIR stay
-	rm -rf -- "$$VENV" .localstack-venv .kinto-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf -- "$$VENV" .localstack-venv .kinto-venv .chaostoolkit-venv .datasette-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -126,10 +128,15 @@ def check_options(options: Options, scenarios: set[str]) -> None:
     refuse_unknown(
         objective_tables(options.objectives), targets=TARGETS, scenarios=scenarios, source=str(options.objectives)
     )
-    for journal in orphans(options.runs_dir):
+    refuse_unhealed(options.runs_dir)
+
+
+def refuse_unhealed(runs_dir: Path) -> None:
+    """Raise UnusableInput where a dead run is not healed."""
+    for journal in orphans(runs_dir):
         raise UnusableInput(
             f"the run {journal.parent.name} died and may have left a fault or processes: run `python -m infra_fixtures "
-            f"heal --runs-dir {options.runs_dir}` first"
+            f"heal --runs-dir {runs_dir}` first"
         )
 
 
@@ -138,6 +145,26 @@ def ending_gracefully() -> Iterator[None]:
     """SIGTERM ends what runs in here as Ctrl-C does, so that faults are healed and systems torn down."""
     before = {number: signal.getsignal(number) for number in ENDING}
     end_gracefully()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def enough_on_interrupt(enough: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM says that it is enough; another one ends what runs in here as ever."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if enough.is_set():
+            _interrupt(number, frame)
+        enough.set()
+
+    for number in ENDING:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, told)
     try:
         yield
     finally:

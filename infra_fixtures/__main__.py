@@ -22,7 +22,7 @@ from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journa
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
-from infra_fixtures.targets import TARGETS, add_options, read_options
+from infra_fixtures.targets import TARGETS, add_options, pace_of, read_options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
             case "up":
-                options, pace = read_options(parsed.target, lambda name: getattr(parsed, name)), parse_pace(parsed.pace)
+                options = read_options(parsed.target, lambda name: getattr(parsed, name))
+                pace = pace_of(parsed.target, parse_pace(parsed.pace))
                 require_needs(parsed.runs_dir)
                 return _up(parsed.target, pace, parsed.runs_dir, options)
             case "status":

@@ -87,6 +87,9 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    def check(self, world: World) -> None:
+        """Raise NotSupported where the world lacks something else that this needs; nothing is changed yet."""
+
     @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
         """Read what must be known of the world as it is now; nothing is changed yet."""
@@ -143,6 +146,8 @@ def require(world: World | Outlook, fault: Fault) -> None:
         lacking += [part for part in fault.parts if world.part(part) is None]
     for kind in lacking:
         raise NotSupported(fault.name, world.target, kind.__name__)
+    if not isinstance(world, Outlook):
+        fault.check(world)
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
     if named != REPLICATION.scope:
         region_of(world, named)

@@ -16,6 +16,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.targets.attach.options import OPTIONS as ATTACH_OPTIONS
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.outlook import Outlook
@@ -24,15 +25,20 @@ from infra_fixtures.targets.target_config import Option
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The module that stands it up (imported when it is asked for), and the options that only it knows."""
+    """The module that stands it up (imported when it is asked for), and the options that only it knows.
+
+    `pace`: the only one that it has, whatever is asked for; None: any.
+    """
 
     module: str
     options: tuple[Option, ...] = ()
+    pace: float | None = None
 
 
 TARGETS: Mapping[str, Target] = {
     "embedded": Target("infra_fixtures.targets.embedded"),
     "localstack": Target("infra_fixtures.targets.localstack.target", LOCALSTACK_OPTIONS),
+    "attach": Target("infra_fixtures.targets.attach.target", ATTACH_OPTIONS, pace=1.0),
 }
 
 
@@ -49,6 +55,24 @@ def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
     Whoever heals the run is told these, and not what the environment says then.
     """
     return {option.name: option.or_from(os.environ, get(option.name)) for option in TARGETS[target].options}
+
+
+def pace_of(target: str, asked: float) -> float:
+    """The pace that it runs at: its own where it has but one."""
+    own = TARGETS[target].pace
+    return asked if own is None else own
+
+
+def pinned(target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they are journalled; a target whose options lead to files says what a healer must know of those."""
+    pin: Callable[[Mapping[str, Any]], dict[str, Any]] = getattr(module_of(target), "pinned", dict)
+    return pin(options)
+
+
+def healing_environment(header: Header) -> dict[str, str]:
+    """The variables of this process that the target's undo needs in another: names stand in the options, never values."""
+    named: Callable[[Header], dict[str, str]] | None = getattr(module_of(header.target), "healing_environment", None)
+    return {} if named is None else named(header)
 
 
 def module_of(target: str) -> Any:
