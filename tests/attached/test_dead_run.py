@@ -82,7 +82,7 @@ def test_any_process_heals_what_a_killed_harness_broke(system: Scripted) -> None
     # The harness is dead: its watchdog heals at once, by the same journal and without the file.
     topology.unlink()
     wait_until(lambda: not list(orphans(runs)), what="the watchdog to heal", timeout_s=30)
-    assert system.answers(system.primary)
+    wait_until(lambda: system.answers(system.primary), what="the primary to answer", timeout_s=10)
     (journal,) = [path for path in runs.glob("*/journal.jsonl") if '"healed"' in path.read_text()]
     assert "nothing is left" in heal_orphan(journal, by="heal")
     with world_of(system, system.description()):
