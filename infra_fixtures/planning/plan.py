@@ -9,6 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from drill.objective import nearest
+from drill.unusable import UnusableInput
+from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.planning.walk import PlannedFault
 from infra_fixtures.safety.scope import listed
 from infra_fixtures.targets.permission import Outline, Permission
@@ -62,8 +65,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, allowed: Permission, intent: Intent, outline: Outline, faults: tuple[PlannedFault, ...]) -> Plan:
-        """Put it together, with what the blast radius says against it."""
+        """Put it together, with what the blast radius says against it; raises UnusableInput where that names no fault."""
         file, caller, limits = allowed.file, allowed.caller, allowed.file.blast_radius
+        for name in limits.faults:
+            if name not in catalogue():
+                raise UnusableInput(f"{file.source}: there is no fault {name}; {nearest(name, catalogue())}")
         closes = allowed.guard.scope.closes(allowed.now)
         return cls(
             run_id=allowed.run.run_id,

@@ -19,8 +19,8 @@ from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.safety.aws_operations import READING, changes, regions_named
 from infra_fixtures.safety.call_log import names_of
 from infra_fixtures.safety.rehearsal import MADE_UP, Planned, PowerRehearsed, answer_to
-from infra_fixtures.safety.scope import Scope, listed
-from infra_fixtures.safety.touched import Clients, Place, Touched, tags_carried, touched
+from infra_fixtures.safety.scope import Scope, Tag, listed
+from infra_fixtures.safety.touched import Clients, Place, Tags, Touched, tags_carried, touched
 
 UNKNOWN = "an unknown region"
 """Where a URL is signed for later: botocore does not say for which region, and no scope allows that."""
@@ -38,7 +38,8 @@ class Guard:
 
     client: boto3 clients of the same credentials as those that are protected, for asking who they are and for tags.
     account: the account, where it is known without asking (an emulator of the run's own). owned: names, ids and ARNs that
-    the run made itself or is about to make; they count as tagged.
+    the run made itself or is about to make; they count as tagged, and so does what carries `mark`, the tag that the run
+    gives to what it makes.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Guard:
         *,
         account: str | None = None,
         owned: Container[str] = frozenset(),
+        mark: Tag | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self.scope = scope
         self._client = client
         self._account = account
         self._owned = owned
+        self._mark = mark
         self._now = now
         self._lock = threading.Lock()
         self._tagged: set[tuple[str, str, str]] = set()
@@ -192,7 +195,7 @@ class Guard:
         tag = self.scope.tag
         if tag is None:
             return
-        carries = tags_carried(params).get(tag.key) == tag.value
+        carries = self._lets(tags_carried(params))
         found = list(touched(service, params))
         if not found and not carries and not self._owns_any(params):
             raise Refused(
@@ -216,9 +219,12 @@ class Guard:
             raise Refused(what, f"the tags of {value} cannot be read ({e})", "allow reading them") from e
         if tags is None and carries:
             return  # it is made by this call, with the tag
-        if (tags or {}).get(tag.key) != tag.value:
+        if not self._lets(tags or {}):
             raise Refused(what, f"{value} is not tagged {tag}", "tag it if the run may touch it")
         self._tagged.add((service, region, value))
+
+    def _lets(self, tags: Tags) -> bool:
+        return any(tag is not None and tags.get(tag.key) == tag.value for tag in (self.scope.tag, self._mark))
 
     def _require_own_arn(self, what: str, value: str) -> None:
         """An ARN may name a resource of another account or region than the call's own."""
