@@ -9,7 +9,8 @@ import msgspec
 
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.faults.schedule import Schedule, Scheduled, require_all
-from infra_fixtures.safety.guard import Guard, Refused
+from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.rehearsal import Planned, PowerRehearsed
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
 from infra_fixtures.targets.parts import MissingPart
