@@ -91,8 +91,8 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
     if is_guarded(target):
         refuse_orphans(runs_dir)
-    options = agreed(run, Intent(title="the topology, held up"), None, directory, print)
-    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
+    agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, print)
+    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
             print(running.describe(), flush=True)

@@ -70,11 +70,12 @@ def session() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """What stands in the account: security groups by region, and the health check."""
+    """What stands in the account, by region: the VPC, its subnet, the subnet's ACL, a security group; and a health check."""
 
     groups: Mapping[str, str]
     subnets: Mapping[str, str]
     vpcs: Mapping[str, str]
+    acls: Mapping[str, str]
     health_check: str
 
 
@@ -84,7 +85,7 @@ STANDING: list[Deployment] = []
 
 def deploy() -> Deployment:
     """The application, in both regions, by its owner, whom nobody guards; all of it tagged."""
-    groups, subnets, vpcs = {}, {}, {}
+    groups, subnets, vpcs, acls = {}, {}, {}, {}
     role = boto3.client("iam").create_role(
         RoleName=FUNCTION,
         AssumeRolePolicyDocument=json.dumps(
@@ -105,7 +106,9 @@ def deploy() -> Deployment:
         subnets[region] = ec2.create_subnet(VpcId=vpcs[region], CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
         groups[region] = ec2.create_security_group(GroupName="db", Description="db", VpcId=vpcs[region])["GroupId"]
         ec2.authorize_security_group_ingress(GroupId=groups[region], IpPermissions=[ingress()])
-        ec2.create_tags(Resources=[vpcs[region], subnets[region], groups[region]], Tags=[TAG])
+        of_vpc = [{"Name": "vpc-id", "Values": [vpcs[region]]}]
+        acls[region] = ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]["NetworkAclId"]
+        ec2.create_tags(Resources=[vpcs[region], subnets[region], groups[region], acls[region]], Tags=[TAG])
         boto3.client("lambda", region_name=region).create_function(
             FunctionName=FUNCTION,
             Role=role,
@@ -129,7 +132,7 @@ def deploy() -> Deployment:
         CallerReference="1", HealthCheckConfig={"Type": "HTTPS", "FullyQualifiedDomainName": "shop.example"}
     )["HealthCheck"]["Id"]
     boto3.client("iam").create_account_alias(AccountAlias="shop-prod")
-    STANDING[:] = [Deployment(groups, subnets, vpcs, check)]
+    STANDING[:] = [Deployment(groups, subnets, vpcs, acls, check)]
     return STANDING[0]
 
 

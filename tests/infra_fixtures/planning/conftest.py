@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -51,6 +50,7 @@ def moto_account() -> Iterator[str]:
         server.start()
         try:
             host, port = server.get_host_and_port()
+            urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
             _point_at(patch, f"http://{host}:{port}")
             account_target.deploy()
             yield f"http://{host}:{port}"
@@ -81,15 +81,3 @@ def _point_at(patch: pytest.MonkeyPatch, url: str) -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         patch.setenv(name, value)
-
-
-@pytest.fixture
-def gameday_file(tmp_path: Path) -> Any:
-    """Writes a game day file, of ALLOWED unless told otherwise; its path."""
-
-    def write(text: str = ALLOWED) -> Path:
-        path = tmp_path / "gameday.toml"
-        path.write_text(text)
-        return path
-
-    return write

@@ -7,7 +7,7 @@ import datetime as dt
 import http.server
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.schedule import Schedule, injected_in_turn
 from infra_fixtures.orphan_runs import refuse_orphans
 from infra_fixtures.planning import agreement
-from infra_fixtures.planning.agreement import agreed
+from infra_fixtures.planning.agreement import agreed, rehearsed
 from infra_fixtures.planning.plan import Intent
 from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.targets import read_options
@@ -63,6 +63,8 @@ class Bench:
     load: float = 220.0
     lasts_s: float = LASTS_S
     shown: list[str] = field(default_factory=list)
+    meanwhile: Callable[[World], object] = lambda _world: None
+    """What happens while the fault stands."""
 
     def says(self, old: str, new: str) -> None:
         """Another game day file: `new` in place of `old`."""
@@ -117,17 +119,15 @@ class Bench:
         directory.mkdir(parents=True, exist_ok=True)
         schedule = Schedule.of(*self.faults)
         intent = Intent(title="misuse", objectives={"rto_s": 300.0}, load=self.load, lasts_s=self.lasts_s)
-        options = dict(agreed(run, intent, schedule, directory, self.shown.append))
-        told = Header(run.run_id, run.target, run.pace, options, run.temp_dir, run.records)
+        told = agreed(run, intent, schedule, directory, self.shown.append)
         journal = Journal(directory)
         self.stack.callback(journal.close)
         with account_target.held(told, lambda: True) as conditions:
             config = TargetConfig(told, journal, None, conditions)  # type: ignore[arg-type]
-            with (
-                account_target.stand(config) as world,
-                injected_in_turn(world, schedule, lambda *_a, **_k: None),
-            ):
-                pass
+            with account_target.stand(config) as world:
+                rehearsed(told, intent, schedule, world, directory, self.shown.append)
+                with injected_in_turn(world, schedule, lambda *_a, **_k: None):
+                    self.meanwhile(world)
 
 
 @contextlib.contextmanager

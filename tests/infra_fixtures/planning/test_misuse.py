@@ -318,6 +318,16 @@ MISUSE: dict[str, tuple[Mistake, str]] = {
         lambda b: setattr(b, "faults", (LambdaThrottled(region="eu-central-1"),)),
         r"eu-central-1 is no region of this system: give one of",
     ),
+    "a fault that may not be healed": (
+        lambda b: (
+            b.stack.callback(
+                b.owner("ec2", "us-east-1").create_tags, Resources=[STANDING[0].acls["us-east-1"]], Tags=[TAG]
+            ),
+            b.owner("ec2", "us-east-1").delete_tags(Resources=[STANDING[0].acls["us-east-1"]], Tags=[TAG]),
+            setattr(b, "faults", (SubnetsIsolated(),)),
+        ),
+        r"ec2 ReplaceNetworkAclAssociation in us-east-1 was not done: acl-[0-9a-f]+ is not tagged",
+    ),
     "an isolation whose subnets are nobody's": (
         lambda b: (
             b.stack.callback(
