@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +25,7 @@ from infra_fixtures.run_layout import REPOSITORY, RunLayout
 from infra_fixtures.safety.bounded_command import CommandFailed
 from infra_fixtures.safety.journal import Healed
 from infra_fixtures.standing import standing
+from infra_fixtures.targets import read_options
 from infra_fixtures.targets.world import World
 from probes.steady_state import await_steady_state
 from tests.attached.scripted import Scripted, scripted
@@ -37,7 +38,8 @@ from infra_fixtures.faults.fault import InjectedFault
 from infra_fixtures.faults.schedule import Schedule
 from infra_fixtures.standing import standing
 
-with standing("attach", pace=1.0, runs_dir=Path(sys.argv[2]), options={"topology": sys.argv[1]}) as world:
+options = {"topology": {"path": sys.argv[1], "text": Path(sys.argv[1]).read_text()}}
+with standing("attach", pace=1.0, runs_dir=Path(sys.argv[2]), options=options) as world:
     (one,) = Schedule.of(Described()).in_world(world).faults
     InjectedFault(world, one.fault).inject()
     print("broken", flush=True)
@@ -55,8 +57,13 @@ def system(layout: RunLayout, tmp_path: Path) -> Iterator[Scripted]:
 @contextlib.contextmanager
 def world_of(system: Scripted, topology: Path) -> Iterator[World]:
     """The system, attached."""
-    with standing("attach", pace=1.0, runs_dir=system.directory / "runs", options={"topology": str(topology)}) as world:
+    with standing("attach", pace=1.0, runs_dir=system.directory / "runs", options=told(topology)) as world:
         yield world
+
+
+def told(topology: Path) -> dict[str, Any]:
+    """The target's options as a command line gives them."""
+    return read_options("attach", {"topology": str(topology)}.get)
 
 
 def break_it(system: Scripted, topology: Path) -> None:
@@ -98,6 +105,7 @@ def test_a_heal_that_fails_stays_open_and_is_named(system: Scripted) -> None:
     runs = system.directory / "runs"
     with pytest.raises(NotHealed, match="ended with status 1"):
         break_it(system, topology)
+    wait_until(lambda: _watchdog_gave_up(runs), what="the watchdog to try it too", timeout_s=20)
     (journal,) = orphans(runs)
     with pytest.raises(UnusableInput, match="may have left it broken"), world_of(system, topology):
         pytest.fail("a broken system was drilled again")
@@ -106,6 +114,10 @@ def test_a_heal_that_fails_stays_open_and_is_named(system: Scripted) -> None:
     wait_until(lambda: system.answers(system.primary), what="the primary to answer", timeout_s=10)
     with world_of(system, topology):
         pass
+
+
+def _watchdog_gave_up(runs: Path) -> bool:
+    return any("not everything could be healed" in log.read_text() for log in runs.glob("*/watchdog.log"))
 
 
 def test_a_break_that_fails_is_undone_and_said(system: Scripted) -> None:
@@ -141,15 +153,13 @@ def test_what_it_lacks_is_named_before_anything_is_done(system: Scripted, monkey
 
 def test_mistakes_are_one_sentence_and_nothing_is_stood_up(system: Scripted) -> None:
     """A description that is missing, and a workload that reads what no site has."""
-    for options, sentence in (
-        ({}, "--target attach needs --topology FILE.toml"),
-        ({"topology": str(system.directory / uuid.uuid4().hex)}, "is not there"),
+    with (
+        pytest.raises(UnusableInput, match=r"--target attach needs --topology FILE\.toml"),
+        standing("attach", pace=1.0, runs_dir=system.directory / "runs"),
     ):
-        with (
-            pytest.raises(UnusableInput, match=sentence),
-            standing("attach", pace=1.0, runs_dir=system.directory / "runs", options=options),
-        ):
-            pytest.fail("it was attached")
+        pytest.fail("it was attached")
+    with pytest.raises(UnusableInput, match=r"none\.toml is not there: give the TOML file that describes the system"):
+        told(system.directory / "none.toml")
     topology = system.description()
     contract = system.directory / "orders.toml"
     contract.write_text(

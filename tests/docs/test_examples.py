@@ -18,7 +18,7 @@ from infra_fixtures import powers
 from infra_fixtures.faults.fault import HARNESS, Fault, injected
 from infra_fixtures.faults.schedule import Scheduled
 from infra_fixtures.safety import journal
-from infra_fixtures.safety.guard import Refused
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.stop_conditions import KINDS, from_tables
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo, Unreadable
 from infra_fixtures.standing import TEARDOWN

@@ -101,6 +101,11 @@ class Attached(AttachOrphan):
         return next(site for site in self._described.sites if site.name == region)
 
 
+def load_limit_of(described: Description) -> LoadLimitPart:
+    """How much it may be asked."""
+    return LoadLimitPart(described.rate, described.rate_cap, described.read_keys)
+
+
 def _parts(described: Description, contract: Contract) -> list[Any]:
     secrets = contract.secrets()
     endpoints = {
@@ -110,7 +115,7 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
     parts: list[Any] = [
         WorkloadPart(contract),
         ApiPart(endpoints),
-        LoadLimitPart(described.rate, described.rate_cap, described.read_keys),
+        load_limit_of(described),
         SharedStorePart(),
     ]
     if contract.beat is not None and not described.read_only:
