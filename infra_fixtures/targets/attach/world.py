@@ -23,6 +23,7 @@ from infra_fixtures.targets.parts import (
     MissingPart,
     RolesStayPart,
     SharedStorePart,
+    WalPart,
     WorkloadPart,
 )
 from infra_fixtures.targets.target_config import TargetConfig
@@ -120,6 +121,8 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
     ]
     if contract.beat is not None and not described.read_only:
         parts.append(HeartbeatPart(contract.beat))
+    elif all(site.database is not None for site in described.sites):
+        parts.append(WalPart())
     if is_name(described.service.url):
         parts.append(DnsPart(urlsplit(described.service.url).hostname or "", described.service.dns_every_s))
     if faults := described.faults():
