@@ -15,11 +15,11 @@ from chaoslib.exceptions import ActivityFailed, InterruptExecution
 
 from drill.host_environment import settle
 from drill.unusable import UnusableInput
-from gameday.day import refuse_unhealed
 from gameday.options import Options, add_options
 from gameday.stage import Stage
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
+from infra_fixtures.orphan_runs import refuse_orphans
 from infra_fixtures.targets.parts import MissingPart
 
 OPTIONS = "drill_options"
@@ -129,5 +129,5 @@ def _options(given: Any) -> Options:
     add_options(parser.add_argument)
     parsed = parser.parse_args(given)
     options = Options.read(lambda name: getattr(parsed, name))
-    refuse_unhealed(options.runs_dir)
+    refuse_orphans(options.runs_dir)
     return options

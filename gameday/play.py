@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,20 @@ from drill.evidence import Judgement
 from drill.history import Survivor
 from drill.parts import Effect, Observer
 from drill.run import Drill
+from drill.unusable import UnusableInput
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
+from infra_fixtures.planning.agreement import agreed, rehearsed
+from infra_fixtures.planning.plan import Intent
+from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.standing import standing
+from infra_fixtures.targets import load_limit
 from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, SharedStorePart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
@@ -51,11 +57,15 @@ class Showing:
 
 
 def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetition: int = 1) -> Judgement:
-    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
-    stand GateNotPassed or UnusableInput, once that is recorded."""
-    with _standing(day, name, repetition, showing.live) as world:
+    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, where a system cannot
+    stand, or may not be touched, GateNotPassed or UnusableInput, once that is recorded, and DryRun where only a plan was
+    asked for."""
+    intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
+    run = _agreed(day, intent, scenario, directory, repetition, showing.live)
+    with _standing(day, name, repetition, showing.live, run.options) as world:
         faults = scenario.faults.in_world(world)
         require_all(world, faults)
+        rehearsed(run, intent, faults, world, directory, showing.live.say)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
@@ -67,13 +77,41 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
         return judgement
 
 
+def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> Intent:
+    """What the plan of a real account says of it."""
+    objectives = day.objectives_of(name).objectives
+    return Intent(
+        title=name,
+        objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
+        load=_load(day, scenario, repetition, load_limit(day.options.target, day.options.of_target)).most_per_s,
+        lasts_s=scenario.lasts_s(objectives),
+    )
+
+
+def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, repetition: int, live: Live) -> Header:
+    """The run, once what is planned in a real account is agreed to; where it is not, that is the scenario's verdict."""
+    known = day.agreed_to.get(intent.title)
+    options = {**day.options.of_target, **({"yes": known} if known else {})}
+    run = Header(
+        day.run.run_id, day.options.target, day.options.pace, options, tempfile.gettempdir(), str(day.run.path)
+    )
+    try:
+        told = agreed(run, intent, scenario.faults, directory, live.say, live.aside)
+    except UnusableInput as e:
+        day.refuse(intent.title, repetition, e)
+        raise
+    if "yes" in told.options:
+        day.agreed_to[intent.title] = str(told.options["yes"])
+    return told
+
+
 def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, showing: Showing) -> Judgement:
     """Drive the system for so long, or until it is enough, break nothing, and judge the outages that came; raises as `play`.
 
     Its roles are left alone: nothing of it is put back, as nothing was changed.
     """
     scenario = Scenario.of(Nothing(), impact=False)
-    with _standing(day, name, 1, showing.live) as world:
+    with _standing(day, name, 1, showing.live, day.options.of_target) as world:
         drill, sight = _drill(day, world, scenario, name, 1, showing)
         drill.enough = enough
         plan = dataclasses.replace(scenario.plan(world), observe_s=for_s)
@@ -83,7 +121,7 @@ def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, show
 
 
 @contextlib.contextmanager
-def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[World]:
+def _standing(day: GameDay, name: str, repetition: int, live: Live, options: Mapping[str, Any]) -> Iterator[World]:
     """A steady system; where none stands, that is recorded as the scenario's verdict."""
     with contextlib.ExitStack() as stack:
         try:
@@ -95,7 +133,7 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[
                     pace=day.options.pace,
                     runs_dir=day.options.runs_dir,
                     run_id=day.run.run_id,
-                    options=day.options.of_target,
+                    options=options,
                 )
             )
             day.describe(world)
@@ -113,7 +151,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = _load(day, world, scenario, repetition)
+    load = _load(day, scenario, repetition, world.part(LoadLimitPart))
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -155,10 +193,9 @@ def _own(world: World, load: Load, traffic: LoadGenerator, survivors: Iterable[S
     return (one for one in survivors if one.key in keys)
 
 
-def _load(day: GameDay, world: World, scenario: Scenario, repetition: int) -> Load:
+def _load(day: GameDay, scenario: Scenario, repetition: int, limit: LoadLimitPart | None) -> Load:
     """What the scenario and the command line say, and never more than the system may be asked."""
     load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
-    limit = world.part(LoadLimitPart)
     if limit is None:
         return day.options.load.applied(load)
     load = day.options.load.applied(LoadOptions(rate=limit.rate).applied(load))

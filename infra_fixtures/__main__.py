@@ -1,4 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal: hold a topology up for a person, and clean up after a run that died."""
+"""python -m infra_fixtures up|status|down|heal|attach: hold a topology up for a person, clean up after a run that died, and
+describe a system that stands already."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +20,15 @@ from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
-from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals, left_elsewhere
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals, left_elsewhere, refuse_orphans
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.planning.agreement import DryRun, agreed
+from infra_fixtures.planning.plan import Intent
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
-from infra_fixtures.standing import standing
-from infra_fixtures.targets import TARGETS, add_options, pace_of, read_options
+from infra_fixtures.safety.journal import Header
+from infra_fixtures.standing import new_run_id, standing
+from infra_fixtures.targets import TARGETS, add_options, is_guarded, pace_of, read_options
+from infra_fixtures.targets.attach import questions
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|attach")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -38,13 +44,19 @@ def main(arguments: list[str] | None = None) -> int:
         ("heal", "heal what a dead run left: undo its faults, end its processes, remove its files"),
     ):
         commands.add_parser(name, help=help_)
-    for command in commands.choices.values():
+    attach = commands.add_parser("attach", help="describe a system that stands already (docs/attach.md)")
+    attach.add_argument("--init", action="store_true", required=True, help="ask for it, reach it, and write the file")
+    attach.add_argument("--topology", type=Path, default=Path("system.toml"), help="the file (default system.toml)")
+    questions.add_flags(attach.add_argument)
+    for command in (c for c in commands.choices.values() if c is not attach):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
     add_options(up.add_argument)
     parsed = parser.parse_args(arguments)
     try:
+        if parsed.command == "attach":
+            return _describe(parsed.topology, vars(parsed))
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
@@ -68,6 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
     except GateNotPassed as e:
         print(f"error: the system could not be stood up: {plain(e)}", file=sys.stderr)
         return 1
+    except DryRun as e:
+        print(e)
+        return 0
     except KeyboardInterrupt:
         return 1
 
@@ -80,7 +95,13 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
+    run_id = new_run_id()
+    directory = Path(runs_dir, run_id)
+    run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
+    if is_guarded(target, options):
+        refuse_orphans(runs_dir)
+    agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, print)
+    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
             print(_shown(running), flush=True)
@@ -90,6 +111,18 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
                 pass
             print("bringing it down ...", flush=True)
     return 0
+
+
+def _describe(path: Path, given: Mapping[str, Any]) -> int:
+    """Write the description of a system; 1 where a part of it does not answer as described."""
+    ask = input if sys.stdin.isatty() else None
+    described = questions.write(path, questions.answers(given, ask))
+    print(f"{path} is written; drill it: python -m scenarios play scenarios/schedules/attached.toml --target attach "
+          f"--topology {path}")  # fmt: skip
+    reached = list(questions.reached(described, path.parent))
+    for fits, sentence in reached:
+        print(f"  {'' if fits else 'NOT AS DESCRIBED '}{sentence}")
+    return 0 if all(fits for fits, _ in reached) else 1
 
 
 def _status(runs_dir: Path) -> int:

@@ -34,6 +34,7 @@ from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed
+from infra_fixtures.planning.agreement import DryRun
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets import outlook_of
 from infra_fixtures.targets.parts import MissingPart
@@ -158,6 +159,8 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
     try:
         with real_console() as console, Live(console, name) as live:
             play(day, scenario, name, Showing(live), repetition)
+    except DryRun as e:
+        print(f"{name}: {e}")
     except (AssertionError, Unproven, NotSupported, MissingPart, GateNotPassed, NotHealed) as e:
         print(plain(f"{name}: {e}"), file=sys.stderr)
         return False

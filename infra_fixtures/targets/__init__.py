@@ -17,9 +17,11 @@ from typing import Any
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.attach.options import OPTIONS as ATTACH_OPTIONS
+from infra_fixtures.targets.guard_options import GUARD_OPTIONS
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.outlook import Outlook
+from infra_fixtures.targets.parts import LoadLimitPart
 from infra_fixtures.targets.target_config import Option
 
 
@@ -43,10 +45,9 @@ TARGETS: Mapping[str, Target] = {
 
 
 def add_options(add: Callable[..., Any]) -> None:
-    """Add every target's own options with argparse's `add_argument` or pytest's `addoption`."""
-    for target in TARGETS.values():
-        for option in target.options:
-            add(option.flag, **option.arguments)
+    """Add every target's own options with argparse's `add_argument` or pytest's `addoption`; several may share one."""
+    for option in dict.fromkeys(option for target in TARGETS.values() for option in target.options):
+        add(option.flag, **option.arguments)
 
 
 def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
@@ -63,16 +64,24 @@ def pace_of(target: str, asked: float) -> float:
     return asked if own is None else own
 
 
-def pinned(target: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as they are journalled; a target whose options lead to files says what a healer must know of those."""
-    pin: Callable[[Mapping[str, Any]], dict[str, Any]] = getattr(module_of(target), "pinned", dict)
-    return pin(options)
-
-
 def healing_environment(header: Header) -> dict[str, str]:
     """The variables of this process that the target's undo needs in another: names stand in the options, never values."""
     named: Callable[[Header], dict[str, str]] | None = getattr(module_of(header.target), "healing_environment", None)
     return {} if named is None else named(header)
+
+
+def is_guarded(target: str, options: Mapping[str, Any]) -> bool:
+    """Whether it touches a real account, with these options: it asks for a game day file and an agreement then."""
+    if not set(GUARD_OPTIONS) <= set(TARGETS[target].options):
+        return False
+    guarded: Callable[[Mapping[str, Any]], bool] = getattr(module_of(target), "guarded", lambda _: True)
+    return guarded(options)
+
+
+def load_limit(target: str, options: Mapping[str, Any]) -> LoadLimitPart | None:
+    """How much its system may be asked, where that is known before it stands."""
+    limit: Callable[[Mapping[str, Any]], LoadLimitPart] | None = getattr(module_of(target), "load_limit", None)
+    return None if limit is None else limit(options)
 
 
 def module_of(target: str) -> Any:

@@ -112,6 +112,11 @@ class AlarmPart:
 
 
 @dataclass(frozen=True, slots=True)
+class WalPart:
+    """A PostgreSQL in each region that can be asked for its place in the write-ahead log (`World.database`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class BreakPart:
     """How its owner says that it is broken, and failed over: `[[faults]]` tables, and the region that must then serve."""
 

@@ -92,7 +92,7 @@ def drills(layout: RunLayout, directory: Path, serve: Serve, name: Name, times: 
 def _state(application: Application, names: Names, directory: Path, primary: str, standby: str) -> Path:
     chance = random.Random(7)
     state = directory / "state.json"
-    health = f"http://{primary}:{application.port}{application.health}"
+    health = f"http://{primary}:{application.port}{application.observed or application.health}"
     whole: dict[str, Any] = {
         "log": str(directory / "controller.log"),
         "flip_pid": str(directory / "flip.pid"),
@@ -105,7 +105,9 @@ def _state(application: Application, names: Names, directory: Path, primary: str
             "start": application.start[primary],
             "log": str(directory / f"{primary}.log"),
             "health": health,
+            **({"postmaster": application.state["postmaster"]} if "postmaster" in application.state else {}),
         },
+        **{key: value for key, value in application.state.items() if key != "postmaster"},
     }
     state.write_text(json.dumps(whole))
     (directory / "controller.log").touch()
@@ -116,7 +118,7 @@ def _describe(application: Application, layout: RunLayout, directory: Path, stat
     controller = [sys.executable, str(HERE / "controller.py"), str(state)]
     (directory / "contract.toml").write_text(application.contract)
     (directory / "objectives.toml").write_text(OBJECTIVES)
-    (directory / "drill.toml").write_text(SCHEDULE)
+    (directory / "drill.toml").write_text(application.mobile(SCHEDULE))
     (directory / "system.toml").write_text(f"""
 name = "a third party's application in two places"
 workload = "contract.toml"
@@ -142,8 +144,9 @@ timeout_s = 20
 
 [heal]
 command = "{shlex.join(controller)} heal"
-timeout_s = 90
-""")
+timeout_s = 180
+
+{"".join(application.databases.values())}""")
 
 
 def _play(application: Application, directory: Path, times: int) -> subprocess.CompletedProcess[str]:
@@ -159,7 +162,13 @@ def _play(application: Application, directory: Path, times: int) -> subprocess.C
 @contextlib.contextmanager
 def _observed(layout: RunLayout, application: Application, log: Path) -> Iterator[None]:
     """An observer looks for as long as this lasts."""
-    words = [layout.dns.host, str(layout.dns.port), NAME, str(application.port), application.health]
+    words = [
+        layout.dns.host,
+        str(layout.dns.port),
+        NAME,
+        str(application.port),
+        application.observed or application.health,
+    ]
     with log.open("wb") as told:
         observer = subprocess.Popen(
             [sys.executable, str(HERE / "observer.py"), *words], stdin=subprocess.PIPE, stdout=told

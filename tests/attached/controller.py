@@ -27,10 +27,11 @@ def main(state_file: str, act: str) -> None:
 
 
 def _kill(state: dict[str, Any], state_file: str) -> None:
-    pid = int(Path(state["primary"]["pid_file"]).read_text())
+    pids = [int(Path(state["primary"]["pid_file"]).read_text()), *_database(state)]
     before_ns = time.monotonic_ns()
-    os.kill(pid, signal.SIGKILL)
-    while not _gone(pid):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    while not all(map(_gone, pids)):
         time.sleep(0.0005)
     _log(state, "kill", before_ns)
     flip = subprocess.Popen([sys.executable, __file__, state_file, "flip"], start_new_session=True)
@@ -42,6 +43,7 @@ def _flip(state: dict[str, Any], _: str) -> None:
     waits = state["flip_after_s"]
     time.sleep(waits[(kills - 1) % len(waits)])
     before_ns = time.monotonic_ns()
+    subprocess.run(state.get("promote", ["true"]), check=True, timeout=LIMIT_S)
     _lead(state, state["standby"])
     _log(state, "flip", before_ns)
 
@@ -51,6 +53,7 @@ def _heal(state: dict[str, Any], _: str) -> None:
     primary = state["primary"]
     with contextlib.suppress(OSError, ValueError):
         os.kill(int(Path(state["flip_pid"]).read_text()), signal.SIGKILL)
+    subprocess.run(state.get("rebuild", ["true"]), check=True, timeout=2 * LIMIT_S)
     if _gone(int(Path(primary["pid_file"]).read_text())):
         with Path(primary["log"]).open("ab") as log:
             started = subprocess.Popen(primary["start"], stdout=log, stderr=log, start_new_session=True)
@@ -63,6 +66,15 @@ def _heal(state: dict[str, Any], _: str) -> None:
     before_ns = time.monotonic_ns()
     _lead(state, primary["address"])
     _log(state, "heal", before_ns)
+
+
+def _database(state: dict[str, Any]) -> list[int]:
+    """The server process of the primary's database, where it has one of its own, and all of its children."""
+    if "postmaster" not in state["primary"]:
+        return []
+    postmaster = Path(state["primary"]["postmaster"]).read_text().split()[0]
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    return [int(postmaster), *map(int, children)]
 
 
 def _lead(state: dict[str, Any], address: str) -> None:

@@ -69,9 +69,9 @@ def powerdns(where: Address, directory: Path, address: str) -> Iterator[Names]:
         yield Names(where, {"file": str(zone), "template": ZONE, "reload": reload})
 
 
-def program(name: str, package: str) -> str:
+def program(name: str, package: str, place: str = "/usr/sbin:/usr/bin") -> str:
     """Where Debian's program is; a machine without it cannot run this test."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
+    found = shutil.which(name, path=place) or shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed: apt-get install {package}")
     return found

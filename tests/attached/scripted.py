@@ -103,6 +103,11 @@ class Scripted:
         """Where the service at an address tells its process id."""
         return self.directory / f"{address}.pid"
 
+    @property
+    def leads(self) -> Path:
+        """The file that says where the name leads, where a command moves it."""
+        return self.directory / "leads"
+
     def answers(self, address: str) -> bool:
         """Whether the service there is healthy."""
         with contextlib.suppress(urllib3.exceptions.HTTPError):
@@ -150,15 +155,19 @@ def _toml(text: str) -> str:
 
 
 @contextlib.contextmanager
-def scripted(layout: RunLayout, directory: Path) -> Iterator[Scripted]:
-    """It stands, and its name leads to the primary; ended at the end."""
+def scripted(layout: RunLayout, directory: Path, *, by_command: bool = False) -> Iterator[Scripted]:
+    """It stands, and its name leads to the primary; ended at the end.
+
+    `by_command`: the name leads where the file `leads` says, and not by itself.
+    """
     primary, standby, dns = layout.primary.edge, layout.standby.edge, layout.dns
     (directory / "service.py").write_text(SERVICE)
     (directory / "store.jsonl").touch()
     with NameServer(dns.host, dns.port, primary.host, ttl=0) as names:
         system = Scripted(primary.host, standby.host, primary.port, names, directory)
         over = threading.Event()
-        follower = threading.Thread(target=_follow, args=(system, over), daemon=True)
+        system.leads.write_text(primary.host)
+        follower = threading.Thread(target=_obey if by_command else _follow, args=(system, over), daemon=True)
         try:
             for address in (system.primary, system.standby):
                 os.system(system.command(address))
@@ -186,3 +195,11 @@ def _follow(system: Scripted, over: threading.Event) -> None:
             system.flipped_ns.append(time.monotonic_ns())
         elif not leads_to_primary and alive:
             system.names.addresses = (system.primary,)
+
+
+def _obey(system: Scripted, over: threading.Event) -> None:
+    """Lead the name where the file says."""
+    while not over.wait(0.01):
+        told = system.leads.read_text()
+        if told in (system.primary, system.standby):
+            system.names.addresses = (told,)

@@ -29,7 +29,7 @@ lag_p99_s = "none"
 """
 SCHEDULE = """
 baseline_s = 2.0
-cohorts = { follower = 0.8, fresh = 0.2 }
+cohorts = { follower = 1.0 }
 
 [[faults]]
 fault = "described"

@@ -77,9 +77,9 @@ class Kinto:
             host=node.host, port=node.port, user=USER, dbname=DATABASE, password=self.password, autocommit=True
         )
 
-    def command(self, at: Address) -> list[str]:
-        """What starts one that listens there."""
-        return [str(self.programs / "pserve"), str(self._settings(at))]
+    def command(self, at: Address, node: Address | None = None) -> list[str]:
+        """What starts one that listens there, over the PostgreSQL at `node` (default: the primary's)."""
+        return [str(self.programs / "pserve"), str(self._settings(at, node))]
 
     def start(self) -> None:
         """Start it; it answers some seconds later."""
@@ -128,8 +128,8 @@ class Kinto:
         finally:
             self.await_up()
 
-    def _settings(self, at: Address) -> Path:
-        node = self.layout.primary.node
+    def _settings(self, at: Address, node: Address | None = None) -> Path:
+        node = node or self.layout.primary.node
         path = Path(self.layout.work_dir) / f"kinto-{at.host}.ini"
         path.touch(mode=0o600)
         path.write_text(

@@ -107,15 +107,23 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
         """Read the file; raises UnusableInput with the first mistake and how to mend it."""
         content = read_bytes(path, MOST_BYTES)
         if content is None:
-            raise UnusableInput(f"--topology {path} is not there: give the TOML file that describes the system")
+            raise UnusableInput(f"{path} is not there: give the TOML file that describes the system")
         try:
-            found = msgspec.convert(tomllib.loads(content.decode()), cls)
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as e:
+            return cls.parse(content.decode(), source=str(path))
+        except UnicodeDecodeError as e:
             raise UnusableInput(f"the topology {path} is no TOML file: {e}") from e
+
+    @classmethod
+    def parse(cls, text: str, *, source: str) -> Description:
+        """Read what stands in a file; raises UnusableInput, which names `source`."""
+        try:
+            found = msgspec.convert(tomllib.loads(text), cls)
+        except (tomllib.TOMLDecodeError, RecursionError) as e:
+            raise UnusableInput(f"the topology {source} is no TOML file: {e}") from e
         except msgspec.ValidationError as e:
-            raise UnusableInput(f"{path}: {_placed(str(e))}") from e
+            raise UnusableInput(f"{source}: {_placed(str(e))}") from e
         for said in found.mistakes():
-            raise UnusableInput(f"{path}: {said}")
+            raise UnusableInput(f"{source}: {said}")
         return found
 
     @property

@@ -1,13 +1,18 @@
-"""The option that only the attach target knows, and the names under which its journal keeps what a healer must know."""
+"""The option that only the attach target knows."""
 
 from __future__ import annotations
 
+from infra_fixtures.targets.guard_options import GUARD_OPTIONS
 from infra_fixtures.targets.target_config import Option
 
 TOPOLOGY = "topology"
-SYSTEM = "system"
-"""The system's name for its lock: the URL that its users know."""
-ENVIRONMENT = "environment"
-"""Names of the variables that commands are given."""
 
-OPTIONS = (Option("--topology", "attach: the TOML file that describes the system (docs/attach.md)"),)
+OPTIONS = (
+    *GUARD_OPTIONS,
+    Option(
+        f"--{TOPOLOGY}",
+        "attach: the TOML file that describes the system (docs/attach.md)",
+        content=True,
+        remedy="give the TOML file that describes the system (docs/attach.md)",
+    ),
+)

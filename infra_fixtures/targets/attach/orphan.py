@@ -9,8 +9,8 @@ from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.scope import Scope
 from infra_fixtures.safety.sweep import sweep
+from infra_fixtures.targets.attach.given import described
 from infra_fixtures.targets.attach.machine_lock import taken_over_here
-from infra_fixtures.targets.attach.options import SYSTEM
 
 
 class AttachOrphan:
@@ -34,7 +34,7 @@ class AttachOrphan:
 
     def taken_over(self) -> AbstractContextManager[None]:
         """Hold its lock in the dead run's place."""
-        return taken_over_here(str(self.run.options.get(SYSTEM, "")), self.run.run_id)
+        return taken_over_here(described(self.run.options).service.url, self.run.run_id)
 
     def remove(self) -> None:
         """The run made nothing."""

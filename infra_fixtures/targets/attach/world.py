@@ -23,6 +23,7 @@ from infra_fixtures.targets.parts import (
     MissingPart,
     RolesStayPart,
     SharedStorePart,
+    WalPart,
     WorkloadPart,
 )
 from infra_fixtures.targets.target_config import TargetConfig
@@ -101,6 +102,11 @@ class Attached(AttachOrphan):
         return next(site for site in self._described.sites if site.name == region)
 
 
+def load_limit_of(described: Description) -> LoadLimitPart:
+    """How much it may be asked."""
+    return LoadLimitPart(described.rate, described.rate_cap, described.read_keys)
+
+
 def _parts(described: Description, contract: Contract) -> list[Any]:
     secrets = contract.secrets()
     endpoints = {
@@ -110,11 +116,13 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
     parts: list[Any] = [
         WorkloadPart(contract),
         ApiPart(endpoints),
-        LoadLimitPart(described.rate, described.rate_cap, described.read_keys),
+        load_limit_of(described),
         SharedStorePart(),
     ]
     if contract.beat is not None and not described.read_only:
         parts.append(HeartbeatPart(contract.beat))
+    elif all(site.database is not None for site in described.sites):
+        parts.append(WalPart())
     if is_name(described.service.url):
         parts.append(DnsPart(urlsplit(described.service.url).hostname or "", described.service.dns_every_s))
     if faults := described.faults():

@@ -71,7 +71,7 @@ def test_each_mistake_is_one_sentence(tmp_path: Path, changed: dict[str, Any], s
 
 def test_what_is_no_file_of_that_kind_is_named(tmp_path: Path) -> None:
     """One that is not there, and one that is no TOML."""
-    with pytest.raises(UnusableInput, match=r"--topology .*none.toml is not there"):
+    with pytest.raises(UnusableInput, match=r"none.toml is not there: give the TOML file"):
         Description.read(tmp_path / "none.toml")
     (tmp_path / "system.toml").write_bytes(b"\xff")
     with pytest.raises(UnusableInput, match="is no TOML file"):
