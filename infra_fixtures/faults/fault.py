@@ -31,16 +31,39 @@ class Learn(Protocol):
         """In this order, before what was journalled at first."""
 
 
+class Told(Protocol):
+    """Notes what happens to the system (`drill.parts.Recorder.mark`)."""
+
+    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Now, or at time.monotonic_ns()."""
+
+
+class Followed(Protocol):
+    """What goes on by itself once a fault was injected, such as an experiment that AWS carries out."""
+
+    def look(self, tell: Told) -> None:
+        """Tell what has changed since the last look; what cannot be seen now may be at the next."""
+
+    def conclude(self, tell: Told) -> None:
+        """It was healed: tell what came of it, and `fault.incomplete` of each part that did not take place."""
+
+    @property
+    def quiet_ns(self) -> int | None:
+        """The time.monotonic_ns() since which nothing more of it is to begin; None while something is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Injection:
     """A fault made ready for one world: what it hits, how it is undone, and the act.
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
+    `followed` is looked at for as long as the fault stands.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
+    followed: Followed | None = None
 
 
 class Harmed(NamedTuple):
@@ -86,6 +109,10 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    def check(self, world: World) -> None:
+        """Raise UnusableInput where it cannot be injected as things are; asked before the drill, nothing is changed."""
+        return
+
     @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
         """Read what must be known of the world as it is now; nothing is changed yet."""
@@ -107,6 +134,11 @@ class InjectedFault:
         self._fault = fault
         self._injection = fault.prepare(world)
         self._entry = world.journal.begin(fault.name, self._injection.undo)
+
+    @property
+    def followed(self) -> Followed | None:
+        """What goes on by itself once it is injected."""
+        return self._injection.followed
 
     def inject(self) -> Effect:
         """Do it; the effect has its time stamps."""
@@ -141,6 +173,7 @@ def require(world: World, fault: Fault) -> None:
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
     if named != REPLICATION.scope:
         region_of(world, named)
+    fault.check(world)
 
 
 def region_of(world: World, region: str) -> str:
