@@ -77,6 +77,9 @@ class Timer(Enum):
     IDLE_ENVIRONMENT = "Lambda", "idle limits of environments", 600.0
     """AWS does not say; observers report five to fifteen minutes."""
 
+    FIS_DURATION = "FIS", "durations of actions"
+    """https://docs.aws.amazon.com/fis/latest/userguide/action-sequence.html#action-duration: 1 min to 12 h."""
+
     CANARY_INTERVAL = "the canary", "interval"
     CANARY_DURATION = "the canary", "duration"
     """The application's own, which no AWS API knows: infra_fixtures/workload/canary.py."""
