@@ -15,28 +15,15 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
-from infra_fixtures.fis.experiment import (
-    State,
-    await_harm,
-    await_preview,
-    refuse_empty,
-    refuse_engaged,
-    refuse_late,
-    targets_of,
-    uses,
-)
+from infra_fixtures.fis.effect import Effect
+from infra_fixtures.fis.experiment import await_harm, refuse_empty, refuse_engaged, refuse_late, uses
 from infra_fixtures.fis.following import FollowedExperiment
+from infra_fixtures.fis.making import Maker
+from infra_fixtures.fis.permissions import permissions
 from infra_fixtures.fis.template_file import Substitution, filled_in, read_template, refuse_what_aws_would
-from infra_fixtures.fis.undoing import (
-    back_as_before,
-    delete_template,
-    delete_templates_of_part,
-    stop_of_part,
-    stop_one,
-)
+from infra_fixtures.fis.undoing import back_as_before, delete_role, delete_templates_of_part, stop_of_part
 from infra_fixtures.powers import Instant
-from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
-from infra_fixtures.safety.undo import Undo
+from infra_fixtures.provision.naming import PART_TAG, RUN_TAG, Names
 from infra_fixtures.targets.world import World
 
 
@@ -44,8 +31,9 @@ class FisExperiment(Fault, frozen=True):
     """Run an experiment of AWS FIS in `region`; healing stops it, and waits until FIS has undone what it did.
 
     Of a `template` that is there, by its id, or of a `template_file`, the JSON that AWS's CLI takes, of which a template is
-    made and deleted again; `substitute` fills in its words, `role` (a name or an ARN) is used instead of its own.
-    A target that resolves to no resource is refused, unless `allow_empty_targets`.
+    made and deleted again. `substitute` fills in the file's words. `role` (a name or an ARN) is used instead of its roleArn;
+    where there is neither, a role is made that is allowed just its actions. A target without resources is refused, unless
+    `allow_empty_targets`.
     """
 
     template: str = ""
@@ -67,30 +55,32 @@ class FisExperiment(Fault, frozen=True):
     def check(self, world: World) -> None:
         """The template is there and understood, its actions begin at once, and experiments are allowed."""
         region = region_of(world, self.region)
-        self._template(world, region)
+        self._template(world, region, "made-for-it")
         refuse_engaged(_fis(world, region), region)
 
     def prepare(self, world: World) -> Injection:
         """Read the template, ask whether experiments are allowed."""
-        region = region_of(world, self.region)
-        fis, template = _fis(world, region), self._template(world, region)
+        region, part = region_of(world, self.region), f"fis-{secrets.token_hex(4)}"
+        role = Names(world.run_id).of(part)
+        fis, template, makes_role = _fis(world, region), *self._template(world, region, role)
         refuse_engaged(fis, region)
-        part, followed = f"fis-{secrets.token_hex(4)}", FollowedExperiment()
-        run = _Run(world, region, fis, {RUN_TAG: world.run_id, PART_TAG: part}, template["actions"])
+        actions, followed = template["actions"], FollowedExperiment()
+        maker = Maker(world.client, region, {RUN_TAG: world.run_id, PART_TAG: part}, role if makes_role else "")
         undo = stop_of_part(region, part)
-        if self.template_file:
-            undo.append(delete_templates_of_part(region, part))
+        undo += [delete_templates_of_part(region, part)] if self.template_file else []
+        undo += delete_role(role) if makes_role else []
 
         def act(learn: Learn) -> Instant:
-            identity = self.template or run.make_template(template, learn)
-            resolved = run.preview(identity, learn)
-            used = {} if self.allow_empty_targets else uses(template["actions"])
-            refuse_empty(used, resolved, self._source)
-            learn(*stop_of_part(region, part), *back_as_before(world.client, region, template["actions"], resolved))
+            identity = self.template or maker.make_template(template, learn)
+            resolved = maker.preview(identity, learn)
+            refuse_empty({} if self.allow_empty_targets else uses(actions), resolved, self._source)
+            effect = Effect(world.client("ec2", region), actions, resolved)
+            s3 = world.client("s3", region)
+            learn(*stop_of_part(region, part), *back_as_before(s3, region, actions, resolved, effect))
             began_ns = time.monotonic_ns()
-            state, effective_ns = await_harm(fis, run.start(identity, learn))
+            state, seen_ns = await_harm(fis, maker.start(identity, learn))
             followed.begun(fis, state, resolved)
-            return Instant(began_ns, effective_ns)
+            return Instant(began_ns, effect.await_it(state, seen_ns))
 
         return Injection(f"{region}/{self.template or Path(self.template_file).stem}", undo, act, followed)
 
@@ -98,60 +88,39 @@ class FisExperiment(Fault, frozen=True):
     def _source(self) -> str:
         return self.template_file or f"the FIS template {self.template}"
 
-    def _template(self, world: World, region: str) -> Mapping[str, Any]:
-        """Parameters of CreateExperimentTemplate, or the template as it is in FIS."""
+    def _template(self, world: World, region: str, role: str) -> tuple[Mapping[str, Any], bool]:
+        """Parameters of CreateExperimentTemplate, or the template as it is in FIS; and whether that role has to be made."""
         if self.template:
             fis = _fis(world, region)
             try:
                 found: Mapping[str, Any] = fis.get_experiment_template(id=self.template)["experimentTemplate"]
             except fis.exceptions.ResourceNotFoundException:
                 raise UnusableInput(f"{region} has no FIS template {self.template}: give the id of one") from None
+            makes_role = False
         else:
-            read = read_template(Path(self.template_file))
-            words = _words(world, region, self.role)
-            read |= {"roleArn": words["{role}"]} if self.role else {}
-            found = filled_in(read, {s.text: _with(words, s.by) for s in self.substitute})
-            refuse_what_aws_would(found, self._source)
+            found, makes_role = self._of_file(world, region, role)
         refuse_late(found["actions"], self._source)
-        return found
+        return found, makes_role
 
-
-class _Run:
-    """What one injection makes in FIS; each id is journalled before the next call."""
-
-    def __init__(
-        self, world: World, region: str, fis: Any, tags: Mapping[str, str], actions: Mapping[str, Mapping[str, Any]]
-    ) -> None:
-        self._world, self._region, self._fis = world, region, fis
-        self._tags, self._actions = dict(tags), actions
-
-    def make_template(self, template: Mapping[str, Any], learn: Learn) -> str:
-        """A template of the file, tagged beside its own tags."""
-        tags = {**template.get("tags", {}), **self._tags}
-        made = self._fis.create_experiment_template(**{**template, "tags": tags})["experimentTemplate"]
-        learn(delete_template(self._region, made["id"]))
-        return str(made["id"])
-
-    def preview(self, template: str, learn: Learn) -> dict[str, list[str]]:
-        """What its targets resolve to; UnusableInput where FIS cannot resolve them."""
-        started = self._started(template, learn, "skip-all")
-        state = await_preview(self._fis, started)
-        if state.status != "completed":
-            raise UnusableInput(f"FIS could not resolve the targets of {template}: {state}")
-        return targets_of(self._fis, started)
-
-    def start(self, template: str, learn: Learn) -> str:
-        """The experiment's id."""
-        return self._started(template, learn, "run-all")
-
-    def _started(self, template: str, learn: Learn, mode: str) -> str:
-        told = self._fis.start_experiment(
-            experimentTemplateId=template, experimentOptions={"actionsMode": mode}, tags=self._tags
-        )
-        experiment = State.of(told["experiment"]).id
-        undo: list[Undo] = stop_one(self._region, experiment)
-        learn(*undo)
-        return experiment
+    def _of_file(self, world: World, region: str, role: str) -> tuple[Mapping[str, Any], bool]:
+        read = read_template(Path(self.template_file))
+        account = str(world.client("sts", region).get_caller_identity()["Account"])
+        words = {
+            "{account}": account,
+            "{region}": region,
+            "{primary}": world.primary,
+            "{standby}": world.standby,
+            "{run_id}": world.run_id,
+        }
+        makes_role = not self.role and "roleArn" not in read
+        if self.role or makes_role:
+            name = self.role or role
+            read["roleArn"] = name if name.startswith("arn:") else f"arn:aws:iam::{account}:role/{name}"
+        found: Mapping[str, Any] = filled_in(read, {s.text: filled_in(s.by, words) for s in self.substitute})
+        refuse_what_aws_would(found, self._source)
+        if makes_role:
+            permissions(found, account, region)
+        return found, makes_role
 
 
 def _fis(world: World, region: str) -> Any:
@@ -159,22 +128,3 @@ def _fis(world: World, region: str) -> Any:
     if client is None:
         raise UnusableInput(f"the target {world.target} has no AWS API, and so no FIS: play this on one that has")
     return client
-
-
-def _words(world: World, region: str, role: str) -> dict[str, str]:
-    """What {words} of a substitution stand for."""
-    account = str(world.client("sts", region).get_caller_identity()["Account"])
-    return {
-        "{account}": account,
-        "{region}": region,
-        "{primary}": world.primary,
-        "{standby}": world.standby,
-        "{run_id}": world.run_id,
-        "{role}": role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}",
-    }
-
-
-def _with(words: Mapping[str, str], text: str) -> str:
-    for word, by in words.items():
-        text = text.replace(word, by)
-    return text

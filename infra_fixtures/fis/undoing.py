@@ -6,15 +6,18 @@ Whatever the harness made in FIS carries a tag of its own, so that it is found a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from infra_fixtures.fis.effect import Effect, resources_of
 from infra_fixtures.fis.experiment import ENDED
 from infra_fixtures.provision.naming import PART_TAG
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, AwsUntil, Undo
 
+PAUSING = "aws:s3:bucket-pause-replication"
 ENDED_WITHIN_S = 120.0
 BACK_WITHIN_S = 10.0
+POLICY = "experiment"
 GONE = ("ResourceNotFoundException",)
 OVER = (*GONE, "ValidationException", "ConflictException")
 """What FIS refuses to stop has ended, or never was; whether it has is asked afterwards."""
@@ -65,30 +68,26 @@ def delete_templates_of_part(region: str, part: str) -> Undo:
     )
 
 
+def delete_role(name: str) -> list[Undo]:
+    """Delete the role that the harness made for one experiment."""
+    gone = ("NoSuchEntity",)
+    return [
+        AwsCall("iam", None, "delete_role_policy", {"RoleName": name, "PolicyName": POLICY}, settled_by=gone),
+        AwsCall("iam", None, "delete_role", {"RoleName": name}, settled_by=gone),
+    ]
+
+
 def back_as_before(
-    client: Any, region: str, actions: Mapping[str, Mapping[str, Any]], resolved: Mapping[str, list[str]]
+    s3: Any, region: str, actions: Mapping[str, Mapping[str, Any]], resolved: Mapping[str, list[str]], effect: Effect
 ) -> list[Undo]:
     """What the actions' targets must be like again once the experiment has ended, as they are read now.
 
-    client: boto3 clients by service and region. FIS does not always restore
-    (https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html, disrupt-vpc-endpoint): what of it can be
-    read is looked at, and given back where AWS did not.
+    FIS does not always restore (https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html,
+    disrupt-vpc-endpoint): what of it can be read is looked at, and an ACL is given back where AWS did not.
     """
-    found: list[Undo] = []
-    for action in actions.values():
-        arns = [arn for target in action.get("targets", {}).values() for arn in resolved.get(target, ())]
-        if action["actionId"] == "aws:network:disrupt-connectivity":
-            found += _acls_back(client("ec2", region), region, [arn.rpartition("/")[2] for arn in arns])
-        if action["actionId"] == "aws:s3:bucket-pause-replication":
-            found += [_replication_back(client("s3", region), region, arn.rpartition(":")[2]) for arn in arns]
-    return found
-
-
-def _acls_back(ec2: Any, region: str, subnets: list[str]) -> Iterator[Undo]:
-    asked = {"Filters": [{"Name": "association.subnet-id", "Values": subnets}]}
-    for acl in ec2.describe_network_acls(**asked)["NetworkAcls"] if subnets else ():
-        for subnet in (a["SubnetId"] for a in acl["Associations"] if a["SubnetId"] in subnets):
-            yield from give_back_acl(region, subnet, acl["NetworkAclId"])
+    paused = [arn for a in actions.values() if a["actionId"] == PAUSING for arn in resources_of(a, resolved)]
+    found = [_replication_back(s3, region, arn.rpartition(":")[2]) for arn in paused]
+    return [*found, *(step for subnet, acl in effect.acls.items() for step in give_back_acl(region, subnet, acl))]
 
 
 def give_back_acl(region: str, subnet: str, acl: str) -> list[Undo]:

@@ -139,7 +139,11 @@ def test_it_is_previewed_started_followed_and_leaves_nothing(bench: Bench) -> No
 def test_every_id_is_journalled_before_the_next_call(bench: Bench) -> None:
     """When FIS is called the next time, what the call before it made is on disk with its undo."""
     seen: dict[str, str] = {}
-    bench.fis.on_call = lambda call: seen.setdefault(call, bench.journal.path.read_text())
+
+    def look(call: str) -> None:
+        seen.setdefault(call, bench.journal.path.read_text())
+
+    bench.fis.on_call = look
     with bench.standing():
         pass
     assert "fis-" in seen["POST /experimentTemplates"], "it is found by its tag before its id is known"
