@@ -14,6 +14,7 @@ import msgspec
 
 from drill.parts import Effect
 from drill.unusable import UnusableInput
+from infra_fixtures.fis.written import FisAction, NotInFis, Place
 from infra_fixtures.powers import REPLICATION, Instant
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.undo import Undo
@@ -98,6 +99,8 @@ class Fault(
 
     powers: ClassVar[tuple[type, ...]] = ()
     parts: ClassVar[tuple[type, ...]] = ()
+    not_in_fis: ClassVar[str] = "nothing there does it"
+    """Why AWS FIS cannot do the same, of a fault that does not override `in_fis`."""
 
     @property
     def name(self) -> str:
@@ -108,6 +111,10 @@ class Fault(
     def harms(self) -> tuple[Harmed, ...]:
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
+
+    def in_fis(self, place: Place) -> FisAction:
+        """The action of AWS FIS that does the same there; raises NotInFis where there is none."""
+        raise NotInFis(self.name, self.not_in_fis)
 
     def check(self, world: World) -> None:
         """Raise UnusableInput where it cannot be injected as things are; asked before the drill, nothing is changed."""

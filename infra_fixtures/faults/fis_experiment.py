@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
@@ -36,6 +36,7 @@ class FisExperiment(Fault, frozen=True):
     `allow_empty_targets`.
     """
 
+    not_in_fis: ClassVar[str] = "it is an experiment of FIS already"
     template: str = ""
     template_file: str = ""
     substitute: tuple[Substitution, ...] = ()

@@ -6,6 +6,7 @@ Templates that people share hold words to be replaced, such as <YOUR AWS ACCOUNT
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -74,7 +75,7 @@ def refuse_what_aws_would(template: Mapping[str, Any], source: str) -> None:
     """UnusableInput for a placeholder that is left, and for what botocore's model of FIS does not know."""
     if left := placeholders(template):
         raise UnusableInput(f"{source} still has {', '.join(left)}: say with `substitute` what stands there")
-    shape = botocore.session.get_session().get_service_model("fis").operation_model(OPERATION).input_shape
+    shape = create_shape()
     given = {"clientToken": "given-by-botocore", **template}
     unknown = sorted(given.keys() - shape.members.keys())
     if unknown:
@@ -83,6 +84,12 @@ def refuse_what_aws_would(template: Mapping[str, Any], source: str) -> None:
         raise UnusableInput(f"{source} is no FIS template: {'; '.join(problems.splitlines())}")
     if not template["actions"]:
         raise UnusableInput(f"{source} has no action: a template needs one")
+
+
+@functools.cache
+def create_shape() -> Any:
+    """botocore's shape of what CreateExperimentTemplate takes."""
+    return botocore.session.get_session().get_service_model("fis").operation_model(OPERATION).input_shape
 
 
 def _texts(value: Any) -> Iterator[str]:
