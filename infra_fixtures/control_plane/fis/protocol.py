@@ -144,7 +144,7 @@ def _broken_text(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape.enum and value not in shape.enum:
         yield _broken(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
+    if pattern and not _compiled(pattern).search(value):  # anywhere: AWS takes texts with spaces for [\\S]+
         yield _broken(value, path, f"Member must satisfy regular expression pattern: {pattern}")
     yield from _broken_sizes(shape, value, path)
 

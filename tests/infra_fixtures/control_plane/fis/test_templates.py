@@ -34,7 +34,7 @@ ARN = "arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1"
             "ValidationException",
             "PT59S is not between PT1M and PT12H",
         ),
-        ({"actions": {"a": {**WAIT, "parameters": {"duration": "5min"}}}}, "ValidationException", "ISO 8601"),
+        ({"actions": {"a": {**WAIT, "parameters": {"duration": "5 min"}}}}, "ValidationException", "ISO 8601"),
         ({"actions": {"a": {**WAIT, "parameters": {}}}}, "ValidationException", '"duration" .* is required'),
         (
             {"actions": {"a": {**WAIT, "parameters": {"duration": "PT1M", "length": "1"}}}},

@@ -138,7 +138,7 @@ def test_fis_holds_back_what_it_names(control_plane: RunLayout) -> None:
             reconciling = group.create_task(run_reconcilers(layout, replicator))
 
             async def is_held() -> bool:
-                return replicator.state()["held_by_fis"] == [SOURCE]
+                return bool(replicator.state()["held_by_fis"] == [SOURCE])
 
             async def arrived() -> bool:
                 return await call(_body, layout, "held by FIS") == b"late"
