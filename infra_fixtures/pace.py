@@ -17,6 +17,7 @@ NOT_PACED = (
     "S3 replication",
     "Lambda's cold starts and function time-outs",
     "API Gateway's throttle and integration time-out",
+    "scripts of Systems Manager's documents",
     "network latency and TCP time-outs",
     "clients' time-outs",
 )
@@ -79,6 +80,9 @@ class Timer(Enum):
 
     FIS_DURATION = "FIS", "durations of actions"
     """https://docs.aws.amazon.com/fis/latest/userguide/action-sequence.html#action-duration: 1 min to 12 h."""
+
+    AUTOMATION_SLEEP = "Systems Manager", "aws:sleep steps"
+    """https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-sleep.html."""
 
     CANARY_INTERVAL = "the canary", "interval"
     CANARY_DURATION = "the canary", "duration"

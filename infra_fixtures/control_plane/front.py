@@ -22,6 +22,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.access.authentication import NotAuthenticated, authenticate, require_known_key
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.control_plane.attribution import CallScope, scope_of
+from infra_fixtures.control_plane.automation.service import OPERATIONS, Automation
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.change_stream import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
@@ -52,6 +53,9 @@ class Front:
         self.changes = changes
         self.emulators = Emulators(layout.emulators)
         self.fis = Fis(layout, changes.emit)
+        self._automations = {
+            name: Automation(layout, name, gate, self.fis.events) for name, gate in self.fis.gates.items()
+        }
         self.admin: Handler | None = None
         self._down: set[str] = set()
         self._listeners: dict[str, _Listener] = {}
@@ -103,6 +107,8 @@ class Front:
             return self._functions.get(scope.region, self.moto)
         if scope.signing_name == "fis":
             return self.fis.backend(scope.region)
+        if scope.signing_name == "ssm" and call.headers.get("X-Amz-Target") in OPERATIONS:
+            return self._automations.get(scope.region, self.moto)
         if not self.layout.emulators:
             return self.moto
         region = GLOBAL if scope.is_global else scope.region or self.layout.primary.name

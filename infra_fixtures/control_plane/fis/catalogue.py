@@ -8,13 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra_fixtures.control_plane.fis.actions import connectivity, s3_replication, waiting
+from infra_fixtures.control_plane.fis.actions import (
+    alarms,
+    automation,
+    connectivity,
+    databases,
+    s3_replication,
+    waiting,
+)
 from infra_fixtures.control_plane.fis.actions.action import Action, Parameter
 from infra_fixtures.control_plane.fis.refusals import Invalid, NotFound
 from infra_fixtures.control_plane.fis.targets import TARGET_TYPES
 
 ACTIONS: Mapping[str, Action] = {
-    action.id: action for family in (connectivity, s3_replication, waiting) for action in family.ACTIONS
+    action.id: action
+    for family in (alarms, automation, connectivity, databases, s3_replication, waiting)
+    for action in family.ACTIONS
 }
 
 ON_AWS_ONLY = frozenset(

@@ -66,6 +66,8 @@ class Course:
                 self._to("running", "Experiment is running.")
                 await self._actions()
                 self._conclude()
+            else:
+                experiment.cancel_actions()
         except Exception as e:  # a fault of the model is a failed experiment, never one that hangs
             log.exception("experiment %s failed", experiment.id)
             experiment.fail(f"The experiment could not be carried out: {sentence_of(e)}", "InternalError", "experiment")
@@ -87,8 +89,6 @@ class Course:
             experiment.fail("Target resolution returned empty set.", "EmptyTargetResolution", f"targets.{empty[0]}")
             return False
         if self._stop_reason is not None:
-            for state in experiment.actions.values():
-                state.to("cancelled", "Action was cancelled.")
             experiment.to("stopped", self._stop_reason)
             return False
         return True

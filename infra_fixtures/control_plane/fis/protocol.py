@@ -23,7 +23,8 @@ from infra_fixtures.control_plane.backend import Answer, Call
 from infra_fixtures.control_plane.fis.refusals import FisError, Invalid, NotHere
 
 _LABEL = re.compile(r"\{(\w+)\}")
-_PATTERN_END = r"\Z"
+_UNICODE_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s"}
+"""Classes of the models' regular expressions, and what stands for them in Python's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,16 @@ def _broken_text(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape.enum and value not in shape.enum:
         yield _broken(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.match(f"(?:{pattern}){_PATTERN_END}", value):
+    if pattern and not _compiled(pattern).search(value):  # anywhere: AWS takes texts with spaces for [\\S]+
         yield _broken(value, path, f"Member must satisfy regular expression pattern: {pattern}")
     yield from _broken_sizes(shape, value, path)
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _UNICODE_CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
 
 
 def _broken_sizes(shape: Any, value: Any, path: str) -> Iterator[str]:

@@ -110,6 +110,11 @@ class Experiment:
         if status not in LIVE:
             self.ended_s = time.time()
 
+    def cancel_actions(self) -> None:
+        """None of its actions will begin."""
+        for state in self.actions.values():
+            state.to("cancelled", "Action was cancelled.")
+
     def fail(self, reason: str, code: str, location: str) -> None:
         """End it as failed; `code` and `location` say of what."""
         self.error = {"accountId": self.account_id, "code": code, "location": location}

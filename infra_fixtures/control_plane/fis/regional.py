@@ -22,7 +22,7 @@ from infra_fixtures.control_plane.fis.targets import TARGET_TYPES
 from infra_fixtures.processes.events import EventLog
 from infra_fixtures.run_layout import RunLayout
 
-T = TypeVar("T")
+T = TypeVar("T", Template, Experiment)
 MOST_TEMPLATES, MOST_ACTIVE = 500, 5
 """https://docs.aws.amazon.com/fis/latest/userguide/fis-quotas.html."""
 LEVER = "default"
@@ -129,8 +129,7 @@ class RegionalFis:
             )
             self._experiments[made] = experiment
             if self._lever["status"] == "engaged":
-                for state in experiment.actions.values():
-                    state.to("cancelled", "Action was cancelled.")
+                experiment.cancel_actions()
                 experiment.to("cancelled", "Experiment was cancelled by an engaged safety lever.")
             else:
                 self._run(experiment)
@@ -234,7 +233,8 @@ class RegionalFis:
         return {"tags": self._tags_of(fields["resourceArn"])}
 
     def _tags_of(self, arn: str) -> dict[str, str]:
-        for held in (*self._templates.values(), *self._experiments.values()):
+        all_held: list[Template | Experiment] = [*self._templates.values(), *self._experiments.values()]
+        for held in all_held:
             if held.arn == arn:
                 return held.tags
         raise NotFound(f"Resource {arn} does not exist.")
@@ -251,7 +251,7 @@ class RegionalFis:
             if made in held:
                 return held[made]
         result = make()
-        self._tokens[token] = fields, str(getattr(result, "id"))  # noqa: B009  # T has one
+        self._tokens[token] = fields, result.id
         return result
 
     def _template(self, template: str) -> Template:

@@ -27,12 +27,12 @@ class Fis:
     """FIS in every region of a run; belongs to one event loop."""
 
     def __init__(self, layout: RunLayout, emit: Emit) -> None:
-        self._events = EventLog(Path(layout.work_dir) / "fis.events.jsonl")
+        self.events = EventLog(Path(layout.work_dir) / "fis.events.jsonl")
         self._paused: set[PausedReplication] = set()
-        self._gates = {r.name: RegionGate() for r in layout.regions}
+        self.gates = {r.name: RegionGate() for r in layout.regions}
         self._regions = {
-            name: RegionalFis(layout, name, gate, self._events, functools.partial(emit, name), self._paused)
-            for name, gate in self._gates.items()
+            name: RegionalFis(layout, name, gate, self.events, functools.partial(emit, name), self._paused)
+            for name, gate in self.gates.items()
         }
 
     def backend(self, region: str) -> RegionBackend:
@@ -41,7 +41,7 @@ class Fis:
 
     def region_up(self, region: str, up: bool) -> None:
         """A region is lost, and its FIS with it; or it is back."""
-        self._gates[region].set(up)
+        self.gates[region].set(up)
 
     def paused_replication(self) -> list[dict[str, Any]]:
         """What the S3 replicator has to leave alone."""

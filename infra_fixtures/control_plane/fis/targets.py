@@ -116,6 +116,27 @@ async def _buckets(caller: Caller, account_id: str) -> list[Resource]:
     return found
 
 
+async def _clusters(caller: Caller, account_id: str) -> list[Resource]:
+    instances = await _instances(caller, account_id)
+    zones = {i.said["DBInstanceIdentifier"]: i.said.get("AvailabilityZone") for i in instances}
+    pages = await caller.pages("rds", "describe_db_clusters")
+    found = []
+    for said in (c for page in pages for c in page["DBClusters"]):
+        writers = [m["DBInstanceIdentifier"] for m in said.get("DBClusterMembers", ()) if m.get("IsClusterWriter")]
+        extended = {**said, "_WriterZones": [zones.get(w) for w in writers]}
+        found.append(Resource(said["DBClusterArn"], _tags(said.get("TagList", ())), extended))
+    return found
+
+
+async def _instances(caller: Caller, account_id: str) -> list[Resource]:
+    pages = await caller.pages("rds", "describe_db_instances")
+    return [
+        Resource(i["DBInstanceArn"], _tags(i.get("TagList", ())), {**i, "_Zones": i.get("AvailabilityZone")})
+        for page in pages
+        for i in page["DBInstances"]
+    ]
+
+
 _ZONE = Parameter("The Availability Zone that contains the resources: its name or its id.")
 
 TARGET_TYPES: Mapping[str, TargetType] = {
@@ -126,6 +147,16 @@ TARGET_TYPES: Mapping[str, TargetType] = {
             "availabilityZoneIdentifier": _ZONE,
             "vpc": Parameter("The VPC that contains the target subnets."),
         },
+    ),
+    "aws:rds:cluster": TargetType(
+        "An Amazon Aurora DB cluster",
+        _clusters,
+        {"writerAvailabilityZoneIdentifiers": Parameter("The Availability Zones of the writers of the DB clusters.")},
+    ),
+    "aws:rds:db": TargetType(
+        "An Amazon RDS DB instance",
+        _instances,
+        {"availabilityZoneIdentifiers": Parameter("The Availability Zones of the DB instances.")},
     ),
     "aws:s3:bucket": TargetType("An Amazon S3 bucket", _buckets, by_tag_only=True),
 }

@@ -101,7 +101,7 @@ def _target(name: str, target: Mapping[str, Any]) -> None:
             f'Target "{name}" is of type {target["resourceType"]}, which is not available here: this model of AWS has '
             f"{', '.join(TARGET_TYPES)}."
         )
-    arns, tags = target.get("resourceArns"), target.get("resourceTags")
+    arns, tags = target.get("resourceArns") or [], target.get("resourceTags") or {}
     parameters = target.get("parameters") or {}
     if arns and (tags or parameters):
         raise Invalid(f'Target "{name}" has resource ARNs and tags or parameters: give either.')
@@ -109,7 +109,7 @@ def _target(name: str, target: Mapping[str, Any]) -> None:
         raise Invalid(f'Target "{name}" has no resource ARNs, tags or parameters.')
     if arns and kind.by_tag_only:
         raise Invalid(f'Target "{name}": {target["resourceType"]} can be targeted by resource tags only.')
-    if len(arns or ()) > MOST_ARNS:
+    if len(arns) > MOST_ARNS:
         raise QuotaExceeded(f'Target "{name}" has {len(arns)} resource ARNs; the limit is {MOST_ARNS}.')
     try:
         selection(target["selectionMode"])
