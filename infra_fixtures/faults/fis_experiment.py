@@ -80,7 +80,7 @@ class FisExperiment(Fault, frozen=True):
             learn(*stop_of_part(region, part), *back_as_before(s3, region, actions, resolved, effect))
             began_ns = time.monotonic_ns()
             state, seen_ns = await_harm(fis, maker.start(identity, learn))
-            followed.begun(fis, state, resolved)
+            followed.begun(fis, state, seen_ns, resolved)
             return Instant(began_ns, effect.await_it(state, seen_ns))
 
         return Injection(f"{region}/{self.template or Path(self.template_file).stem}", undo, act, followed)

@@ -46,11 +46,11 @@ class FollowedExperiment:
         self._told: dict[str, str] = {}
         self._seen_ns = 0
 
-    def begun(self, fis: Any, state: State, resolved: Mapping[str, list[str]]) -> None:
-        """It was started, and this is its first state."""
+    def begun(self, fis: Any, state: State, seen_ns: int, resolved: Mapping[str, list[str]]) -> None:
+        """It was started, and this was its first state at that time.monotonic_ns()."""
         self._fis, self._state, self._resolved = fis, state, resolved
         self._named = tuple(state.actions)
-        self._seen_ns = time.monotonic_ns()
+        self._seen_ns = seen_ns
 
     def look(self, tell: Tell) -> None:
         """Ask once; Lost where FIS has not answered for UNSEEN_S."""
@@ -58,11 +58,10 @@ class FollowedExperiment:
             return
         if not self._told:
             for name, arns in self._resolved.items():
-                tell("fis.target", name, shown(arns))
+                tell("fis.target", name, shown(arns), self._seen_ns)
             self._tell_changes(tell, self._state)
         try:
-            self._state = state_of(self._fis, self._state.id)
-            self._seen_ns = time.monotonic_ns()
+            self._state, self._seen_ns = state_of(self._fis, self._state.id), time.monotonic_ns()
         except (BotoCoreError, ClientError) as e:
             if time.monotonic_ns() - self._seen_ns > UNSEEN_S * 1e9:
                 raise Lost(f"FIS has told nothing of {self._state.id} for {UNSEEN_S:g} s: {e}") from e
@@ -112,4 +111,4 @@ class FollowedExperiment:
         for subject, (event, status, reason) in each.items():
             if self._told.get(subject) != status:
                 self._told[subject] = status
-                tell(event, subject, f"{status}: {reason}" if reason else status)
+                tell(event, subject, f"{status}: {reason}" if reason else status, self._seen_ns)

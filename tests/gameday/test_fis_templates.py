@@ -14,7 +14,9 @@ from gameday.fis_templates import written
 from gameday.scenario import Scenario
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.fault import Fault
+from infra_fixtures.faults.fis_experiment import FisExperiment
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
+from infra_fixtures.faults.link_degraded import LinkDegraded
 from infra_fixtures.faults.planned_switchover import PlannedSwitchover
 from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
@@ -23,10 +25,16 @@ from infra_fixtures.fis.experiment import refuse_late
 from infra_fixtures.fis.permissions import NEEDED, permissions
 from infra_fixtures.fis.template_file import create_shape, refuse_what_aws_would
 from infra_fixtures.fis.written import NotInFis, Place
+from infra_fixtures.link_rule import LinkRule
 
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
 IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover"}
+GIVEN: dict[type[Fault], Fault] = {
+    FisExperiment: FisExperiment(template="EXT1"),
+    LinkDegraded: LinkDegraded(LinkRule(cut=True)),
+}
+"""Faults that are nothing by default."""
 LISTED = {
     "aws:network:disrupt-connectivity": {
         "ec2:CreateNetworkAcl", "ec2:CreateNetworkAclEntry", "ec2:CreateTags", "ec2:DeleteNetworkAcl",
@@ -68,7 +76,7 @@ def test_every_other_fault_is_refused_by_its_name(kind: type[Fault]) -> None:
         return
     sentence = rf"FIS has no action for {kind.__struct_config__.tag}: .*fis-actions-reference\.html\)"
     with pytest.raises(NotInFis, match=sentence):
-        kind.in_fis(kind.__new__(kind), PLACE)
+        (GIVEN.get(kind) or kind()).in_fis(PLACE)
 
 
 def test_a_scenario_with_alarms_logs_and_a_wait() -> None:

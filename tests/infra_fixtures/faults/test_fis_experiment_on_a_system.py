@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
+
+import msgspec
+import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.faults.fis_experiment import FisExperiment
 from infra_fixtures.faults.schedule import Schedule, injected_in_turn
+from infra_fixtures.fis.experiment import ExperimentFailed
+from infra_fixtures.fis.permissions import permissions, trust
 from infra_fixtures.fis.template_file import Substitution
 from infra_fixtures.run_layout import REPOSITORY
+from infra_fixtures.safety.journal import Journal, open_entries
 from tests.real_world import System
 
 FAULT = FisExperiment(
@@ -41,6 +51,53 @@ def test_an_experiment_isolates_the_subnets_until_it_is_stopped(system: System) 
     assert ("fis.action", "isolate-a stopped aws:network:disrupt-connectivity: Action was stopped.") in marks
     wait_until(lambda: all(_passes(system, "egress")), what="all to pass", timeout_s=20)
     wait_until(lambda: not system.primary.refusal(), what="orders to be taken again", timeout_s=10)
+
+
+def test_an_experiment_whose_harness_is_gone_is_ended_by_another_process(system: System, tmp_path: Path) -> None:
+    """By the journal alone: FIS gives the subnets back, and template and role are deleted."""
+    world = system.world
+    before = _acls(system), _roles(system)
+    journal = Journal(tmp_path)
+    injection = FAULT.prepare(world)
+    entry = journal.begin(FAULT.name, injection.undo)
+    injection.act(lambda *undo: journal.learned(entry, undo))
+    journal.close()
+    assert _acls(system) != before[0]
+    words = [sys.executable, "-m", "tests.infra_fixtures.fis.heal_elsewhere", str(tmp_path), str(world.layout.path)]
+    told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr
+    assert open_entries(journal.path) == []
+    assert (_acls(system), _roles(system)) == before
+    fis = world.client("fis", world.primary)
+    assert fis.list_experiment_templates()["experimentTemplates"] == []
+    assert {e["state"]["status"] for e in fis.list_experiments()["experiments"]} == {"completed", "stopped"}
+
+
+def test_a_role_that_lacks_a_permission_is_refused_by_the_api(system: System) -> None:
+    """The permissions that are written are those that FIS uses: without one of them the action fails, and that is told."""
+    world, name = system.world, "drill-too-little"
+    iam = world.client("iam")
+    region, account = world.primary, world.client("sts", world.primary).get_caller_identity()["Account"]
+    template = json.loads(Path(FAULT.template_file).read_text())
+    allowed = permissions(template, account, region)
+    allowed["Statement"] = [s for s in allowed["Statement"] if "ec2:ReplaceNetworkAclAssociation" not in s["Action"]]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust(account, region)))
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allowed))
+    before = _acls(system)
+    schedule = Schedule.of(msgspec.structs.replace(FAULT, role=name))
+    with (
+        pytest.raises(ExperimentFailed, match="ReplaceNetworkAclAssociation"),
+        injected_in_turn(world, schedule, _silent),
+    ):
+        pass
+    iam.delete_role_policy(RoleName=name, PolicyName="p")
+    iam.delete_role(RoleName=name)
+    assert _acls(system) == before
+    assert world.journal.open_entries() == []
+
+
+def _silent(event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+    """Nobody is told."""
 
 
 def _passes(system: System, link: str) -> list[bool]:
