@@ -81,6 +81,9 @@ class Timer(Enum):
     FIS_DURATION = "FIS", "durations of actions"
     """https://docs.aws.amazon.com/fis/latest/userguide/action-sequence.html#action-duration: 1 min to 12 h."""
 
+    FIS_EXTENSION_POLL = "FIS", "polling of the Lambda extension", 60.0, 0.5
+    """https://docs.aws.amazon.com/fis/latest/userguide/use-lambda-actions.html, AWS_FIS_SLOW_POLL_INTERVAL_SECONDS."""
+
     AUTOMATION_SLEEP = "Systems Manager", "aws:sleep steps"
     """https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-sleep.html."""
 

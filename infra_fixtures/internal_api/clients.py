@@ -39,12 +39,12 @@ def client(layout: RunLayout, service: str, region: str) -> Any:
         return _client(layout.internal.url, layout.credentials.reconciler, service, region)
 
 
-def client_as(layout: RunLayout, role_arn: str, service: str, region: str) -> Any:
-    """A botocore client that calls as a role, where its region's users call: it goes with the region."""
+def client_as(layout: RunLayout, role_arn: str, service: str, region: str, *, url: str | None = None) -> Any:
+    """A botocore client that calls as a role, where its region's users call (or at `url`): it goes with the region."""
     key = layout.credentials.of_role(role_arn)
-    url = layout.global_aws.url if service in GLOBAL_SERVICES else layout.region(region).aws.url
+    own = layout.global_aws.url if service in GLOBAL_SERVICES else layout.region(region).aws.url
     with _building:
-        return _client(url, key, service, region)
+        return _client(url or own, key, service, region)
 
 
 @functools.cache

@@ -137,6 +137,15 @@ async def _instances(caller: Caller, account_id: str) -> list[Resource]:
     ]
 
 
+async def _functions(caller: Caller, account_id: str) -> list[Resource]:
+    found = []
+    for page in await caller.pages("lambda", "list_functions"):
+        for said in page["Functions"]:
+            tagged = await caller.do("lambda", "list_tags", Resource=said["FunctionArn"])
+            found.append(Resource(said["FunctionArn"], tagged.get("Tags") or {}, said))
+    return found
+
+
 _ZONE = Parameter("The Availability Zone that contains the resources: its name or its id.")
 
 TARGET_TYPES: Mapping[str, TargetType] = {
@@ -148,6 +157,7 @@ TARGET_TYPES: Mapping[str, TargetType] = {
             "vpc": Parameter("The VPC that contains the target subnets."),
         },
     ),
+    "aws:lambda:function": TargetType("An AWS Lambda function", _functions),
     "aws:rds:cluster": TargetType(
         "An Amazon Aurora DB cluster",
         _clusters,
