@@ -16,7 +16,7 @@ import pytest
 from gameday.scenario import Scenario, Settings
 from infra_fixtures import powers
 from infra_fixtures.faults.fault import HARNESS, Fault, injected
-from infra_fixtures.faults.schedule import Scheduled
+from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.safety import journal
 from infra_fixtures.safety.guard import Refused
 from infra_fixtures.safety.stop_conditions import KINDS, from_tables
@@ -169,6 +169,8 @@ def test_every_block_of_toml_is_understood() -> None:
                 assert from_tables(tables["stop"])
             case "writing-a-scenario.md" if block.file == "objectives.toml":
                 assert _is_within(tables, tomllib.loads((ROOT / block.file).read_text()))
+            case "fis-templates.md":
+                assert Schedule.from_tables(tables["faults"], source=str(block)).faults
             case page:
                 assert page in (SCENARIO, FAULT), f"{block} is read by nobody"
                 assert "faults" in tables

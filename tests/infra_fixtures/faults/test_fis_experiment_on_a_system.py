@@ -9,15 +9,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pytest
-
 from drill.wait import wait_until
+from gameday.fis_templates import written
+from gameday.scenario import Scenario
+from infra_fixtures.faults.fault import injected
 from infra_fixtures.faults.fis_experiment import FisExperiment
 from infra_fixtures.faults.schedule import Schedule, injected_in_turn
-from infra_fixtures.fis.experiment import ExperimentFailed
-from infra_fixtures.fis.permissions import permissions, trust
+from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
 from infra_fixtures.fis.template_file import Substitution
+from infra_fixtures.fis.written import Place
+from infra_fixtures.processes.events import Event, read_events
+from infra_fixtures.provision.naming import RUN_TAG
 from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import Journal, open_entries
 from tests.real_world import System
@@ -73,31 +75,41 @@ def test_an_experiment_whose_harness_is_gone_is_ended_by_another_process(system:
     assert {e["state"]["status"] for e in fis.list_experiments()["experiments"]} == {"completed", "stopped"}
 
 
-def test_a_role_that_lacks_a_permission_is_refused_by_the_api(system: System) -> None:
-    """The permissions that are written are those that FIS uses: without one of them the action fails, and that is told."""
-    world, name = system.world, "drill-too-little"
-    iam = world.client("iam")
-    region, account = world.primary, world.client("sts", world.primary).get_caller_identity()["Account"]
-    template = json.loads(Path(FAULT.template_file).read_text())
-    allowed = permissions(template, account, region)
-    allowed["Statement"] = [s for s in allowed["Statement"] if "ec2:ReplaceNetworkAclAssociation" not in s["Action"]]
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust(account, region)))
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allowed))
+def test_what_is_written_of_a_fault_is_executed_with_just_the_permissions_written(
+    system: System, tmp_path: Path
+) -> None:
+    """From our fault to a template and a role, and back as a fault: each call that FIS makes is one that the role may make."""
+    world, region = system.world, system.world.primary
+    account = world.client("sts", region).get_caller_identity()["Account"]
+    place = Place(account, world.primary, world.standby, {RUN_TAG: world.run_id})
+    found = dict(written("drill-written", Scenario.of(SubnetsIsolated()), place).documents)
+    file = tmp_path / "written.json"
+    file.write_text(json.dumps(found["template"]))
+    iam, name = world.client("iam"), found["template"]["roleArn"].rpartition("/")[2]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(found["trust"]))
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(found["permissions"]))
     before = _acls(system)
-    schedule = Schedule.of(msgspec.structs.replace(FAULT, role=name))
-    with (
-        pytest.raises(ExperimentFailed, match="ReplaceNetworkAclAssociation"),
-        injected_in_turn(world, schedule, _silent),
-    ):
-        pass
+    with injected(world, FisExperiment(template_file=str(file))):
+        assert set(_acls(system).values()).isdisjoint(before.values())
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
     assert _acls(system) == before
-    assert world.journal.open_entries() == []
+    allowed = {action for s in found["permissions"]["Statement"] for action in s["Action"]}
+    made = {_as_action(e.detail) for e in _calls(system) if e.detail.startswith(found["template"]["roleArn"])}
+    assert "ec2:ReplaceNetworkAclAssociation" in made
+    assert made <= allowed
 
 
-def _silent(event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
-    """Nobody is told."""
+def _calls(system: System) -> list[Event]:
+    """Every call that the model's FIS made as an experiment's role."""
+    events = read_events(Path(system.world.layout.work_dir) / "fis.events.jsonl")
+    return [e for e in events if e.event == "fis.call"]
+
+
+def _as_action(detail: str) -> str:
+    """`ROLE ec2:describe_subnets REGION` as IAM calls it."""
+    service, _, operation = detail.split()[1].partition(":")
+    return f"{service}:{operation.title().replace('_', '')}"
 
 
 def _passes(system: System, link: str) -> list[bool]:
