@@ -66,7 +66,9 @@ class FisExperiment(Fault, frozen=True):
         fis, template, makes_role = _fis(world, region), *self._template(world, region, role)
         refuse_engaged(fis, region)
         actions, followed = template["actions"], FollowedExperiment()
-        maker = Maker(world.client, region, {RUN_TAG: world.run_id, PART_TAG: part}, role if makes_role else "")
+        own = {k: v for k, v in template.get("tags", {}).items() if not k.startswith("aws:")}
+        tags = {**own, RUN_TAG: world.run_id, PART_TAG: part}
+        maker = Maker(world.client, region, tags, role if makes_role else "")
         undo = stop_of_part(region, part)
         undo += [delete_templates_of_part(region, part)] if self.template_file else []
         undo += delete_role(role) if makes_role else []

@@ -39,14 +39,14 @@ class Maker:
         self._fis, self._iam = client("fis", region), client("iam", None)
         self._region = region
         self._tags = dict(tags)
+        """Also of experiments: a guard that wants a tag finds that of the template on them."""
         self._role = role
 
     def make_template(self, template: Mapping[str, Any], learn: Learn) -> str:
-        """A template of the file, tagged beside its own tags; its role before it."""
+        """A template of the file; its role before it."""
         if self._role:
             self._make_role(template)
-        tags = {**template.get("tags", {}), **self._tags}
-        made = self._fis.create_experiment_template(**{**template, "tags": tags})["experimentTemplate"]
+        made = self._fis.create_experiment_template(**{**template, "tags": self._tags})["experimentTemplate"]
         learn(delete_template(self._region, made["id"]))
         return str(made["id"])
 

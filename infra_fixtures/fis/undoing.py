@@ -47,7 +47,7 @@ def stop_of_part(region: str, part: str) -> list[Undo]:
         ),
         AwsUntil(
             listing,
-            f"length(experiments[?{going}])==`0`",
+            f"length(experiments[?{going}] || `[]`)==`0`",
             f"the experiments of {part} to end",
             ENDED_WITHIN_S,
         ),

@@ -29,7 +29,7 @@ from infra_fixtures.link_rule import LinkRule
 
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
-IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover"}
+IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover", "s3_replication_disabled"}
 GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
