@@ -17,6 +17,7 @@ NOT_PACED = (
     "S3 replication",
     "Lambda's cold starts and function time-outs",
     "API Gateway's throttle and integration time-out",
+    "scripts of Systems Manager's documents",
     "network latency and TCP time-outs",
     "clients' time-outs",
 )
@@ -76,6 +77,15 @@ class Timer(Enum):
 
     IDLE_ENVIRONMENT = "Lambda", "idle limits of environments", 600.0
     """AWS does not say; observers report five to fifteen minutes."""
+
+    FIS_DURATION = "FIS", "durations of actions"
+    """https://docs.aws.amazon.com/fis/latest/userguide/action-sequence.html#action-duration: 1 min to 12 h."""
+
+    FIS_EXTENSION_POLL = "FIS", "polling of the Lambda extension", 60.0, 0.5
+    """https://docs.aws.amazon.com/fis/latest/userguide/use-lambda-actions.html, AWS_FIS_SLOW_POLL_INTERVAL_SECONDS."""
+
+    AUTOMATION_SLEEP = "Systems Manager", "aws:sleep steps"
+    """https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-sleep.html."""
 
     CANARY_INTERVAL = "the canary", "interval"
     CANARY_DURATION = "the canary", "duration"

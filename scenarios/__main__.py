@@ -1,6 +1,6 @@
 """python -m scenarios play FILE.toml ...: play schedules of faults without writing Python; `faults` lists what there is.
 
-`observe` breaks nothing: it measures the outages that others cause.
+`observe` breaks nothing: it measures the outages that others cause. `fis` writes faults as experiment templates of AWS FIS.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import inspect
 import math
 import os
+import re
 import sys
 import textwrap
 import threading
@@ -20,10 +21,12 @@ import msgspec
 from drill.history import History
 from drill.host_environment import settle
 from drill.measure.observed import is_observation
+from drill.objective import nearest
 from drill.output import plain, speak_utf8
 from drill.run import Unproven
 from drill.unusable import UnusableInput
 from gameday.day import GameDay, check_options, ending_gracefully, enough_on_interrupt
+from gameday.fis_templates import written
 from gameday.foresight import require_playable
 from gameday.names import scenario_names
 from gameday.options import Options, add_options
@@ -31,6 +34,8 @@ from gameday.play import Showing, observe, play
 from gameday.scenario import Scenario
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.fault import NotSupported
+from infra_fixtures.faults.schedule import Schedule
+from infra_fixtures.fis.written import Place
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed
@@ -53,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m scenarios", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="play|observe|faults")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="play|observe|faults|fis")
     playing = commands.add_parser("play", help="play scenarios that stand in TOML files, and judge them")
     playing.add_argument("files", nargs="+", type=Path, metavar="FILE.toml")
     add_options(playing.add_argument)
@@ -65,10 +70,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_options(observing.add_argument)
     commands.add_parser("faults", help="the faults that a scenario can have, with their parameters")
+    _add_fis(commands.add_parser("fis", help="write scenarios or faults as experiment templates of AWS FIS"))
     given = parser.parse_args(arguments)
     try:
         if given.command == "faults":
             return _faults()
+        if given.command == "fis":
+            return _fis(given)
         options = Options.read(lambda name: getattr(given, name))
         return _observe(_seconds(given.for_s), options) if given.command == "observe" else _play(given.files, options)
     except UnusableInput as e:
@@ -165,6 +173,72 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
         print(plain(f"{name}: {e}"), file=sys.stderr)
         return False
     return True
+
+
+def _add_fis(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("scenarios", nargs="+", metavar="FILE.toml|FAULT", help="scenarios, or faults by their names")
+    add("--account", required=True, help="the AWS account of the experiment, 12 digits")
+    add(
+        "--tag",
+        required=True,
+        action="append",
+        metavar="KEY=VALUE",
+        help="what may be hit carries this tag; repeatable",
+    )
+    add("--primary", default="us-east-1", help="the region that serves in normal operation (default us-east-1)")
+    add("--standby", default="us-west-2", help="the region that takes over (default us-west-2)")
+    add("--lasts", type=float, default=600.0, metavar="SECONDS", help="of a fault without for_s (default 600)")
+    add("--role", default="", metavar="ARN", help="the experiment's role (default: one is written with the template)")
+    add("--log-group", default="", metavar="NAME", help="the CloudWatch log group that FIS writes to (default: none)")
+    add("--cloudformation", action="store_true", help="one CloudFormation template instead of files for AWS's CLI")
+    add("--to", type=Path, default=Path("fis"), metavar="DIR", help="where the files are written (default fis)")
+
+
+def _fis(given: argparse.Namespace) -> int:
+    """Write each scenario's files; nothing is written where FIS cannot do one of them."""
+    place = Place(_account(given.account), given.primary, given.standby, _tags(given.tag), given.lasts)
+    found = {}
+    for text in given.scenarios:
+        name, scenario = _scenario(text)
+        found[name] = written(
+            name,
+            scenario,
+            place,
+            role_arn=given.role,
+            log_group=given.log_group,
+            cloudformation=given.cloudformation,
+        )
+    for name, made in found.items():
+        for path in made.write(given.to, name):
+            print(path)
+        for note in made.notes:
+            print(f"note: {name}: {note}")
+    return 0
+
+
+def _scenario(text: str) -> tuple[str, Scenario]:
+    """A file's, or one of a lone fault with its parameters as by default."""
+    kind = catalogue().get(text)
+    if kind is None:
+        if not text.endswith(".toml"):
+            raise UnusableInput(f"{text} is neither a TOML file nor a fault: {nearest(text, catalogue())}")
+        return Path(text).stem, Scenario.read(Path(text))
+    return text, Scenario(Schedule.from_tables([{"fault": text}], source=text))
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise UnusableInput(f"--account {text} is no AWS account: give its 12 digits")
+    return text
+
+
+def _tags(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for key, equals, _ in pairs:
+        if not key or not equals:
+            raise UnusableInput(f"--tag {key} is no tag: give KEY=VALUE")
+    return {key: value for key, _, value in pairs}
 
 
 def _faults() -> int:

@@ -12,6 +12,7 @@ ENDED_EARLY: Mapping[str, tuple[str, Figures]] = {
     "baseline.failed": ("the steady state could not be observed: {detail}", Figures.ALL),
     "drill.refused": ("the drill was refused: {detail}", Figures.ALL),
     "fault.failed": ("the fault could not be injected: {detail}", Figures.ALL),
+    "fault.incomplete": ("part of the fault did not take place: {subject} {detail}", Figures.ALL),
     "observation.failed": ("the observation ended in an error: {detail}", Figures.ALL),
     "stop.condition": ("a stop condition ended the drill: {detail}", Figures.ALL),
     "drill.interrupted": ("the drill was interrupted ({subject})", Figures.ALL),

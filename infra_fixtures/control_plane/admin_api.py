@@ -47,6 +47,7 @@ class AdminApi:
         self._add("PUT", "rds/([^/]+)/clusters/([^/]+)", self._cluster)
         self._add("GET", "rds/([^/]+)/clusters/([^/]+)/credentials", self._credentials)
         self._add("GET", "cloudwatch/([^/]+)/feed/([0-9]+)", self._cloudwatch_feed)
+        self._add("GET", "fis/paused_replication", self._paused_replication)
         self._add("GET", "lambda/([^/]+)/functions/([^/]+)/code/([0-9a-f]+)", self._code)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -141,6 +142,9 @@ class AdminApi:
 
     async def _cloudwatch_feed(self, request: web.BaseRequest, region: str, after: str) -> web.StreamResponse:
         return _json(await self._ask("cloudwatch", "cloudwatch_feed", "read", region, int(after)))
+
+    async def _paused_replication(self, request: web.BaseRequest) -> web.StreamResponse:
+        return _json({"paused": self._front.fis.paused_replication()})
 
     async def _code(self, request: web.BaseRequest, region: str, function: str, digest: str) -> web.StreamResponse:
         code: bytes = await self._ask("awslambda", "lambda_code", "code_of", region, function, digest)

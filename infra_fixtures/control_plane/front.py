@@ -23,9 +23,11 @@ from infra_fixtures.access.authentication import NotAuthenticated, authenticate,
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.access.held_address import HeldAddress
 from infra_fixtures.control_plane.attribution import CallScope, scope_of
+from infra_fixtures.control_plane.automation.service import OPERATIONS, Automation
 from infra_fixtures.control_plane.backend import Answer, Backend, BackendUnreachable, Call, HttpBackend, fault
 from infra_fixtures.control_plane.change_stream import ChangeStream
 from infra_fixtures.control_plane.emulators import Emulators
+from infra_fixtures.control_plane.fis.service import Fis
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
 from infra_fixtures.control_plane.refused_signature import refusal
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 ADMIN_PREFIX = "/_drill/"
 MAX_HEADER_BYTES = 65_536
 BACKLOG = 1024
+FIS_LIMIT_S = 1.0
+"""How long experiments that still run have to put back what they did, when the run ends."""
 _INVOKE = re.compile(r"/2015-03-31/functions/[^/]+/invocations/?(\?|$)")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -51,6 +55,10 @@ class Front:
         self.moto = moto
         self.changes = changes
         self.emulators = Emulators(layout.emulators)
+        self.fis = Fis(layout, changes.emit)
+        self._automations = {
+            name: Automation(layout, name, gate, self.fis.events) for name, gate in self.fis.gates.items()
+        }
         self.admin: Handler | None = None
         self._down: set[str] = set()
         self._listeners: dict[str, _Listener] = {}
@@ -77,7 +85,8 @@ class Front:
             await listener.open()
 
     async def stop(self) -> None:
-        """Close every listener and connection at once."""
+        """End what FIS does, then close every listener and connection at once."""
+        await self.fis.close(FIS_LIMIT_S)
         for listener in self._listeners.values():
             listener.release()
         self.emulators.stop()
@@ -88,6 +97,7 @@ class Front:
         """Give a region's API back or take it away, in-flight calls with it; False where it was so already."""
         if up == (region not in self._down):
             return False
+        self.fis.region_up(region, up)
         if up:
             self._down.discard(region)
             self.emulators.thaw(region)
@@ -99,9 +109,13 @@ class Front:
         return True
 
     def backend(self, scope: CallScope, call: Call) -> Backend:
-        """Who answers a call: the region's Lambda service an Invoke, an emulator or moto everything else."""
+        """Who answers a call: the region's Lambda service an Invoke, FIS its own, an emulator or moto everything else."""
         if scope.signing_name == "lambda" and call.method == "POST" and _INVOKE.match(call.raw_path):
             return self._functions.get(scope.region, self.moto)
+        if scope.signing_name == "fis":
+            return self.fis.backend(scope.region)
+        if scope.signing_name == "ssm" and call.headers.get("X-Amz-Target") in OPERATIONS:
+            return self._automations.get(scope.region, self.moto)
         if not self.layout.emulators:
             return self.moto
         region = GLOBAL if scope.is_global else scope.region or self.layout.primary.name

@@ -31,7 +31,7 @@ _OVERLAY_PACKAGE = "infra_fixtures.control_plane.overlays"
 OVERLAYS: dict[str, Sequence[str]] = {
     "rds": ("neighbours", "rds_clusters", "rds_global"),
     "route53": ("route53_health", "route53_records"),
-    "awslambda": ("neighbours", "lambda_code", "lambda_capacity"),
+    "awslambda": ("neighbours", "lambda_code", "lambda_capacity", "lambda_layers"),
     "kms": ("kms_keys",),
     "cloudwatch": ("cloudwatch_feed",),
     "s3": ("s3_encryption",),

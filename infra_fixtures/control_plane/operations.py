@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 from botocore.exceptions import UnknownServiceError
@@ -69,8 +69,8 @@ _LABEL = re.compile(r"\{([^}]+)\}")
 class Operation:
     """One call: botocore's service name and operation; `resource` is what the path's labels name, joined by "/".
 
-    The resource is empty for protocols that carry no path, but a function that is created is named all the same; `name`
-    is "Unknown" where no model knows the request.
+    The resource is empty for protocols that carry no path, but a function that is created and a database instance that is
+    rebooted are named all the same; `name` is "Unknown" where no model knows the request.
     """
 
     service: str
@@ -100,7 +100,7 @@ def operation_of(signing_name: str, method: str, raw_path: str, headers: Mapping
     if path == "/":
         action = _action(query, headers, body)
         if action:
-            return Operation(service, action)
+            return Operation(service, action, _database_in(body) if action == "RebootDBInstance" else "")
     found = _routed(service, Call(method, raw_path, CIMultiDict(headers), body))
     if (found.service, found.name) == ("lambda", "CreateFunction"):
         return dataclasses.replace(found, resource=_function_in(body))
@@ -116,6 +116,10 @@ def _function_in(body: bytes) -> str:
         return msgspec.json.decode(body, type=_NamesFunction).FunctionName
     except msgspec.DecodeError:
         return ""
+
+
+def _database_in(body: bytes) -> str:
+    return parse_qs(body.decode("latin-1")).get("DBInstanceIdentifier", [""])[0]
 
 
 @functools.lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from infra_fixtures.access.authentication import AuthFailure, NotAuthenticated
 from infra_fixtures.access.refusals import JSON, QUERY, S3
 from infra_fixtures.control_plane.backend import Answer, Call
 
-REST_JSON = frozenset({"lambda", "apigateway"})
+REST_JSON = frozenset({"lambda", "apigateway", "fis"})
 """Services of the JSON protocols whose requests do not say so in their content type."""
 
 

@@ -13,6 +13,9 @@ from infra_fixtures.targets.world import World
 class DatabaseLost(Fault, frozen=True):
     """SIGKILL the database of `region`; healing starts it again, joined to whoever writes by then."""
 
+    not_in_fis: ClassVar[str] = (
+        "aws:rds:failover-db-cluster moves the writer within its region, and a rebooted instance comes back by itself"
+    )
     powers: ClassVar[tuple[type, ...]] = (ProcessPower,)
     region: str = PRIMARY
 

@@ -14,6 +14,7 @@ import msgspec
 
 from drill.parts import Effect
 from drill.unusable import UnusableInput
+from infra_fixtures.fis.written import FisAction, NotInFis, Place
 from infra_fixtures.powers import REPLICATION, Instant
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.safety.undo import Undo
@@ -32,16 +33,39 @@ class Learn(Protocol):
         """In this order, before what was journalled at first."""
 
 
+class Told(Protocol):
+    """Notes what happens to the system (`drill.parts.Recorder.mark`)."""
+
+    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Now, or at time.monotonic_ns()."""
+
+
+class Followed(Protocol):
+    """What goes on by itself once a fault was injected, such as an experiment that AWS carries out."""
+
+    def look(self, tell: Told) -> None:
+        """Tell what has changed since the last look; what cannot be seen now may be at the next."""
+
+    def conclude(self, tell: Told) -> None:
+        """It was healed: tell what came of it, and `fault.incomplete` of each part that did not take place."""
+
+    @property
+    def quiet_ns(self) -> int | None:
+        """The time.monotonic_ns() since which nothing more of it is to begin; None while something is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Injection:
     """A fault made ready for one world: what it hits, how it is undone, and the act.
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
+    `followed` is looked at for as long as the fault stands.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
+    followed: Followed | None = None
 
 
 class Harmed(NamedTuple):
@@ -76,6 +100,8 @@ class Fault(
 
     powers: ClassVar[tuple[type, ...]] = ()
     parts: ClassVar[tuple[type, ...]] = ()
+    not_in_fis: ClassVar[str] = "nothing there does it"
+    """Why AWS FIS cannot do the same, of a fault that does not override `in_fis`."""
 
     @property
     def name(self) -> str:
@@ -87,8 +113,14 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    def in_fis(self, place: Place) -> FisAction:
+        """The action of AWS FIS that does the same there; raises NotInFis where there is none."""
+        raise NotInFis(self.name, self.not_in_fis)
+
     def check(self, world: World) -> None:
-        """Raise NotSupported where the world lacks something else that this needs; nothing is changed yet."""
+        """Raise NotSupported where the world lacks something else that it needs, UnusableInput where it cannot be injected as
+        things are; asked before the drill, nothing is changed."""
+        return
 
     @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
@@ -111,6 +143,11 @@ class InjectedFault:
         self._fault = fault
         self._injection = fault.prepare(world)
         self._entry = world.journal.begin(fault.name, self._injection.undo)
+
+    @property
+    def followed(self) -> Followed | None:
+        """What goes on by itself once it is injected."""
+        return self._injection.followed
 
     def inject(self) -> Effect:
         """Do it; the effect has its time stamps."""
@@ -146,11 +183,11 @@ def require(world: World | Outlook, fault: Fault) -> None:
         lacking += [part for part in fault.parts if world.part(part) is None]
     for kind in lacking:
         raise NotSupported(fault.name, world.target, kind.__name__)
-    if not isinstance(world, Outlook):
-        fault.check(world)
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
     if named != REPLICATION.scope:
         region_of(world, named)
+    if not isinstance(world, Outlook):
+        fault.check(world)
 
 
 def region_of(world: World | Outlook, region: str) -> str:

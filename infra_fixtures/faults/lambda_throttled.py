@@ -10,6 +10,7 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
+from infra_fixtures.fis.written import FisAction, Place
 from infra_fixtures.safety.undo import AwsCall
 from infra_fixtures.targets.parts import FunctionsPart, part_of
 from infra_fixtures.targets.world import World
@@ -26,6 +27,18 @@ class LambdaThrottled(Fault, frozen=True):
     def harms(self) -> tuple[Harmed, ...]:
         """The function's reserved concurrency."""
         return (Harmed(self.region, f"function {self.function}"),)
+
+    def in_fis(self, place: Place) -> FisAction:
+        """FIS cannot throttle: every invocation is an error, and the function's code does not run either."""
+        region, kind = place.region(self.region), "aws:lambda:function"
+        arn = f"arn:aws:lambda:{region}:{place.account}:function:{self.function}"
+        return FisAction(
+            "aws:lambda:invocation-error",
+            region,
+            {"invocationPercentage": "100", "preventExecution": "true"},
+            ("Functions", place.named(kind, arn) if self.function else place.tagged(kind)),
+            differs="Invocations are errors and not throttled; the functions need the FIS extension and its bucket",
+        )
 
     def prepare(self, world: World) -> Injection:
         """Read the reserved concurrency that the function has now."""

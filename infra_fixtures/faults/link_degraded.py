@@ -19,6 +19,9 @@ class LinkDegraded(Fault, frozen=True):
     to the AWS API), upstream (replication into the region); or both of `region` replication, the links between the regions.
     """
 
+    not_in_fis: ClassVar[str] = (
+        "its network actions deny traffic, and none delays or narrows it on the links of a region"
+    )
     powers: ClassVar[tuple[type, ...]] = (LinkPower,)
     rule: LinkRule
     region: str = REPLICATION.scope

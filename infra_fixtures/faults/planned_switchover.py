@@ -6,6 +6,8 @@ import json
 from typing import ClassVar
 
 from infra_fixtures.faults.fault import Fault, Harmed, Injection, Learn
+from infra_fixtures.fis.switchover import SWITCHOVER
+from infra_fixtures.fis.written import FisAction, Place
 from infra_fixtures.safety.undo import ReturnToPrimary
 from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
@@ -24,6 +26,16 @@ class PlannedSwitchover(Fault, frozen=True):
     def harms(self) -> tuple[Harmed, ...]:
         """Who writes."""
         return (Harmed("", "roles"),)
+
+    def in_fis(self, place: Place) -> FisAction:
+        """By an automation of SSM that switches the Aurora global database over, in the primary's region."""
+        return FisAction(
+            "aws:ssm:start-automation-execution",
+            place.primary,
+            lasts="maxDuration",
+            differs="Only the database moves: capacity and traffic are left to the system",
+            automation=SWITCHOVER,
+        )
 
     def prepare(self, world: World) -> Injection:
         """Nothing has to be known."""

@@ -13,6 +13,9 @@ from infra_fixtures.targets.world import World
 class RegionLost(Fault, frozen=True):
     """Lose `region`; healing brings it back, its database joined to whoever writes by then."""
 
+    not_in_fis: ClassVar[str] = (
+        "none takes a region away; Cross-Region: Connectivity denies what leaves a region, and not the services of AWS"
+    )
     powers: ClassVar[tuple[type, ...]] = (RegionPower,)
     region: str = PRIMARY
 

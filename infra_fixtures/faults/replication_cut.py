@@ -15,6 +15,7 @@ from infra_fixtures.targets.world import World
 class ReplicationCut(Fault, frozen=True):
     """Cut the inter-region link both ways; healing lets it carry again, whatever else is wrong with it."""
 
+    not_in_fis: ClassVar[str] = "none stops the replication of an Aurora global database"
     powers: ClassVar[tuple[type, ...]] = (LinkPower,)
 
     def prepare(self, world: World) -> Injection:

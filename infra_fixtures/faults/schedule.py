@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,8 @@ from drill.parts import Effect
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.described import Described
-from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
+from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, Told, region_of, require
+from infra_fixtures.faults.following import Following
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.parts import BreakPart, part_of
@@ -120,13 +121,6 @@ class _Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Scheduled(fault, self.at_s, self.for_s, self.main)
 
 
-class Told(Protocol):
-    """Notes what happens to the system (`drill.parts.Recorder.mark`)."""
-
-    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
-        """Now, or at time.monotonic_ns()."""
-
-
 class Ended(Exception):
     """The drill was ended before a fault of its schedule had come; the message names it."""
 
@@ -139,7 +133,8 @@ def injected_in_turn(
 
     Once `ended` is set nothing more is injected. At the end everything that still stands is healed. `tell` is given
     degraded.begin, degraded.effective and degraded.healed of other faults than the main one, fault.ending and fault.over around
-    the healing of a main one that ends by itself, and fault.failed for what could not be injected, or never came.
+    the healing of a main one that ends by itself, fault.failed for what could not be injected, or never came, and what a fault
+    tells of what goes on by itself (`infra_fixtures.faults.following`).
     """
     require_all(world, schedule)
     play = _Play(world, schedule, tell, ended or threading.Event())
@@ -154,7 +149,8 @@ def injected_in_turn(
             later.join()
             play.tell_what_never_came()
     finally:
-        undo_all(world, world.journal, HARNESS)
+        with play.concluding():
+            undo_all(world, world.journal, HARNESS)
 
 
 def require_all(world: World | Outlook, schedule: Schedule) -> None:
@@ -175,6 +171,7 @@ class _Play:
         self._main = schedule.faults.index(schedule.main)
         self._tell = tell
         self._due: list[tuple[float, int, InjectedFault, Effect]] = []
+        self._followed: dict[int, Following] = {}
         self._first_ns = 0
         self._come = 0
         """How many have been injected: they come in their order."""
@@ -189,7 +186,7 @@ class _Play:
                 raise Ended(f"the drill was ended before {self._schedule.faults[number].fault.name} came")
             effects.append(self._inject(number))
             self._first_ns = self._first_ns or effects[0].effective_ns
-        return dataclasses.replace(effects[-1], earlier=tuple(effects[:-1]), quiet_since=lambda: self._quiet_ns)
+        return dataclasses.replace(effects[-1], earlier=tuple(effects[:-1]), quiet_since=self._quiet_since)
 
     def go_on(self) -> None:
         """Everything after it; an error is told, and stays what the drill cannot prove."""
@@ -212,6 +209,25 @@ class _Play:
         for one in self._schedule.faults[self._come :]:
             self._tell("fault.failed", "schedule", f"the observation ended before {one.fault.name} came")
 
+    @contextlib.contextmanager
+    def concluding(self, number: int | None = None) -> Iterator[None]:
+        """A fault (None: every one that stands) is healed meanwhile: what was followed of it is told to its end."""
+        chosen = list(self._followed) if number is None else [number] if number in self._followed else []
+        followed = [self._followed.pop(one) for one in chosen]
+        for one in followed:
+            one.heal_begins()
+        try:
+            yield
+        finally:
+            for one in followed:
+                one.conclude()
+
+    def _quiet_since(self) -> int | None:
+        """Since when nothing more begins or ends, neither of the schedule nor of what its faults set going."""
+        each = [self._quiet_ns, *(one.quiet_ns for one in list(self._followed.values()))]
+        known = [at for at in each if at is not None]
+        return max(known) if len(known) == len(each) else None
+
     @property
     def _over(self) -> bool:
         return self.stop.is_set() or self._ended.is_set()
@@ -224,6 +240,8 @@ class _Play:
         fault = InjectedFault(self._world, one.fault)
         self._come = number + 1
         effect = fault.inject()
+        if fault.followed is not None:
+            self._followed[number] = Following(fault.followed, effect.subject, self._tell)
         if one.for_s is not None:
             self._due.append((effect.effective_ns + one.for_s * NS, number, fault, effect))
             self._due.sort(key=lambda due: due[:2])
@@ -240,7 +258,8 @@ class _Play:
             _, number, fault, effect = self._due.pop(0)
             if number == self._main:
                 self._tell("fault.ending", effect.subject, effect.fault)
-            fault.heal()
+            with self.concluding(number):
+                fault.heal()
             self._tell("fault.over" if number == self._main else "degraded.healed", effect.subject, effect.fault)
 
     def _wait_until(self, at_ns: float) -> bool:

@@ -21,6 +21,7 @@ ADMITTED_OR_GONE = ("InvalidPermission.Duplicate", "InvalidGroup.NotFound")
 class SecurityGroupRevoked(Fault, frozen=True):
     """Revoke every ingress rule of the database's security group in `region`; healing authorizes the same ones again."""
 
+    not_in_fis: ClassVar[str] = "none changes the rules of a security group"
     parts: ClassVar[tuple[type, ...]] = (NetworkPart,)
     region: str = PRIMARY
 

@@ -12,6 +12,7 @@ import secrets
 from typing import Any, ClassVar
 
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
+from infra_fixtures.fis.written import FisAction, Place
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
 from infra_fixtures.targets.parts import NetworkPart, part_of
@@ -31,6 +32,15 @@ class SubnetsIsolated(Fault, frozen=True):
     def harms(self) -> tuple[Harmed, ...]:
         """The subnets' ACLs."""
         return (Harmed(self.region, "private subnets"),)
+
+    def in_fis(self, place: Place) -> FisAction:
+        """FIS clones each subnet's ACL, and the clone denies all."""
+        return FisAction(
+            "aws:network:disrupt-connectivity",
+            place.region(self.region),
+            {"scope": "all"},
+            ("Subnets", place.tagged("aws:ec2:subnet")),
+        )
 
     def prepare(self, world: World) -> Injection:
         """Read which ACL each subnet has now."""

@@ -68,6 +68,11 @@ class Admin:
         """
         return await self._ask("GET", f"cloudwatch/{region}/feed/{after}")
 
+    async def paused_replication(self) -> list[dict[str, Any]]:
+        """What FIS holds back of S3's replication: source, region, destinations and prefixes (empty: all)."""
+        paused: list[dict[str, Any]] = (await self._ask("GET", "fis/paused_replication"))["paused"]
+        return paused
+
     async def complete_global(self, global_id: str, writer_arn: str, status: str = "available") -> None:
         """Say that a switchover or failover of a global cluster is done and who writes now."""
         await self._ask("PUT", f"rds/global/{global_id}", {"writer_arn": writer_arn, "status": status})

@@ -12,11 +12,14 @@ import jmespath
 import msgspec
 from botocore.exceptions import ClientError
 
+from drill.wait import WaitTimeout, wait_until
 from infra_fixtures.powers import Instant, LinkName, LinkPower, ProcessPower, RegionPower, Role, RolesPower
 from infra_fixtures.safety.bounded_command import run_bounded
 from infra_fixtures.safety.operator_prompt import ask
 
 P = TypeVar("P")
+UNTIL_EVERY_S = 0.5
+MOST_SHOWN = 500
 
 
 class Healer(Protocol):
@@ -65,6 +68,34 @@ class AwsCallForEach(msgspec.Struct, frozen=True, tag="aws_for_each"):
         answer = _call(healer, self.find, {})
         for parameters in jmespath.search(self.found, answer) or ():
             _call(healer, self.call, parameters)
+
+
+class AwsUntil(msgspec.Struct, frozen=True, tag="aws_until"):
+    """Reading the AWS API until it says that all is as it should be: of what AWS itself takes time to undo, or should have.
+
+    `found` is a JMESPath expression into the answer of `read`, true once it is so. Raises WaitTimeout after `timeout_s`
+    seconds: what AWS did not give back is not healed.
+    """
+
+    read: AwsCall
+    found: str
+    what: str
+    timeout_s: float = 0.0
+
+    def perform(self, healer: Healer) -> None:
+        """Returns when it is so."""
+        if healer.client(self.read.service, self.read.region) is None:
+            return  # as for a call: it went with the API that held it
+        answers: list[Any] = []
+
+        def is_so() -> bool:
+            answers[:] = [_call(healer, self.read, {})]
+            return bool(jmespath.search(self.found, answers[0]))
+
+        try:
+            wait_until(is_so, what=self.what, timeout_s=self.timeout_s, every_s=UNTIL_EVERY_S)
+        except WaitTimeout as e:
+            raise WaitTimeout(f"{e}; {self.read.operation} answers {str(answers[0])[:MOST_SHOWN]}") from None
 
 
 class RestoreRegion(msgspec.Struct, frozen=True, tag="restore_region"):
@@ -163,6 +194,7 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
 Undo = (
     AwsCall
     | AwsCallForEach
+    | AwsUntil
     | RestoreRegion
     | RestoreProcesses
     | RemoveLinkRule
@@ -189,6 +221,9 @@ def _call(healer: Healer, step: AwsCall, more: dict[str, Any]) -> Any:
     if step.operation not in client.meta.method_to_api_mapping:
         raise ValueError(f"{step.service} has no operation {step.operation}")
     try:
+        if client.can_paginate(step.operation):
+            pages = client.get_paginator(step.operation).paginate(**step.parameters, **more)
+            return pages.build_full_result()
         return getattr(client, step.operation)(**step.parameters, **more)
     except ClientError as e:
         if e.response["Error"]["Code"] in step.settled_by:

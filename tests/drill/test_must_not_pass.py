@@ -81,6 +81,11 @@ HISTORIES: dict[str, tuple[Callable[[], History], Verdict, str]] = {
     "all of it empty": (lambda: EMPTY, UNPROVEN, "no fault"),
     "no fault mark": (lambda: without(history(), "fault.begin", "fault.effective"), UNPROVEN, "there is no fault"),
     "a fault that never took effect": (lambda: without(history(), "fault.effective"), UNPROVEN, "fault.effective"),
+    "a fault of which a part did not take place": (
+        lambda: marked(Mark(12 * NS, "fault.incomplete", "EXP1/isolate", "is skipped")),
+        UNPROVEN,
+        "part of the fault did not take place: EXP1/isolate is skipped",
+    ),
     "a fault that nobody felt": (lambda: history(down_s=0.0), UNPROVEN, "nobody felt"),
     "load that stopped just before the fault": (lambda: only(DUE < 7.9 * NS), UNPROVEN, "the load stopped"),
     "load that stopped just before the end": (lambda: only(DUE < 17 * NS), UNPROVEN, "the load stopped"),

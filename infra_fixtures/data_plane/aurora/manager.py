@@ -31,6 +31,14 @@ OBSERVATIONS = frozenset({"_ClusterObserved", "_GlobalClusterObserved"})
 """Changes that we caused ourselves."""
 
 
+RESTARTS = {"RebootDBInstance": "rebooting", "FailoverDBCluster": "modifying"}
+"""Calls that end all connections to a region's node and start it again, and what the API says of it meanwhile.
+
+A failover inside a region goes to another instance on the same storage
+(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHighAvailability.html): no commit is lost. Here the
+region's one node is killed and recovers on its own storage, as that other instance."""
+
+
 class RdsAdmin(Protocol):
     """What the manager needs of `infra_fixtures.internal_api.admin.Admin`."""
 
@@ -99,6 +107,9 @@ class AuroraManager:
             await self._drop_deleted(view)
             await self._build(view)
             await self._detach_removed(view)
+            for change in changes:
+                if change.action in RESTARTS:
+                    await self._restart(change)
             joined = view.joined
             if joined is not None and joined.transfer is not None:
                 await self._transfer(joined, joined.transfer)
@@ -233,6 +244,24 @@ class AuroraManager:
         await self._admin.complete_global(joined.id, transfer.target_arn, "available")
         if back and not self._supervisor.frozen(source):
             await self._rejoin_fenced(source, handed_over=not transfer.loses_data)
+
+    async def _restart(self, change: Change) -> None:
+        """Do what RebootDBInstance or FailoverDBCluster asked for; another instance than the writer has no node."""
+        region, node = change.region, self.pair.nodes.get(change.region)
+        cluster = self._view.clusters.get(region)
+        if node is None or cluster is None or region not in self._owned or not node.running:
+            return
+        if change.action == "RebootDBInstance" and change.resource not in ("", cluster.writer):
+            return
+        self.pair.meant_down.add(region)
+        await self._observe(region, RESTARTS[change.action])
+        self.events.record("node.restarting", region, change.action)
+        try:
+            await (node.stop() if change.action == "RebootDBInstance" else node.kill())
+            await self.pair.rejoin(region)
+            self.pair.meant_down.discard(region)
+        except (NodeFailure, WaitTimeout) as e:
+            log.error("%s did not come back from %s: %s", region, change.action, e)
 
     async def _rejoin_fenced(self, region: str, *, handed_over: bool = False) -> None:
         """Let a writer that we stopped ourselves follow the new one."""

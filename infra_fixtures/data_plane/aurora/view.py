@@ -13,7 +13,10 @@ from infra_fixtures.run_layout import RunLayout
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A DB cluster: `instances` are the ids of its DB instances, `zone` is where its writer instance (else the first) is."""
+    """A DB cluster: `instances` are the ids of its DB instances, `zone` is where its writer instance (else the first) is.
+
+    `writer` is that instance's id. The one node of a region stands for it.
+    """
 
     region: str
     id: str
@@ -21,6 +24,7 @@ class Cluster:
     status: str
     instances: tuple[str, ...]
     zone: str = ""
+    writer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ def _cluster(region: str, described: Mapping[str, Any], instances: list[Mapping[
     identity = described["DBClusterIdentifier"]
     own = {i["DBInstanceIdentifier"]: i for i in instances if i.get("DBClusterIdentifier") == identity}
     writers = [m["DBInstanceIdentifier"] for m in described.get("DBClusterMembers", []) if m.get("IsClusterWriter")]
-    zone = next((own[name].get("AvailabilityZone", "") for name in (*writers, *own) if name in own), "")
-    return Cluster(region, identity, described["DBClusterArn"], described.get("Status", ""), tuple(own), zone)
+    writer = next((name for name in (*writers, *own) if name in own), "")
+    zone = own[writer].get("AvailabilityZone", "") if writer else ""
+    return Cluster(region, identity, described["DBClusterArn"], described.get("Status", ""), tuple(own), zone, writer)
 
 
 def _global(described: list[Mapping[str, Any]]) -> tuple[GlobalCluster, set[str]] | None:

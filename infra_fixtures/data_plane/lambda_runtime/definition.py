@@ -32,6 +32,8 @@ class FunctionDefinition:
     log_group: str
     subnets: tuple[str, ...] = ()
     """Those of its VpcConfig; none: it is in no VPC."""
+    layers: tuple[str, ...] = ()
+    """The ARNs of its layers' versions; none is unpacked, of FIS's extension the effect is modelled."""
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> FunctionDefinition:
@@ -50,6 +52,7 @@ class FunctionDefinition:
             code_sha256=configuration["CodeSha256"],
             log_group=configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}",
             subnets=tuple((configuration.get("VpcConfig") or {}).get("SubnetIds") or ()),
+            layers=tuple(layer["Arn"] for layer in configuration.get("Layers") or ()),
         )
 
 

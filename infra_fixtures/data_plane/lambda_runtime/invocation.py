@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from infra_fixtures.fis_lambda import InvocationFault
+
 LOG_TAIL_BYTES = 4096
 """How much of an invocation's log X-Amz-Log-Result carries (Invoke API reference)."""
 
@@ -41,7 +43,7 @@ class Invocation:
     """One invocation under way; `future` gets its InvokeResult even when nobody waits for it any more."""
 
     __slots__ = (
-        "arrived_s", "began_s", "client_context", "future", "lines", "payload", "reported", "request_id", "timer"
+        "arrived_s", "began_s", "client_context", "fault", "future", "lines", "payload", "reported", "request_id", "timer"
     )  # fmt: skip
 
     def __init__(self, payload: bytes, loop: asyncio.AbstractEventLoop, client_context: str | None = None) -> None:
@@ -54,6 +56,7 @@ class Invocation:
         self.began_s = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.lines: list[str] = []
+        self.fault: InvocationFault | None = None
 
     def settle(self, payload: bytes, function_error: str | None, version: str) -> None:
         """Give the answer to whoever waits."""

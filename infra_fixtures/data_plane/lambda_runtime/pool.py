@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from infra_fixtures.data_plane.lambda_runtime.definition import FunctionDefinition
+from infra_fixtures.data_plane.lambda_runtime.fis_extension import FisExtension
 from infra_fixtures.data_plane.lambda_runtime.invocation import (
     UNRESERVED_EXCEEDED,
     Invocation,
@@ -25,6 +26,7 @@ from infra_fixtures.data_plane.lambda_runtime.invocation import (
 from infra_fixtures.data_plane.lambda_runtime.placement import next_zone
 from infra_fixtures.data_plane.lambda_runtime.quota import Quota
 from infra_fixtures.data_plane.lambda_runtime.worker import Launch, State, Worker
+from infra_fixtures.fis_lambda import InvocationFault
 from infra_fixtures.internal_api.metric_batch import MetricBatch
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._dimensions = (("FunctionName", definition.name),)
+        self._extension = FisExtension(launch.layout, launch.region, definition)
 
     @property
     def ready_workers(self) -> int:
@@ -104,6 +107,8 @@ class Pool:
     def change(self, definition: FunctionDefinition, task_root: Path, zones: tuple[str, ...] = ()) -> None:
         """Take another code or configuration: busy workers finish their invocation, idle ones go now."""
         self.definition, self._task_root, self._zones = definition, task_root, zones
+        self._extension.close()
+        self._extension = FisExtension(self._launch.layout, self._launch.region, definition)
         for worker in list(self._workers):
             worker.retired = True
             if worker.state is not State.BUSY:
@@ -127,6 +132,7 @@ class Pool:
     async def close(self, arn: str) -> None:
         """End every worker at once; what waits gets 404, what runs gets Runtime.ExitError."""
         self._closed = True
+        self._extension.close()
         if self._scale_timer is not None:
             self._scale_timer.cancel()
         while self._waiting:
@@ -157,6 +163,10 @@ class Pool:
             self._idle.append(worker)
         if self._waiting or len(self._workers) < self.provisioned:
             self._scale_soon()
+
+    def fault(self) -> InvocationFault | None:
+        """What FIS does to the invocation that now begins."""
+        return self._extension.fault()
 
     def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, duration_s: float) -> None:
         """An invocation came to its end."""

@@ -22,6 +22,7 @@ from infra_fixtures.data_plane.lambda_runtime.invocation import Invocation
 from infra_fixtures.data_plane.lambda_runtime.logs import LogShipper, LogStream
 from infra_fixtures.data_plane.lambda_runtime.runtime_api import MOST_PAYLOAD_BYTES, RuntimeChannel
 from infra_fixtures.data_plane.lambda_runtime.template import Forked, Request, Template
+from infra_fixtures.fis_lambda import InvocationFault
 from infra_fixtures.run_layout import RunLayout
 
 INIT_LIMIT_S = 10.0
@@ -69,6 +70,9 @@ class Owner(Protocol):
 
     def ready(self, worker: Worker) -> None:
         """It has no invocation and wants one."""
+
+    def fault(self) -> InvocationFault | None:
+        """What FIS's extension does to the invocation that now begins."""
 
     def finished(self, worker: Worker, done: Invocation, payload: bytes, *, failed: bool, duration_s: float) -> None:
         """An invocation came to its end."""
@@ -155,11 +159,30 @@ class Worker:
         self._invocation = work
         work.reported = self._launch.shipper.may_ship_report()
         self._note(work, f"START RequestId: {work.request_id} Version: {self.definition.version}", ship=work.reported)
+        work.fault = self._owner.fault()
+        if work.fault is None:
+            self._hand_over(work)
+        else:
+            self._loop.call_later(work.fault.delay_s, self._hand_over, work)
+
+    def _hand_over(self, work: Invocation) -> None:
+        """Give an invocation to the function, unless it has timed out meanwhile or FIS keeps it from running."""
+        if self._invocation is not work:
+            return
+        if work.fault is not None and work.fault.prevents:
+            answer, failed = work.fault.answer()
+            self._finish(work, answer, failed=failed)
+            self.state = State.IDLE
+            self.idle_since_s = time.monotonic()
+            self._owner.ready(self)
+            return
+        assert self._channel is not None
+        timeout_s = self.definition.timeout_s
         context = f"Lambda-Runtime-Client-Context: {work.client_context}\r\n" if work.client_context else ""
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             f"Lambda-Runtime-Aws-Request-Id: {work.request_id}\r\n"
-            f"Lambda-Runtime-Deadline-Ms: {int((time.time() + timeout_s) * 1000)}\r\n"
+            f"Lambda-Runtime-Deadline-Ms: {int((time.time() + timeout_s - time.monotonic() + work.began_s) * 1000)}\r\n"
             f"Lambda-Runtime-Invoked-Function-Arn: {self.definition.arn}\r\n{context}"
             f"Content-Length: {len(work.payload)}\r\n\r\n"
         )
@@ -236,6 +259,8 @@ class Worker:
             self.kill()
             self._end(work, "Runtime.OutOfMemory", invocation.exit_reason(-signal.SIGKILL))
             return True
+        if work.fault is not None and work.fault.replaces:
+            payload, failed = work.fault.answer()
         self._finish(work, payload, failed=failed)
         return True
 

@@ -21,11 +21,13 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 from botocore.exceptions import ClientError
 from yarl import URL
 
 from infra_fixtures.access import sigv4
-from infra_fixtures.data_plane.s3_replication.rules import Rule, read_rules
+from infra_fixtures.data_plane.s3_replication.rules import PausedReplication, Rule, read_rules
+from infra_fixtures.internal_api.admin import Admin
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
 from infra_fixtures.internal_api.own_http import own_session
@@ -40,6 +42,7 @@ RETRY_S = 0.5
 COPY_LIMIT_S = 10.0
 LAGS_KEPT = 1000
 WRITES = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
+PAUSES = frozenset({"_ReplicationPaused", "_ReplicationResumed"})
 RULE_CHANGES = frozenset({"PutBucketReplication", "DeleteBucketReplication"})
 KEPT_HEADERS = ("content-type", "content-encoding", "cache-control", "content-disposition", "x-amz-meta-")
 """What an object keeps beside its bytes when it is replicated."""
@@ -84,6 +87,8 @@ class S3Replicator:
         self._replicated = 0
         self._retried = 0
         self._paused = False
+        self._held: frozenset[PausedReplication] = frozenset()
+        self._admin = Admin(layout)
         self._lag_s = 0.0
         self._session: aiohttp.ClientSession | None = None
         self._workers: list[asyncio.Task[None]] = []
@@ -95,6 +100,7 @@ class S3Replicator:
 
     async def __aenter__(self) -> S3Replicator:
         self._session = own_session(timeout=aiohttp.ClientTimeout(total=COPY_LIMIT_S), auto_decompress=False)
+        await self._admin.__aenter__()
         loop = asyncio.get_running_loop()
         self._workers = [
             loop.create_task(self._work(source)) for source in self._sources.values() for _ in range(WORKERS)
@@ -107,10 +113,13 @@ class S3Replicator:
         await asyncio.gather(*self._workers, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        await self._admin.__aexit__(None, None, None)
         self._events.close()
 
     async def reconcile(self, changes: Sequence[Change]) -> None:
         """Read the rules where they may have changed, and queue what was written."""
+        if not changes or any(c.action in PAUSES for c in changes):
+            await self._read_pauses()
         if not changes:
             await self._read_rules()
         for change in changes:
@@ -149,6 +158,7 @@ class S3Replicator:
             "lag_s": self._lag_s,
             "rules": {bucket: len(rules) for bucket, rules in self._rules.items()},
             "pending": {region: len(source.queue) + source.busy for region, source in self._sources.items()},
+            "held_by_fis": sorted({h.source for h in self._held}),
             "held": [region for region, source in self._sources.items() if source.suspended],
             "oldest_pending_s": max(ages, default=0.0),
             "replicated": self._replicated,
@@ -191,15 +201,27 @@ class S3Replicator:
                 source.busy -= 1
 
     def _next(self, source: _RegionQueue) -> Pending | None:
-        if source.suspended or self._paused or not source.queue or source.queue[0].not_before_ns > time.monotonic_ns():
+        found = self._first(source)
+        if found is None or source.queue[found].not_before_ns > time.monotonic_ns():
             return None
-        return source.queue.popleft()
+        pending = source.queue[found]
+        del source.queue[found]
+        return pending
+
+    def _first(self, source: _RegionQueue) -> int | None:
+        """Where the first stands that nothing holds back; None where there is none."""
+        if source.suspended or self._paused:
+            return None
+        if not self._held:
+            return 0 if source.queue else None
+        waiting = enumerate(source.queue)
+        return next((n for n, p in waiting if not any(h.holds(p.bucket, p.rule) for h in self._held)), None)
 
     async def _rest(self, source: _RegionQueue) -> None:
         """Until something is queued, released or due."""
         source.wake.clear()
-        idle = source.suspended or self._paused or not source.queue
-        limit = None if idle else max(0.0, (source.queue[0].not_before_ns - time.monotonic_ns()) / NS)
+        found = self._first(source)
+        limit = None if found is None else max(0.0, (source.queue[found].not_before_ns - time.monotonic_ns()) / NS)
         try:
             async with asyncio.timeout(limit):
                 await source.wake.wait()
@@ -269,6 +291,15 @@ class S3Replicator:
 
     def _url(self, path: str) -> URL:
         return URL(self._layout.internal.url + path, encoded=True)
+
+    async def _read_pauses(self) -> None:
+        """What FIS holds back now (aws:s3:bucket-pause-replication)."""
+        said = msgspec.convert(await self._admin.paused_replication(), frozenset[PausedReplication])
+        if said != self._held:
+            self._held = said
+            self._events.record("held", "s3", ", ".join(sorted(f"{h.source} -> {h.region}" for h in said)))
+            for source in self._sources.values():
+                source.wake.set()
 
     async def _read_rules(self) -> None:
         """Read every bucket's rules; those met without a change that told of them hold from now on."""

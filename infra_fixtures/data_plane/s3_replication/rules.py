@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 log = logging.getLogger(__name__)
 
 
@@ -19,6 +21,24 @@ class Rule:
     target_region: str
     delete_markers: bool
     priority: int
+
+
+class PausedReplication(msgspec.Struct, frozen=True):
+    """What FIS holds back: from the bucket `source` to buckets in `region`; of `destinations` and `prefixes` empty is all."""
+
+    source: str
+    region: str
+    destinations: frozenset[str]
+    prefixes: frozenset[str]
+
+    def holds(self, bucket: str, rule: Rule) -> bool:
+        """Whether an object of a bucket, replicated by a rule, is held back."""
+        return (
+            bucket == self.source
+            and rule.target_region == self.region
+            and (not self.destinations or rule.target in self.destinations)
+            and (not self.prefixes or rule.prefix in self.prefixes)
+        )
 
 
 def read_rules(described: Iterable[Mapping[str, Any]], bucket_regions: Mapping[str, str]) -> Iterable[Rule]:

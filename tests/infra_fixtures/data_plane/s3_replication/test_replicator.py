@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -99,6 +100,65 @@ def test_follows_rules_pauses_and_resumes(control_plane: RunLayout) -> None:
             assert state["lag_p99_s"] >= 0.4
             assert state["replicated"] == 4
             assert state["retried"] == 0
+            reconciling.cancel()
+
+    asyncio.run(scene())
+
+
+def test_fis_holds_back_what_it_names(control_plane: RunLayout) -> None:
+    """aws:s3:bucket-pause-replication: what is written meanwhile arrives when the action has ended, and not before."""
+    layout = control_plane
+    iam, fis = client(layout, "iam", "us-east-1"), client(layout, "fis", "us-east-1")
+    trust = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="fis", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
+    tags = [{"Key": "pause", "Value": "me"}]
+    client(layout, "s3", "us-east-1").put_bucket_tagging(Bucket=SOURCE, Tagging={"TagSet": tags})
+
+    def start(region: str) -> str:
+        template = fis.create_experiment_template(
+            description="a pause", roleArn=role, stopConditions=[{"source": "none"}],
+            targets={
+                "b": {"resourceType": "aws:s3:bucket", "resourceTags": {"pause": "me"}, "selectionMode": "ALL"}
+            },
+            actions={
+                "pause": {
+                    "actionId": "aws:s3:bucket-pause-replication",
+                    "parameters": {"duration": "PT1H", "region": region},
+                    "targets": {"Buckets": "b"},
+                }
+            },
+        )["experimentTemplate"]["id"]  # fmt: skip
+        return str(fis.start_experiment(experimentTemplateId=template)["experiment"]["id"])
+
+    def state(experiment: str) -> str:
+        return str(fis.get_experiment(id=experiment)["experiment"]["state"]["status"])
+
+    async def scene() -> None:
+        async with S3Replicator(layout) as replicator, asyncio.TaskGroup() as group:
+            reconciling = group.create_task(run_reconcilers(layout, replicator))
+
+            async def is_held() -> bool:
+                return bool(replicator.state()["held_by_fis"] == [SOURCE])
+
+            async def arrived() -> bool:
+                return await call(_body, layout, "held by FIS") == b"late"
+
+            paused = await call(start, "us-west-2")
+            await await_until(is_held, what="the pause", timeout_s=5)
+            await call(client(layout, "s3", "us-east-1").put_object, Bucket=SOURCE, Key="held by FIS", Body=b"late")
+            await asyncio.sleep(NOT_YET_S)
+            assert not await arrived()
+            assert replicator.state()["pending"]["us-east-1"] == 1
+            await call(fis.stop_experiment, id=paused)
+            await await_until(arrived, what="what was held back", timeout_s=5)
+            assert replicator.state()["held_by_fis"] == []
+            nowhere = await call(start, "eu-west-1")
+
+            async def has_failed() -> bool:
+                return await call(state, nowhere) == "failed"
+
+            await await_until(has_failed, what="the experiment that has nothing to pause", timeout_s=5)
+            assert await call(state, paused) == "stopped"
             reconciling.cancel()
 
     asyncio.run(scene())

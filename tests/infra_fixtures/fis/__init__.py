@@ -1,0 +1,1 @@
+"""AWS FIS as the harness uses it, against a scripted FIS that speaks its HTTP."""
