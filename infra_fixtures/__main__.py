@@ -1,4 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal: hold a topology up for a person, and clean up after a run that died."""
+"""python -m infra_fixtures up|status|down|heal|emulate: hold a topology up for a person, clean up after a run that died, and
+give an empty AWS account on this machine."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from infra_fixtures.pace import parse_pace
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import TARGETS, add_options, read_options
+from infra_fixtures.targets.emulated_account import emulated_account
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|emulate")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -38,13 +40,21 @@ def main(arguments: list[str] | None = None) -> int:
         ("heal", "heal what a dead run left: undo its faults, end its processes, remove its files"),
     ):
         commands.add_parser(name, help=help_)
-    for command in commands.choices.values():
+    emulate = commands.add_parser(
+        "emulate", help="give an empty AWS account on this machine until Ctrl-C (docs/aws.md)"
+    )
+    for command in (c for c in commands.choices.values() if c is not emulate):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
-    up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
+    for command in (up, emulate):
+        command.add_argument(
+            "--pace", default="10", help="how many times faster than AWS's the timers run (default 10)"
+        )
     add_options(up.add_argument)
     parsed = parser.parse_args(arguments)
     try:
+        if parsed.command == "emulate":
+            return _emulate(parse_pace(parsed.pace))
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
@@ -71,7 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
+def _until_told() -> threading.Event:
+    """Is set by Ctrl-C and SIGTERM."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -79,6 +90,22 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+    return stop
+
+
+def _emulate(pace: float) -> int:
+    """Hold an emulated account; 2 where one of its processes ends by itself."""
+    stop = _until_told()
+    with emulated_account(pace=pace) as account:
+        print(account.describe(), flush=True)
+        print("\nCtrl-C ends it, with all that is in it.", flush=True)
+        while not stop.wait(1.0):
+            account.require_alive()
+    return 0
+
+
+def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
+    stop = _until_told()
     with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
