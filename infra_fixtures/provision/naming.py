@@ -50,6 +50,11 @@ class Names:
         return self.of("canary")
 
     @property
+    def reader(self) -> str:
+        """The function that reads the database for the harness, in both regions where it is wanted."""
+        return self.of("reader")
+
+    @property
     def global_cluster(self) -> str:
         """The Aurora global cluster."""
         return self.of("global")
