@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, is_held
@@ -50,7 +52,7 @@ def heal_orphan(path: Path, by: str) -> str:
         if told is None:
             raise NotHealed(f"{path} has faults and no header that says where: undo them by hand, then remove it")
         with _naming_the_run(told):
-            orphan = orphan_of(told)
+            orphan = orphan_of(msgspec.structs.replace(told, records=str(path.parent)))
             killed = orphan.end_processes()
             with orphan.taken_over():
                 healed = _undo_and_remove(orphan, journal, by)

@@ -36,7 +36,7 @@ def standing(
                 f"the system that {run_id} stood up before is not healed: run `python -m infra_fixtures heal --runs-dir "
                 f"{runs_dir}` once this run has ended"
             )
-        header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir())
+        header = Header(run_id, target, pace, dict(options or {}), tempfile.gettempdir(), str(journal.path.parent))
         module = module_of(target)
         with module.held(header, lambda: has_ended(journal.path)) as stop_conditions:
             journal.stands_up(header)

@@ -17,6 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.safety.aws_operations import READING, changes, regions_named
+from infra_fixtures.safety.call_log import names_of
+from infra_fixtures.safety.rehearsal import MADE_UP, Planned, PowerRehearsed, answer_to
 from infra_fixtures.safety.scope import Scope, listed
 from infra_fixtures.safety.touched import Clients, Place, Touched, tags_carried, touched
 
@@ -55,7 +57,10 @@ class Guard:
         self._now = now
         self._lock = threading.Lock()
         self._tagged: set[tuple[str, str, str]] = set()
-        self._healing = threading.local()
+        self._broken: set[tuple[str, str, str]] = set()
+        """What faults have touched so far: service, region, resource."""
+        self._making = 0
+        self._thread = threading.local()
 
     def protect(self, holder: Any) -> None:
         """Put every call of a boto3 client, or of all clients that a boto3 session makes from now on, under the scope.
@@ -65,22 +70,57 @@ class Guard:
         events = holder.meta.events if hasattr(holder, "meta") else holder.events
         events.register_last("before-parameter-build", self._judge_call, unique_id=f"guard-{id(self)}-call")
         events.register_last("before-sign.s3", self._judge_signature, unique_id=f"guard-{id(self)}-sign")
+        events.register_first("before-call", self._rehearse, unique_id=f"guard-{id(self)}-rehearse")
 
     def allow_power(self, name: str, region: str) -> None:
         """Raise Refused where an act that is no AWS call (a kill, a link rule) may not be done in that region."""
         what = f"{name} in {region}"
         self._require_consent(what)
         self._require_region(what, region)
+        if (planned := self._rehearsed) is not None:
+            planned.append(Planned("", name, region, ()))
+            raise PowerRehearsed(what)
 
     @contextlib.contextmanager
     def healing(self) -> Iterator[None]:
-        """What this thread does meanwhile is undone: neither the window nor a missing consent stops that, all else does."""
-        depth = getattr(self._healing, "depth", 0)
-        self._healing.depth = depth + 1
+        """What this thread does meanwhile is undone: no window, missing consent or blast radius stops that, all else does."""
+        depth = getattr(self._thread, "healing", 0)
+        self._thread.healing = depth + 1
         try:
             yield
         finally:
-            self._healing.depth = depth
+            self._thread.healing = depth
+
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """What is done meanwhile, by any thread, makes the run's own system or removes it: no fault, so no blast radius."""
+        with self._lock:
+            self._making += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._making -= 1
+
+    @contextlib.contextmanager
+    def rehearsing(self) -> Iterator[list[Planned]]:
+        """What this thread would change meanwhile is judged and noted, and not sent; consent and window are not asked for.
+
+        A power raises PowerRehearsed once it is noted.
+        """
+        planned: list[Planned] = []
+        self._thread.rehearsed = planned
+        try:
+            yield planned
+        finally:
+            self._thread.rehearsed = None
+
+    @property
+    def _rehearsed(self) -> list[Planned] | None:
+        return getattr(self._thread, "rehearsed", None)
+
+    def _rehearse(self, *, model: Any, **_: Any) -> Any:
+        return answer_to(model) if self._rehearsed is not None and changes(model) else None
 
     def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
         if not changes(model):
@@ -93,7 +133,12 @@ class Guard:
         for named in regions_named(params):
             self._require_region(what, named)
         self._require_account(what)
+        names = tuple(dict.fromkeys([*(t.value for t in touched(service, params)), *names_of(params)]))
+        if (planned := self._rehearsed) is not None:
+            planned.append(Planned(service, model.name, region, names))
         self._require_tags(what, service, region, params)
+        if planned is None:
+            self._require_radius(what, service, region, names or (model.name,))
 
     def _judge_signature(self, *, request: Any, region_name: str, operation_name: str, **_: Any) -> None:
         """A client follows a bucket into another region than its own: where the call really goes is what is signed."""
@@ -102,7 +147,11 @@ class Guard:
             self._require_region(f"s3 {operation_name} in {region}", region)
 
     def _require_consent(self, what: str) -> None:
-        if getattr(self._healing, "depth", 0):
+        if self._rehearsed is not None:
+            return
+        if self.scope.read_only:
+            raise Refused(what, "this game day is read_only", "take read_only out of the scope")
+        if getattr(self._thread, "healing", 0):
             return
         if not self.scope.confirmed:
             raise Refused(what, "nobody has confirmed this run", "confirm it once you have seen its plan")
@@ -158,7 +207,7 @@ class Guard:
         tag, value = self.scope.tag, resource.value
         assert tag is not None
         self._require_own_arn(what, value)
-        if value in self._owned or (service, region, value) in self._tagged:
+        if value in self._owned or (service, region, value) in self._tagged or value.startswith(MADE_UP):
             return
         try:
             where = None if region == GLOBAL else region
@@ -185,6 +234,27 @@ class Guard:
                 f"{value} belongs to an account that is none of those allowed ({listed(self.scope.accounts)})",
                 "name a resource of an allowed account",
             )
+
+    def _require_radius(self, what: str, service: str, region: str, names: tuple[str, ...]) -> None:
+        """Of what faults break, services and the number of different resources are limited."""
+        radius = self.scope.blast_radius
+        if radius is None or self._making or getattr(self._thread, "healing", 0):
+            return
+        if service not in radius.services:
+            raise Refused(
+                what,
+                f"{service} is none of the services within the blast radius ({listed(radius.services)})",
+                "leave out the fault, or add it to blast_radius.services",
+            )
+        with self._lock:
+            broken = self._broken | {(service, region, name) for name in names}
+            if len(broken) > radius.resources:
+                raise Refused(
+                    what,
+                    f"faults would touch {len(broken)} resources, and the blast radius is {radius.resources}",
+                    "leave out a fault, or raise blast_radius.resources",
+                )
+            self._broken = broken
 
     def _owns_any(self, params: Mapping[str, Any]) -> bool:
         return any(isinstance(value, str) and value in self._owned for value in params.values())

@@ -35,10 +35,9 @@ TARGETS: Mapping[str, Target] = {
 
 
 def add_options(add: Callable[..., Any]) -> None:
-    """Add every target's own options with argparse's `add_argument` or pytest's `addoption`."""
-    for target in TARGETS.values():
-        for option in target.options:
-            add(option.flag, **option.arguments)
+    """Add every target's own options with argparse's `add_argument` or pytest's `addoption`; several may share one."""
+    for option in dict.fromkeys(option for target in TARGETS.values() for option in target.options):
+        add(option.flag, **option.arguments)
 
 
 def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""Who a run is in AWS, by the credentials that boto3 finds as it always does, and until when.
+
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html has the order in which they are looked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.exceptions
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drill.unusable import UnusableInput
+
+ASKING = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+LASTING = frozenset({"env", "shared-credentials-file", "config-file", "explicit", "boto-config"})
+"""Where credentials are written down: nobody renews them. All others botocore renews by itself."""
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+REJECTED = frozenset(
+    {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidAccessKeyId"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """account: 12 digits. alias: of the account, "" where it has none or may not be read. arn: of the user or role.
+
+    found_by: botocore's word for where the credentials stood. ends: when they end and nobody renews them; None where they
+    do not, or it is not known: `lasts` says which.
+    """
+
+    account: str
+    alias: str
+    arn: str
+    found_by: str
+    ends: dt.datetime | None
+    lasts: str
+
+
+def caller_of(session: Any, region: str) -> Caller:
+    """Ask STS in that region who the session's credentials are; raises UnusableInput in one sentence."""
+    try:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise UnusableInput(
+                "there are no AWS credentials: sign in (aws sso login), or give AWS_PROFILE, as for the AWS CLI"
+            )
+        said = session.client("sts", region_name=region, config=ASKING).get_caller_identity()
+        frozen = credentials.get_frozen_credentials()
+    except ClientError as e:
+        code = str(e.response["Error"]["Code"])
+        if code in EXPIRED:
+            raise UnusableInput("the AWS credentials have expired: sign in again") from e
+        if code in REJECTED:
+            raise UnusableInput(f"AWS does not know the credentials ({code}): give others, or sign in again") from e
+        raise UnusableInput(f"AWS does not say whose the credentials are ({e}): allow sts:GetCallerIdentity") from e
+    except botocore.exceptions.ProfileNotFound as e:
+        raise UnusableInput(f"{e}: give an AWS_PROFILE that there is") from e
+    except BotoCoreError as e:
+        raise UnusableInput(f"who the AWS credentials are cannot be asked for ({e}): mend that and try again") from e
+    found_by = str(credentials.method)
+    ends = getattr(credentials, "_expiry_time", None) if found_by in LASTING else None
+    return Caller(
+        account=str(said["Account"]),
+        alias=_alias(session, region),
+        arn=str(said["Arn"]),
+        found_by=found_by,
+        ends=ends.astimezone(dt.UTC) if ends is not None else None,
+        lasts=_lasts(found_by, ends, temporary=bool(frozen.token)),
+    )
+
+
+def _lasts(found_by: str, ends: dt.datetime | None, *, temporary: bool) -> str:
+    if ends is not None:
+        return f"until {ends.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if found_by not in LASTING:
+        return f"renewed by {found_by} for as long as that is signed in"
+    if temporary:
+        return "temporary, and nothing says until when: set AWS_CREDENTIAL_EXPIRATION if you know"
+    return "without an end"
+
+
+def _alias(session: Any, region: str) -> str:
+    """The name by which people know the account; not everybody may ask for it."""
+    try:
+        found = session.client("iam", region_name=region, config=ASKING).list_account_aliases()["AccountAliases"]
+    except (BotoCoreError, ClientError):
+        return ""
+    return str(found[0]) if found else ""
