@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from typing import Any
 from drill.evidence import Judgement
 from drill.parts import Observer
 from drill.run import Drill
+from drill.unusable import UnusableInput
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
+from infra_fixtures.planning.agreement import agreed
+from infra_fixtures.planning.plan import Intent
+from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
@@ -47,9 +52,11 @@ class Showing:
 
 
 def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetition: int = 1) -> Judgement:
-    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
-    stand GateNotPassed or UnusableInput, once that is recorded."""
-    with _standing(day, name, repetition, showing.live) as world:
+    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, where a system cannot
+    stand, or may not be touched, GateNotPassed or UnusableInput, once that is recorded, and DryRun where only a plan was
+    asked for."""
+    options = _agreed(day, scenario, name, repetition, showing.live)
+    with _standing(day, name, repetition, showing.live, options) as world:
         require_all(world, scenario.faults)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
@@ -62,8 +69,32 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
         return judgement
 
 
+def _agreed(day: GameDay, scenario: Scenario, name: str, repetition: int, live: Live) -> Mapping[str, Any]:
+    """The target's options, once what is planned in a real account is agreed to."""
+    objectives = day.objectives_of(name).objectives
+    load = _load(day, scenario, repetition)
+    intent = Intent(
+        title=name,
+        objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
+        load=load.most_per_s,
+        lasts_s=scenario.lasts_s(objectives),
+    )
+    options = {**day.options.of_target, **({"yes": day.agreed_to[name]} if name in day.agreed_to else {})}
+    run = Header(
+        day.run.run_id, day.options.target, day.options.pace, options, tempfile.gettempdir(), str(day.run.path)
+    )
+    try:
+        agreed_to = agreed(run, intent, scenario.faults, day.run.scenario(name, repetition), live.say, live.aside)
+    except UnusableInput as e:
+        day.refuse(name, repetition, e)
+        raise
+    if "yes" in agreed_to:
+        day.agreed_to[name] = str(agreed_to["yes"])
+    return agreed_to
+
+
 @contextlib.contextmanager
-def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[World]:
+def _standing(day: GameDay, name: str, repetition: int, live: Live, options: Mapping[str, Any]) -> Iterator[World]:
     """A steady system; where none stands, that is recorded as the scenario's verdict."""
     with contextlib.ExitStack() as stack:
         try:
@@ -75,7 +106,7 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[
                     pace=day.options.pace,
                     runs_dir=day.options.runs_dir,
                     run_id=day.run.run_id,
-                    options=day.options.of_target,
+                    options=options,
                 )
             )
             day.describe(world)
@@ -93,7 +124,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
+    load = _load(day, scenario, repetition)
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -124,6 +155,10 @@ def _drill(
         context=day.context(repetition, objectives),
     )
     return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
+
+
+def _load(day: GameDay, scenario: Scenario, repetition: int) -> Load:
+    return day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
 
 
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:

@@ -23,6 +23,7 @@ from gameday.repeating import scenario_of
 from gameday.scenario import Scenario
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.needs import require_needs
+from infra_fixtures.planning.agreement import DryRun
 from infra_fixtures.safety.machine_semaphore import LIMIT_S as SEMAPHORE_LIMIT_S
 from infra_fixtures.targets.parts import MissingPart
 from reports import allure as allure_report
@@ -114,7 +115,7 @@ def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> 
         def play_this(scenario: Scenario) -> Judgement:
             try:
                 return play_once(game_day, scenario, name, showing, repetition)
-            except (NotSupported, MissingPart) as e:
+            except (NotSupported, MissingPart, DryRun) as e:
                 pytest.skip(str(e))
             except UnusableInput as e:
                 pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)

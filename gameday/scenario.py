@@ -14,9 +14,9 @@ import tomli_w
 
 from drill.demands import Demand, moved_to, stayed_at
 from drill.evidence import Judgement
-from drill.objective import Verdict
+from drill.objective import Objectives, Verdict
 from drill.plain_file import read_bytes
-from drill.run import Plan
+from drill.run import MARGIN, Plan
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.fault import Fault, region_of
 from infra_fixtures.faults.schedule import Schedule, Scheduled
@@ -26,6 +26,8 @@ from traffic.load import Load
 
 MOST_BYTES = 2**20
 LONGEST_S = 3600.0
+HEALING_S = 180.0
+"""What healing may take, with the way back to the primary, until the system is steady again."""
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
 """The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
@@ -115,6 +117,13 @@ class Scenario(msgspec.Struct, frozen=True):
             expect=s.expect,
             expect_because=s.expect_because,
         )
+
+    def lasts_s(self, objectives: Objectives) -> float:
+        """How long its drill takes at most once a system stands, healing included, where nothing hangs."""
+        plan = Plan(baseline_s=self.settings.baseline_s)
+        last = max(one.at_s + (one.for_s or 0.0) for one in self.faults.faults)
+        watched = (objectives.rto_s or 0.0) * MARGIN + objectives.settle_s + objectives.window_s
+        return plan.warm_up_s + plan.baselines * plan.baseline_s + last + watched + HEALING_S
 
     def check_figures(self, judgement: Judgement) -> None:
         """Raise AssertionError where a figure does not lie where it must."""

@@ -7,6 +7,7 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +20,14 @@ from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
-from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans, refuse_orphans
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.planning.agreement import DryRun, agreed
+from infra_fixtures.planning.plan import Intent
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
-from infra_fixtures.standing import standing
-from infra_fixtures.targets import TARGETS, add_options, read_options
+from infra_fixtures.safety.journal import Header
+from infra_fixtures.standing import new_run_id, standing
+from infra_fixtures.targets import TARGETS, add_options, is_guarded, read_options
 from infra_fixtures.targets.emulated_account import emulated_account
 
 
@@ -77,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     except GateNotPassed as e:
         print(f"error: the system could not be stood up: {e}", file=sys.stderr)
         return 1
+    except DryRun as e:
+        print(e)
+        return 0
     except KeyboardInterrupt:
         return 1
 
@@ -106,7 +113,13 @@ def _emulate(pace: float) -> int:
 
 def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
     stop = _until_told()
-    with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
+    run_id = new_run_id()
+    directory = Path(runs_dir, run_id)
+    run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
+    if is_guarded(target):
+        refuse_orphans(runs_dir)
+    options = agreed(run, Intent(title="the topology, held up"), None, directory, print)
+    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
             print(running.describe(), flush=True)

@@ -29,6 +29,15 @@ def orphans(runs_dir: Path) -> Iterator[Path]:
             yield path
 
 
+def refuse_orphans(runs_dir: Path) -> None:
+    """Raise UnusableInput where a run died there and is not healed."""
+    for journal in orphans(runs_dir):
+        raise UnusableInput(
+            f"the run {journal.parent.name} died and may have left a fault or processes: run `python -m infra_fixtures "
+            f"heal --runs-dir {runs_dir}` first"
+        )
+
+
 def _journals(runs_dir: Path) -> list[Path]:
     """Every journal there, also one that leads nowhere; what cannot be looked into is no reason to say that none is there."""
     try:

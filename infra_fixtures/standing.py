@@ -23,12 +23,17 @@ TEARDOWN = "teardown"
 """Who heals, in the journal, what the faults themselves could not."""
 
 
+def new_run_id() -> str:
+    """A run id that nobody else has."""
+    return f"{dt.datetime.now(dt.UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
+
+
 @contextlib.contextmanager
 def standing(
     target: str, *, pace: float, runs_dir: Path, run_id: str | None = None, options: Mapping[str, Any] | None = None
 ) -> Iterator[World]:
     """A world of that target, stood up on entry and torn down on exit; its journal lies in `runs_dir`/`run_id`."""
-    run_id = run_id or f"{dt.datetime.now(dt.UTC):{RUN_ID_FORMAT}}-{secrets.token_hex(3)}"
+    run_id = run_id or new_run_id()
     journal = Journal(runs_dir / run_id)
     try:
         if not has_ended(journal.path):

@@ -25,6 +25,7 @@ from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed
+from infra_fixtures.planning.agreement import DryRun
 from infra_fixtures.targets.parts import MissingPart
 from reports.live import Live
 from reports.run_directory import scenario_directory
@@ -82,6 +83,8 @@ def _as_expected(day: GameDay, scenario: Scenario, name: str, repetition: int) -
     try:
         with real_console() as console, Live(console, name) as live:
             play(day, scenario, name, Showing(live), repetition)
+    except DryRun as e:
+        print(f"{name}: {e}")
     except (AssertionError, Unproven, NotSupported, MissingPart, GateNotPassed, NotHealed) as e:
         print(f"{name}: {e}", file=sys.stderr)
         return False

@@ -60,6 +60,12 @@ class Load:
     request_timeout_s: float = 3.0
     seed: int = field(default_factory=lambda: secrets.randbelow(2**31))
 
+    @property
+    def most_per_s(self) -> float:
+        """The most requests a second that are ever due."""
+        writes = max([self.orders_per_s, *(point.per_s for point in self.ramp)])
+        return writes * (1 + self.reads_per_s / self.orders_per_s)
+
     def __post_init__(self) -> None:
         fastest = f" (at most {FASTEST})"
         _require(0 < self.orders_per_s <= FASTEST, f"orders_per_s is {self.orders_per_s}: give a rate above 0{fastest}")

@@ -34,6 +34,8 @@ _NAMING = re.compile(r"(?:Bucket|Names?|Ids?|Identifiers?|Arns?|ARNs?|Resources?
 _NOT_NAMING = re.compile(r"Token|Secret(?!Id)|Password|Account|Owner|CallerReference|Encryption|SSE", re.IGNORECASE)
 _NOTE = "drill_call"
 MOST_NAMES = 100
+_NUMBERS = itertools.count(1)
+"""Of all logs of a process: they may share a file."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,6 @@ class CallLog:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._writing = threading.Lock()
-        self._numbers = itertools.count(1)
         self._calls: dict[int, Call] = {}
 
     @property
@@ -100,7 +101,7 @@ class CallLog:
         region = str(signing.get("region") or request.context.get("client_region"))
         call = Call(
             pid=os.getpid(),
-            number=next(self._numbers),
+            number=next(_NUMBERS),
             at=_now(),
             service=service,
             operation=operation,
@@ -143,13 +144,13 @@ def read_calls(path: Path) -> list[Call]:
     """Every call that a log holds, in the order in which they were sent, each as it came out; none where there is no log."""
     if not path.exists():
         return []
-    found: dict[tuple[int, int], Call] = {}
+    found: dict[tuple[int, int, str], Call] = {}
     for line in path.read_bytes().splitlines():
         try:
             call = msgspec.json.decode(line, type=Call)
         except msgspec.DecodeError:
             continue  # torn by a crash: the whole one before it stays
-        found[call.pid, call.number] = call
+        found[call.pid, call.number, call.at] = call  # a process id may come again
     return list(found.values())
 
 

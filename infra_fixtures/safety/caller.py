@@ -1,4 +1,4 @@
-"""Who a run is in AWS, by the credentials that boto3 finds as it always does, and until when.
+"""Who a run is in AWS, by the credentials that boto3 finds as it always does, until when, and clients for asking.
 
 https://docs.aws.amazon.com/boto3/latest/guide/credentials.html has the order in which they are looked for.
 """
@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/boto3/latest/guide/credentials.html has the order in
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import botocore.exceptions
@@ -14,8 +16,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.unusable import UnusableInput
+from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 
 ASKING = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+ELSEWHERE = ASKING.merge(Config(s3={"addressing_style": "path"}))
+"""An emulator has no host name for each bucket."""
 LASTING = frozenset({"env", "shared-credentials-file", "config-file", "explicit", "boto-config"})
 """Where credentials are written down: nobody renews them. All others botocore renews by itself."""
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
@@ -40,15 +45,50 @@ class Caller:
     lasts: str
 
 
-def caller_of(session: Any, region: str) -> Caller:
+@dataclass(frozen=True)
+class Asking:
+    """A boto3 session, and clients of it that nobody guards.
+
+    endpoints: URLs by region, and of GLOBAL for services that have none, where it is not AWS that is asked.
+    """
+
+    session: Any
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client for a service of a region (None: a global service); the same one for the same question."""
+        place = GLOBAL if region is None or service in GLOBAL_SERVICES else region
+        with self._making:  # making clients is not thread-safe in boto3
+            if (service, place) not in self._made:
+                self._made[service, place] = self._new(service, place)
+            return self._made[service, place]
+
+    def new(self, service: str, region: str) -> Any:
+        """A client that nobody else has."""
+        with self._making:
+            return self._new(service, region)
+
+    def _new(self, service: str, place: str) -> Any:
+        url = self.endpoints.get(place)
+        return self.session.client(
+            service,
+            region_name="us-east-1" if place == GLOBAL else place,
+            endpoint_url=url,
+            config=ASKING if url is None else ELSEWHERE,
+        )
+
+
+def caller_of(asking: Asking, region: str) -> Caller:
     """Ask STS in that region who the session's credentials are; raises UnusableInput in one sentence."""
     try:
-        credentials = session.get_credentials()
+        credentials = asking.session.get_credentials()
         if credentials is None:
             raise UnusableInput(
                 "there are no AWS credentials: sign in (aws sso login), or give AWS_PROFILE, as for the AWS CLI"
             )
-        said = session.client("sts", region_name=region, config=ASKING).get_caller_identity()
+        said = asking.client("sts", region).get_caller_identity()
         frozen = credentials.get_frozen_credentials()
     except ClientError as e:
         code = str(e.response["Error"]["Code"])
@@ -65,7 +105,7 @@ def caller_of(session: Any, region: str) -> Caller:
     ends = getattr(credentials, "_expiry_time", None) if found_by in LASTING else None
     return Caller(
         account=str(said["Account"]),
-        alias=_alias(session, region),
+        alias=_alias(asking),
         arn=str(said["Arn"]),
         found_by=found_by,
         ends=ends.astimezone(dt.UTC) if ends is not None else None,
@@ -83,10 +123,10 @@ def _lasts(found_by: str, ends: dt.datetime | None, *, temporary: bool) -> str:
     return "without an end"
 
 
-def _alias(session: Any, region: str) -> str:
+def _alias(asking: Asking) -> str:
     """The name by which people know the account; not everybody may ask for it."""
     try:
-        found = session.client("iam", region_name=region, config=ASKING).list_account_aliases()["AccountAliases"]
+        found = asking.client("iam").list_account_aliases()["AccountAliases"]
     except (BotoCoreError, ClientError):
         return ""
     return str(found[0]) if found else ""

@@ -15,6 +15,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.targets.guard_options import GUARD_OPTIONS
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.target_config import Option
@@ -46,6 +47,11 @@ def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
     Whoever heals the run is told these, and not what the environment says then.
     """
     return {option.name: option.or_from(os.environ, get(option.name)) for option in TARGETS[target].options}
+
+
+def is_guarded(target: str) -> bool:
+    """Whether it touches a real account: such a target asks for a game day file and an agreement."""
+    return set(GUARD_OPTIONS) <= set(TARGETS[target].options)
 
 
 def module_of(target: str) -> Any:

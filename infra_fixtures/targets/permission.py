@@ -1,8 +1,10 @@
 """Whether a run may touch a real account: by its game day file, its credentials and the account as it is at this moment.
 
-A target of real accounts includes GUARD_OPTIONS, and asks for a `permission` wherever it makes clients: in `held` for the
-lock and the stop conditions, in `stand` for the guard. It is found anew from the run's header each time, with no state
-between. Whoever heals has `healing_guard`.
+A target of real accounts includes GUARD_OPTIONS in its row, and its module has, beside `held`, `stand` and `orphan`,
+`permitted(run, lasts_s) -> Permission`. It asks for it wherever it makes clients: in `held` for the lock and the stop
+conditions, in `stand` for the guard. It is found anew from the run's header each time, with no state between. Whoever heals
+has `healing_guard`. Where the module has them, the plan also asks `previewed(run) -> context manager of a World with a
+guard`, on which faults are rehearsed before anything is changed, and `outline(run) -> Outline`.
 """
 
 from __future__ import annotations
@@ -10,16 +12,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.unusable import UnusableInput
-from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
+from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.safety.call_log import CALLS, CallLog
-from infra_fixtures.safety.caller import ASKING, Caller, caller_of
+from infra_fixtures.safety.caller import Asking, Caller, caller_of
 from infra_fixtures.safety.gameday_file import GameDayFile
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
@@ -32,17 +33,15 @@ from infra_fixtures.safety.preflight import (
 from infra_fixtures.safety.scope import listed
 from infra_fixtures.safety.stop_conditions import Condition, Until
 from infra_fixtures.safety.target_lock import LockPlace, target_lock
-from infra_fixtures.targets.target_config import Option
 
-GUARD_OPTIONS = (
-    Option(
-        "--gameday", "aws, attach: the TOML file that says what may be touched (docs/gameday-file.md)", content=True
-    ),
-    Option(
-        "--yes", "aws, attach: the account id, by which you agree to the plan where there is no terminal to ask you"
-    ),
-    Option("--dry-run", "aws, attach: print the plan, change nothing, and end", switch=True),
-)
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a target says of itself in a plan: what standing up makes (sentences), what that costs, and how long it takes."""
+
+    makes: tuple[str, ...] = ()
+    price: str = ""
+    stand_up_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Permission:
     log: CallLog
     objections: tuple[str, ...]
     unknown: tuple[str, ...]
-    session: Any
+    asking: Asking
     now: dt.datetime
 
     @property
@@ -100,10 +99,10 @@ class Permission:
 
     def lock_place(self, region: str) -> LockPlace:
         """Where the lock is. It is given back when the window is over, too, and its bucket is nobody else's."""
-        s3 = self.session.client("s3", region_name=region, config=ASKING)
+        s3 = self.asking.new("s3", region)
         place = LockPlace(s3, self.caller.account, self.run.target)
         scope = dataclasses.replace(self.guard.scope, windows=(), blast_radius=None)
-        Guard(scope, _clients(self.session), account=self.caller.account, owned={place.bucket}).protect(s3)
+        Guard(scope, self.asking.client, account=self.caller.account, owned={place.bucket}).protect(s3)
         self.log.watch(s3)
         return place
 
@@ -111,6 +110,7 @@ class Permission:
 def permission(
     run: Header,
     session: Any,
+    endpoints: Mapping[str, str] | None = None,
     *,
     lasts_s: float = 0.0,
     owned: Container[str] = frozenset(),
@@ -118,14 +118,16 @@ def permission(
 ) -> Permission:
     """What the run may do with the boto3 session's credentials; raises UnusableInput where that cannot be told, or is nothing.
 
-    lasts_s: how long it is estimated to take, with healing. owned: names that the run makes (Guard). Nothing is changed, and
-    the session's own clients are not protected by this: `Permission.protect` does that.
+    endpoints: URLs by region and GLOBAL where it is not AWS. lasts_s: how long it is estimated to take, with healing.
+    owned: names that the run makes (Guard). Nothing is changed, and the session's own clients are not protected by this:
+    `Permission.protect` does that.
     """
     file = _file_of(run)
-    caller = caller_of(session, _some_region(file))
+    asking = Asking(session, endpoints or {})
+    caller = caller_of(asking, _some_region(file))
     _require_account(file, caller, run.options.get("yes"))
     scope = file.scope(confirmed=run.options.get("yes") == caller.account)
-    client = _clients(session)
+    client = asking.client
     unknown: list[str] = []
     at = now()
     objections = (
@@ -135,14 +137,16 @@ def permission(
         *lever_objections(client, scope.regions, unknown),
     )
     guard = Guard(scope, client, account=caller.account, owned=owned, now=now)
-    return Permission(run, file, caller, guard, log_of(run), objections, tuple(unknown), session, at)
+    return Permission(run, file, caller, guard, log_of(run), objections, tuple(unknown), asking, at)
 
 
-def healing_guard(run: Header, session: Any, *, owned: Container[str] = frozenset()) -> tuple[Guard, CallLog]:
+def healing_guard(
+    run: Header, session: Any, endpoints: Mapping[str, str] | None = None, *, owned: Container[str] = frozenset()
+) -> tuple[Guard, CallLog]:
     """For whoever heals a run or removes what it made: the same accounts, regions and tag, at any hour, however much it is."""
     file = _file_of(run)
     scope = dataclasses.replace(file.scope(confirmed=True), windows=(), blast_radius=None)
-    return Guard(scope, _clients(session), owned=owned), log_of(run)
+    return Guard(scope, Asking(session, endpoints or {}).client, owned=owned), log_of(run)
 
 
 def log_of(run: Header) -> CallLog:
@@ -174,18 +178,3 @@ def _require_account(file: GameDayFile, caller: Caller, yes: str | None) -> None
 
 def _some_region(file: GameDayFile) -> str:
     return min((r for r in file.regions if r != GLOBAL), default="us-east-1")
-
-
-def _clients(session: Any) -> Callable[[str, str | None], Any]:
-    """Clients that nobody protects, for asking only."""
-    made: dict[tuple[str, str | None], Any] = {}
-    making = threading.Lock()  # making clients is not thread-safe in boto3
-
-    def client(service: str, region: str | None) -> Any:
-        place = "us-east-1" if region is None or service in GLOBAL_SERVICES else region
-        with making:
-            if (service, place) not in made:
-                made[service, place] = session.client(service, region_name=place, config=ASKING)
-            return made[service, place]
-
-    return client
