@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,11 +24,12 @@ from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans, refuse_o
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.planning.agreement import DryRun, agreed
 from infra_fixtures.planning.plan import Intent
-from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
+from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.standing import new_run_id, standing
-from infra_fixtures.targets import TARGETS, add_options, is_guarded, read_options
+from infra_fixtures.targets import TARGETS, add_options, is_guarded, module_of, read_options
 from infra_fixtures.targets.emulated_account import emulated_account
+from infra_fixtures.targets.orphan import NotGone
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--pace", default="10", help="how many times faster than AWS's the timers run (default 10)"
         )
-    add_options(up.add_argument)
+    for command in (up, commands.choices["down"]):
+        add_options(command.add_argument)
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "emulate":
@@ -69,13 +71,17 @@ def main(arguments: list[str] | None = None) -> int:
             case "status":
                 return _status(parsed.runs_dir)
             case "down":
-                return _down(parsed.runs_dir)
+                _down(parsed.runs_dir)
+                return _take_down(parsed.target, parsed.runs_dir, lambda name: getattr(parsed, name))
             case _:
                 return _heal(parsed.runs_dir)
     except UnusableInput as e:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
-    except NotHealed as e:
+    except (NotHealed, NotGone) as e:
+        import traceback
+
+        traceback.print_exc()  # noqa: DEBUG
         print(f"error: {e}", file=sys.stderr)
         return 1
     except GateNotPassed as e:
@@ -86,6 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 1
+
+
+def _show(text: str) -> None:
+    print(text, flush=True)
 
 
 def _until_told() -> threading.Event:
@@ -118,7 +128,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
     if is_guarded(target):
         refuse_orphans(runs_dir)
-    options = agreed(run, Intent(title="the topology, held up"), None, directory, print)
+    options = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
     with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
@@ -137,13 +147,26 @@ def _status(runs_dir: Path) -> int:
     return 0
 
 
-def _down(runs_dir: Path) -> int:
+def _down(runs_dir: Path) -> None:
     running = find_running(runs_dir)
     for h in running:
-        bring_down(h)
+        bring_down(h, getattr(module_of(h.target), "TAKE_DOWN_S", DOWN_TIMEOUT_S))
         print(f"{h.run_id} is down")
     if not running:
         print("nothing is held up")
+
+
+def _take_down(target: str, runs_dir: Path, given: Callable[[str], Any]) -> int:
+    """Remove a system that outlives its runs, where the target has such and the options name one."""
+    take_down = getattr(module_of(target), "take_down", None)
+    if take_down is None:
+        return 0
+    run_id = new_run_id()
+    directory = Path(runs_dir, run_id)
+    run = Header(run_id, target, 1.0, read_options(target, given), tempfile.gettempdir(), str(directory))
+    said = take_down(run, lambda: agreed(run, Intent(title="the removal of the system"), None, directory, _show))
+    if said is not None:
+        print(said)
     return 0
 
 

@@ -6,7 +6,7 @@ ACM asks for one record a domain name and account, so the certificates of both r
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +35,7 @@ def certificate(
         acm.request_certificate(
             DomainName=topology.api_name,
             ValidationMethod="DNS",
-            IdempotencyToken=hashlib.sha256(f"{names.run_id} {region}".encode()).hexdigest()[:32],
+            IdempotencyToken=secrets.token_hex(16),
             Tags=names.tag_list(f"certificate-{region}"),
         )["CertificateArn"]
     )

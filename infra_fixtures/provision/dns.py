@@ -36,7 +36,7 @@ def zone(route53: Any, topology: Topology, names: Names) -> str:
 
 def health_check(route53: Any, topology: Topology, names: Names, region: str, api: Api) -> str:
     """The health check of a region's own endpoint, past any failover; its id."""
-    found = _checks_of(route53, names).get(region)
+    found = health_checks(route53, names).get(region)
     if found is not None:
         _tag(route53, "healthcheck", found, names.tag_list(f"health-{region}"))
         return found
@@ -112,7 +112,7 @@ def tear_down(route53: Any, topology: Topology, names: Names, zone_id: str = "")
         route53.delete_hosted_zone(Id=own)
     elif zone_id:
         change(route53, zone_id, "DELETE", records_under(route53, zone_id, f"{topology.api_name}."))
-    for check in _checks_of(route53, names).values():
+    for check in health_checks(route53, names).values():
         ignore_errors("NoSuchHealthCheck", route53.delete_health_check, HealthCheckId=check)
 
 
@@ -125,7 +125,7 @@ def _zone_of(route53: Any, topology: Topology, names: Names) -> str | None:
     return None
 
 
-def _checks_of(route53: Any, names: Names) -> dict[str, str]:
+def health_checks(route53: Any, names: Names) -> dict[str, str]:
     """The run's health checks by region: the caller reference tells them apart, and it cannot be changed."""
     found = {}
     for page in route53.get_paginator("list_health_checks").paginate():

@@ -72,6 +72,7 @@ def provision(
     certificates: bool = False,
     readers: bool = False,
     look_every_s: float = database.LOOK_EVERY_S,
+    tags: Mapping[str, str] | None = None,
     steps: Callable[[str], AbstractContextManager[None]] = lambda step: contextlib.nullcontext(),
 ) -> Deployed:
     """Make the system, or what is missing of it; a second time it changes nothing.
@@ -80,11 +81,12 @@ def provision(
     database endpoint is one that serves, where the AWS API names endpoints before the data plane has made them. `zone_id`
     is a hosted zone of the topology's name that is there already; else one is made, which nobody is led to. `certificates`:
     those of the API's name are requested, validated in the zone and awaited. `readers`: functions that read the databases
-    for a harness that cannot connect to them. `look_every_s` is how often what takes minutes is looked at. `steps` is
-    entered for each step, by its name, for as long as that lasts, in several threads.
+    for a harness that cannot connect to them. `look_every_s` is how often what takes minutes is looked at. `tags` are given
+    to everything beside the run's own. `steps` is entered for each step, by its name, for as long as that lasts, in several
+    threads.
     Raises UnusableInput for a topology or run id that cannot be built, WaitTimeout for what does not get ready.
     """
-    names = Names(run_id)
+    names = Names(run_id, tuple(sorted((tags or {}).items())))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="provision") as pool:
         options = _Options(edges or {}, is_final, zone_id, certificates, readers, look_every_s, steps)
         return _Stack(clients, topology, names, pool, options).build()

@@ -29,6 +29,31 @@ from infra_fixtures.targets.own_processes import Started, await_control_plane, r
 REGIONS = ("us-east-1", "us-west-2")
 
 
+GAMEDAY = """\
+accounts = ["{account}"]
+regions = ["us-east-1", "us-west-2", "global"]
+approvers = ["whoever runs this emulator"]
+ticket = "emulated"
+requests_per_second = 500.0
+no_alarm_because = "nobody depends on an emulator"
+
+[tag]
+key = "dr-drill"
+value = "may-break"
+
+[blast_radius]
+faults = ["nothing", "lambda_throttled", "planned_switchover", "security_group_revoked", "subnets_isolated", "replication_cut"]
+services = ["lambda", "rds", "ec2", "s3", "route53", "iam"]
+resources = 20
+
+[[weekly_window]]
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+opens = 00:00:00
+closes = 00:00:00
+zone = "UTC"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class EmulatedAccount:
     """A running one; `processes` are those that it consists of."""
@@ -79,7 +104,13 @@ class EmulatedAccount:
     def arguments(self) -> list[str]:
         """The options by which `--target aws` uses this account."""
         endpoints = [word for where, url in self.endpoints.items() for word in ("--aws-endpoint", f"{where}={url}")]
-        return ["--target", "aws", *endpoints, "--aws-name-server", self.name_server]
+        agreed = ["--gameday", str(self.gameday_file), "--yes", self.account_id]
+        return ["--target", "aws", *endpoints, "--aws-name-server", self.name_server, *agreed]
+
+    @property
+    def gameday_file(self) -> Path:
+        """A game day file that allows everything that a drill does in this account, and nothing elsewhere."""
+        return Path(self.layout.work_dir) / "gameday.toml"
 
     def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment for a process that uses the account: what Python needs, and the credentials."""
@@ -148,6 +179,7 @@ def emulated_account(*, pace: float = 10.0) -> Iterator[EmulatedAccount]:
             processes.append(start(layout, "global process", "infra_fixtures.data_plane"))
             account = EmulatedAccount(layout, tuple(processes))
             _keep(account.access_key, account.credentials_file)
+            account.gameday_file.write_text(GAMEDAY.format(account=account.account_id))
             await_control_plane(layout, processes)
             yield account
         finally:

@@ -20,17 +20,17 @@ _kept: dict[str, Any] = {}
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """{"sql", "after", "limit"}: rows of (key, content, copies) whose key is above `after` (null: from the first one).
+    """{"sql", "after", "limit"}: rows of (key, content, copies) above `after`, a key and a content (null: from the first one).
 
     The statement stands in a FROM, where PostgreSQL lets nothing be changed, in a read-only transaction. An error is the
     invocation's own.
     """
     limit = min(int(event["limit"]), MOST_ROWS)
     after = event.get("after")
-    above = "" if after is None else "WHERE key > :after "
-    values = {} if after is None else {"after": int(after)}
-    sql = f"SELECT key, content, copies FROM ({event['sql']}) AS held (key, content, copies) {above}ORDER BY key LIMIT {limit}"
-    return {"rows": READER.run(sql, **values), "region": os.environ.get("AWS_REGION", "unknown")}
+    above = "" if after is None else f"WHERE (key, content) > ({int(after[0])}, {int(after[1])}) "
+    held = f"({event['sql']}) AS held (key, content, copies)"
+    sql = f"SELECT key, content, copies FROM {held} {above}ORDER BY key, content LIMIT {limit}"
+    return {"rows": READER.run(sql), "region": os.environ.get("AWS_REGION", "unknown")}
 
 
 def _credentials() -> Mapping[str, str]:

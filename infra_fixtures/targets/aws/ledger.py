@@ -44,7 +44,7 @@ class Ledger:
         self._writing = threading.Lock()
         self._count = 0
         self._begun = f"{os.getpid()}-{os.urandom(3).hex()}"
-        self._names = {line.name for line in read(path)} - {""}
+        self._names = {word for line in read(path) for word in _words(line.name)}
 
     def __contains__(self, name: object) -> bool:
         """Whether the run made what is called so, in the names that EC2, API Gateway, Route 53 and KMS make up too."""
@@ -86,8 +86,7 @@ class Ledger:
     def _write(self, line: Line) -> None:
         """One write in append mode, on disk before this returns."""
         with self._writing:
-            if line.name:
-                self._names |= {line.name, line.name.rpartition("/")[2]}
+            self._names |= _words(line.name)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(
                 self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
@@ -116,6 +115,11 @@ def _lines(path: Path) -> Iterator[Line]:
             yield msgspec.json.decode(text, type=Line)
         except msgspec.DecodeError:
             continue  # torn by a crash: what it was about to ask for had not been asked for
+
+
+def _words(name: str) -> set[str]:
+    """A name, and the bare id at its end: Route 53 takes both."""
+    return {name, name.rpartition("/")[2]} - {""}
 
 
 def _now() -> str:

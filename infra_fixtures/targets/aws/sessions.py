@@ -37,7 +37,7 @@ DRILLING = Config(
 """For breaking and looking: what is done later than it seems measures nothing."""
 NOT_ASSUMED = {
     "AccessDenied": "let its trust policy name these credentials",
-    "ValidationError": "let its MaxSessionDuration be as long, or give fewer --aws-hours; a role that assumes a role has one hour",
+    "ValidationError": "raise its MaxSessionDuration, or give fewer --aws-hours; a role that assumes a role has one hour",
     "ExpiredToken": "sign in again",
 }
 
@@ -60,7 +60,7 @@ def base_session(settings: Settings) -> Any:
 
 
 def duty(settings: Settings, name: str, run_id: str, protect: Callable[[Any], None], config: Config = DRILLING) -> Duty:
-    """The clients of one duty, each given to `protect` before it is used; raises UnusableInput where its role is not to be had."""
+    """The clients of one duty, each given to `protect` before it is used; raises UnusableInput where there is no such role."""
     base, arn = base_session(settings), settings.roles.get(name)
     if arn is None:
         sessions, ends = dict.fromkeys(REGIONS, base), None
