@@ -79,9 +79,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
     except (NotHealed, NotGone) as e:
-        import traceback
-
-        traceback.print_exc()  # noqa: DEBUG
         print(f"error: {e}", file=sys.stderr)
         return 1
     except GateNotPassed as e:
