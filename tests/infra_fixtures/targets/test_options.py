@@ -16,7 +16,7 @@ from infra_fixtures.targets.target_config import Option
 def test_targets_may_share_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command line has each once; a target that has the guard's is one of real accounts, and no other is."""
     for name in ("one", "two"):
-        monkeypatch.setitem(TARGETS, name, Target("nowhere", GUARD_OPTIONS))  # type: ignore[arg-type]
+        monkeypatch.setitem(TARGETS, name, Target("nowhere", GUARD_OPTIONS))
     parser = argparse.ArgumentParser()
     add_options(parser.add_argument)
     assert parser.parse_args(["--yes", "123456789012"]).dry_run is False
@@ -27,7 +27,7 @@ def test_targets_may_share_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_is_kept_with_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever heals is told what it said then; one that cannot be read is refused at once."""
-    monkeypatch.setitem(TARGETS, "one", Target("nowhere", (Option("--gameday", "", content=True),)))  # type: ignore[arg-type]
+    monkeypatch.setitem(TARGETS, "one", Target("nowhere", (Option("--gameday", "", content=True),)))
     path = tmp_path / "gameday.toml"
     path.write_text('ticket = "CHG-1"\n')
     assert read_options("one", {"gameday": str(path)}.get) == {
