@@ -13,7 +13,7 @@ from typing import Any
 from drill.unusable import UnusableInput
 from infra_fixtures.orphan_runs import end
 from infra_fixtures.safety.journal import Header, Journal, has_ended
-from infra_fixtures.targets import module_of
+from infra_fixtures.targets import healing_environment, module_of
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 from infra_fixtures.watchdog import Watchdog
@@ -45,7 +45,7 @@ def standing(
         module = module_of(target)
         with module.held(header, lambda: has_ended(journal.path)) as stop_conditions:
             journal.stands_up(header)
-            watchdog = Watchdog(journal.path.parent)
+            watchdog = Watchdog(journal.path.parent, healing_environment(header))
             try:
                 with module.stand(TargetConfig(header, journal, watchdog.process, stop_conditions)) as world:
                     yield world

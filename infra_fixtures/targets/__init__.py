@@ -15,6 +15,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.targets.aws.options import OPTIONS as AWS_OPTIONS
 from infra_fixtures.targets.guard_options import GUARD_OPTIONS
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
@@ -31,6 +32,7 @@ class Target:
 
 TARGETS: Mapping[str, Target] = {
     "embedded": Target("infra_fixtures.targets.embedded"),
+    "aws": Target("infra_fixtures.targets.aws.target", AWS_OPTIONS),
     "localstack": Target("infra_fixtures.targets.localstack.target", LOCALSTACK_OPTIONS),
 }
 
@@ -52,6 +54,12 @@ def read_options(target: str, get: Callable[[str], Any]) -> dict[str, Any]:
 def is_guarded(target: str) -> bool:
     """Whether it touches a real account: such a target asks for a game day file and an agreement."""
     return set(GUARD_OPTIONS) <= set(TARGETS[target].options)
+
+
+def healing_environment(header: Header) -> dict[str, str]:
+    """The variables of this process that the target's undo needs in another: names stand in the options, never values."""
+    named: Callable[[Header], dict[str, str]] | None = getattr(module_of(header.target), "healing_environment", None)
+    return {} if named is None else named(header)
 
 
 def module_of(target: str) -> Any:
