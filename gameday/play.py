@@ -19,7 +19,7 @@ from drill.unusable import UnusableInput
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
-from infra_fixtures.planning.agreement import agreed
+from infra_fixtures.planning.agreement import agreed, rehearsed
 from infra_fixtures.planning.plan import Intent
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import work_prefix
@@ -55,9 +55,11 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, where a system cannot
     stand, or may not be touched, GateNotPassed or UnusableInput, once that is recorded, and DryRun where only a plan was
     asked for."""
-    options = _agreed(day, scenario, name, repetition, showing.live)
-    with _standing(day, name, repetition, showing.live, options) as world:
+    intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
+    run = _agreed(day, intent, scenario, directory, repetition, showing.live)
+    with _standing(day, name, repetition, showing.live, run.options) as world:
         require_all(world, scenario.faults)
+        rehearsed(run, intent, scenario.faults, world, directory, showing.live.say)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
@@ -69,28 +71,32 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
         return judgement
 
 
-def _agreed(day: GameDay, scenario: Scenario, name: str, repetition: int, live: Live) -> Mapping[str, Any]:
-    """The target's options, once what is planned in a real account is agreed to."""
+def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> Intent:
+    """What the plan of a real account says of it."""
     objectives = day.objectives_of(name).objectives
-    load = _load(day, scenario, repetition)
-    intent = Intent(
+    return Intent(
         title=name,
         objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
-        load=load.most_per_s,
+        load=_load(day, scenario, repetition).most_per_s,
         lasts_s=scenario.lasts_s(objectives),
     )
-    options = {**day.options.of_target, **({"yes": day.agreed_to[name]} if name in day.agreed_to else {})}
+
+
+def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, repetition: int, live: Live) -> Header:
+    """The run, once what is planned in a real account is agreed to; where it is not, that is the scenario's verdict."""
+    known = day.agreed_to.get(intent.title)
+    options = {**day.options.of_target, **({"yes": known} if known else {})}
     run = Header(
         day.run.run_id, day.options.target, day.options.pace, options, tempfile.gettempdir(), str(day.run.path)
     )
     try:
-        agreed_to = agreed(run, intent, scenario.faults, day.run.scenario(name, repetition), live.say, live.aside)
+        told = agreed(run, intent, scenario.faults, directory, live.say, live.aside)
     except UnusableInput as e:
-        day.refuse(name, repetition, e)
+        day.refuse(intent.title, repetition, e)
         raise
-    if "yes" in agreed_to:
-        day.agreed_to[name] = str(agreed_to["yes"])
-    return agreed_to
+    if "yes" in told.options:
+        day.agreed_to[intent.title] = str(told.options["yes"])
+    return told
 
 
 @contextlib.contextmanager

@@ -119,14 +119,14 @@ def _emulate(pace: float) -> int:
 
 
 def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
-    stop = _until_told()
     run_id = new_run_id()
     directory = Path(runs_dir, run_id)
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
     if is_guarded(target):
         refuse_orphans(runs_dir)
-    options = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
-    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
+    agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
+    stop = _until_told()  # until now Ctrl-C ends whoever is asked
+    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
             print(running.describe(), flush=True)
@@ -161,7 +161,9 @@ def _take_down(target: str, runs_dir: Path, given: Callable[[str], Any]) -> int:
     run_id = new_run_id()
     directory = Path(runs_dir, run_id)
     run = Header(run_id, target, 1.0, read_options(target, given), tempfile.gettempdir(), str(directory))
-    said = take_down(run, lambda: agreed(run, Intent(title="the removal of the system"), None, directory, _show))
+    said = take_down(
+        run, lambda: agreed(run, Intent(title="the removal of the system"), None, directory, _show).options
+    )
     if said is not None:
         print(said)
     return 0

@@ -36,11 +36,13 @@ class Injection:
     """A fault made ready for one world: what it hits, how it is undone, and the act.
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
+    `guarded`: all that it changes passes the world's guard, as AWS API calls and powers do; what does not is never rehearsed.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
+    guarded: bool = True
 
 
 class Harmed(NamedTuple):

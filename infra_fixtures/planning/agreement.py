@@ -6,10 +6,12 @@ import contextlib
 import os
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.schedule import Schedule
@@ -18,6 +20,7 @@ from infra_fixtures.planning.walk import PlannedFault, announced, walked
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets import is_guarded, module_of
 from infra_fixtures.targets.permission import Outline
+from infra_fixtures.targets.world import World
 
 TERMINAL = "/dev/tty"
 """The terminal itself, whatever standard input and output are."""
@@ -36,14 +39,14 @@ def agreed(
     directory: Path,
     show: Callable[[str], None],
     aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
-) -> Mapping[str, Any]:
-    """The target's options with the agreement in them; as they are for a target that touches no real account.
+) -> Header:
+    """The run with the agreement among its options; as it is for a target that touches no real account.
 
     The plan is kept in `directory`, and shown. `aside`: nothing else is drawn on the terminal in there. Raises DryRun where
     only a plan was asked for, UnusableInput where something forbids it or nobody agrees. Nothing has been changed by then.
     """
     if not is_guarded(run.target):
-        return run.options
+        return run
     module = module_of(run.target)
     outline: Outline = module.outline(run) if hasattr(module, "outline") else Outline()
     allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
@@ -57,7 +60,25 @@ def agreed(
     if not allowed.confirmed and not plan.read_only:
         with aside():
             ask(plan)
-    return {**run.options, "yes": plan.account}
+    return msgspec.structs.replace(run, options={**run.options, "yes": plan.account})
+
+
+def rehearsed(
+    run: Header, intent: Intent, schedule: Schedule, world: World, directory: Path, show: Callable[[str], None]
+) -> None:
+    """Rehearse the faults once more on the system that stands now, and keep that plan; nothing for other targets.
+
+    What could not be rehearsed before is shown. Raises UnusableInput where something forbids them by now.
+    """
+    if not is_guarded(run.target):
+        return
+    module = module_of(run.target)
+    plan = Plan.of(module.permitted(run, intent.lasts_s), intent, Outline(), walked(world, schedule))
+    plan.write(directory)
+    if not hasattr(module, "previewed"):
+        show(plan.text())
+    for sentence in plan.objections:
+        raise UnusableInput(sentence)
 
 
 def ask(plan: Plan) -> None:

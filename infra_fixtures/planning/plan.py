@@ -9,6 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from drill.objective import nearest
+from drill.unusable import UnusableInput
+from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.planning.walk import PlannedFault
 from infra_fixtures.safety.scope import listed
 from infra_fixtures.targets.permission import Outline, Permission
@@ -62,8 +65,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, allowed: Permission, intent: Intent, outline: Outline, faults: tuple[PlannedFault, ...]) -> Plan:
-        """Put it together, with what the blast radius says against it."""
+        """Put it together, with what the blast radius says against it; raises UnusableInput where that names no fault."""
         file, caller, limits = allowed.file, allowed.caller, allowed.file.blast_radius
+        for name in limits.faults:
+            if name not in catalogue():
+                raise UnusableInput(f"{file.source}: there is no fault {name}; {nearest(name, catalogue())}")
         closes = allowed.guard.scope.closes(allowed.now)
         return cls(
             run_id=allowed.run.run_id,
@@ -90,7 +96,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             makes=outline.makes,
             price=outline.price,
             stops=tuple(map(str, allowed.stop_conditions)) or (f"no alarm: {file.no_alarm_because}",),
-            objections=(*allowed.objections, *_too_much(allowed, intent, faults)),
+            objections=(*allowed.objections, *_too_much(allowed, intent, outline, faults)),
             unknown=allowed.unknown,
         )
 
@@ -160,9 +166,11 @@ def _fault_lines(fault: PlannedFault) -> Iterator[tuple[str, str]]:
         yield "  heals", step
 
 
-def _too_much(allowed: Permission, intent: Intent, faults: tuple[PlannedFault, ...]) -> Iterator[str]:
+def _too_much(allowed: Permission, intent: Intent, outline: Outline, faults: tuple[PlannedFault, ...]) -> Iterator[str]:
     """What is more than the file allows."""
     file, limits = allowed.file, allowed.file.blast_radius
+    if file.read_only and (outline.makes or any(fault.calls or fault.note for fault in faults)):
+        yield f"{file.source} says read_only, and this changes something: ask for the plan alone (--dry-run)"
     for name in dict.fromkeys(fault.fault for fault in faults):
         if name not in limits.faults:
             yield f"{name} is none of the faults that {file.source} allows ({listed(limits.faults)}): leave it out, or add it"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
+from botocore.exceptions import ParamValidationError
 
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.faults.schedule import Schedule, Scheduled, require_all
-from infra_fixtures.safety.guard import Guard, Refused
+from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.rehearsal import Planned, PowerRehearsed
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
 from infra_fixtures.targets.parts import MissingPart
@@ -68,14 +71,34 @@ def _walked(world: World, guard: Guard, one: Scheduled) -> PlannedFault:
         try:
             injection = one.fault.prepare(world)
             undo.extend(injection.undo)
-            injection.act(learn)
+            if injection.guarded:
+                injection.act(learn)
+            else:
+                note = "what it does passes no guard, so that it was not rehearsed"
         except (Refused, NotSupported, MissingPart):
             raise
         except PowerRehearsed:
             note = "a power of the target, whose own calls are not AWS's and are not listed"
         except Exception as e:
             note = f"rehearsed up to here: as nothing was changed, it ends with {type(e).__name__}: {e}"
+    _rehearse_healing(world, guard, undo)
     return _planned(one, calls=calls, heals=list(dict.fromkeys(map(_sentence, undo))), note=note)
+
+
+def _rehearse_healing(world: World, guard: Guard, undo: Sequence[Undo]) -> None:
+    """Judge what would be called to heal it: a fault that may be injected and not undone must never begin."""
+    with guard.rehearsing():
+        for step in undo:
+            match step:
+                case AwsCall():
+                    _judge(world, step)
+                case AwsCallForEach() if step.call.parameters:
+                    _judge(world, step.call)  # with what is known of it: the rest is found once something is broken
+
+
+def _judge(world: World, step: AwsCall) -> None:
+    with contextlib.suppress(ParamValidationError):
+        step.perform(world)
 
 
 def _planned(

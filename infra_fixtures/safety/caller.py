@@ -5,17 +5,19 @@ https://docs.aws.amazon.com/boto3/latest/guide/credentials.html has the order in
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import botocore.exceptions
+import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from drill.unusable import UnusableInput
+from infra_fixtures import aws_models
 from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 
 ASKING = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
@@ -80,9 +82,16 @@ class Asking:
         )
 
 
+def open_session() -> Any:
+    """A new boto3 session, with the credentials of the ordinary chain; raises UnusableInput for a profile that is not there."""
+    aws_models.read_fast()
+    with _in_a_sentence():
+        return boto3.session.Session()
+
+
 def caller_of(asking: Asking, region: str) -> Caller:
     """Ask STS in that region who the session's credentials are; raises UnusableInput in one sentence."""
-    try:
+    with _in_a_sentence():
         credentials = asking.session.get_credentials()
         if credentials is None:
             raise UnusableInput(
@@ -90,17 +99,6 @@ def caller_of(asking: Asking, region: str) -> Caller:
             )
         said = asking.client("sts", region).get_caller_identity()
         frozen = credentials.get_frozen_credentials()
-    except ClientError as e:
-        code = str(e.response["Error"]["Code"])
-        if code in EXPIRED:
-            raise UnusableInput("the AWS credentials have expired: sign in again") from e
-        if code in REJECTED:
-            raise UnusableInput(f"AWS does not know the credentials ({code}): give others, or sign in again") from e
-        raise UnusableInput(f"AWS does not say whose the credentials are ({e}): allow sts:GetCallerIdentity") from e
-    except botocore.exceptions.ProfileNotFound as e:
-        raise UnusableInput(f"{e}: give an AWS_PROFILE that there is") from e
-    except BotoCoreError as e:
-        raise UnusableInput(f"who the AWS credentials are cannot be asked for ({e}): mend that and try again") from e
     found_by = str(credentials.method)
     ends = getattr(credentials, "_expiry_time", None) if found_by in LASTING else None
     return Caller(
@@ -111,6 +109,28 @@ def caller_of(asking: Asking, region: str) -> Caller:
         ends=ends.astimezone(dt.UTC) if ends is not None else None,
         lasts=_lasts(found_by, ends, temporary=bool(frozen.token)),
     )
+
+
+@contextlib.contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """Raise what is wrong with credentials as UnusableInput."""
+    try:
+        yield
+    except ClientError as e:
+        code = str(e.response["Error"]["Code"])
+        if code in EXPIRED:
+            raise UnusableInput("the AWS credentials have expired: sign in again") from e
+        if code in REJECTED:
+            raise UnusableInput(f"AWS does not know the credentials ({code}): give others, or sign in again") from e
+        raise UnusableInput(f"AWS does not say whose the credentials are ({e}): allow sts:GetCallerIdentity") from e
+    except ProfileNotFound as e:
+        raise UnusableInput(f"{e}: give an AWS_PROFILE that there is") from e
+    except BotoCoreError as e:
+        raise UnusableInput(f"who the AWS credentials are cannot be asked for ({e}): mend that and try again") from e
+    except RuntimeError as e:  # of botocore's own refreshing
+        if "expired" not in str(e):
+            raise
+        raise UnusableInput("the AWS credentials have expired: sign in again") from e
 
 
 def _lasts(found_by: str, ends: dt.datetime | None, *, temporary: bool) -> str:

@@ -107,9 +107,9 @@ class GameDayFile(Table, frozen=True):
         try:
             read = msgspec.structs.replace(msgspec.convert(found, type=cls), source=source)
         except msgspec.ValidationError as e:
-            raise UnusableInput(f"{source}: {_mistake(str(e))}") from None
+            raise UnusableInput(_in_one_line(f"{source}: {_mistake(str(e))}")) from None
         for sentence in read._mistakes():
-            raise UnusableInput(f"{source}: {sentence}")
+            raise UnusableInput(_in_one_line(f"{source}: {sentence}"))
         return read
 
     @property
@@ -214,6 +214,11 @@ def known_regions() -> tuple[str, ...]:
 def known_services() -> frozenset[str]:
     """Every service that botocore knows."""
     return frozenset(botocore.session.get_session().get_available_services())
+
+
+def _in_one_line(sentence: str) -> str:
+    """Words of the file may have line breaks in them."""
+    return " ".join(sentence.split())
 
 
 def _list_mistakes(name: str, given: tuple[str, ...]) -> Iterable[str]:

@@ -15,7 +15,10 @@ from typing import Any
 from botocore.awsrequest import AWSResponse
 from botocore.response import StreamingBody
 
-MADE_UP = "rehearsed"
+MADE_UP = "rehearsed-"
+TAGGED, UNTAGGED = f"{MADE_UP}tagged-", f"{MADE_UP}untagged-"
+"""How names begin of what a rehearsed call would have made, with the run's tag and without."""
+_NOTE = "drill_rehearsed"
 _DEPTH = 8
 
 
@@ -37,25 +40,42 @@ class PowerRehearsed(Exception):
     """A power was about to be used: what it would do is no AWS call, and what would come after it is not known."""
 
 
-def answer_to(model: Any) -> tuple[AWSResponse, Mapping[str, Any]]:
+def note_tagged(context: dict[str, Any], tagged: bool) -> None:
+    """Remember with a call whether it tags what it makes: its answer is made up when its parameters are gone."""
+    context[_NOTE] = tagged
+
+
+def made_up(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of a call's parameters was made up by a rehearsal before it."""
+    given = (each for value in parameters.values() for each in (value if isinstance(value, list | tuple) else [value]))
+    return tuple(each for each in given if isinstance(each, str) and each.startswith(MADE_UP))
+
+
+def answer_to(model: Any, context: Mapping[str, Any]) -> tuple[AWSResponse, Mapping[str, Any]]:
     """What botocore takes for the answer of an operation (its OperationModel)."""
+    prefix = TAGGED if context.get(_NOTE) else UNTAGGED
     parsed: dict[str, Any] = {}
     if model.output_shape is not None:
-        parsed = _made_up(model.output_shape, "", _DEPTH)
+        parsed = _made_up(model.output_shape, prefix, _DEPTH)
         if model.has_streaming_output:
             parsed[model.output_shape.serialization["payload"]] = StreamingBody(io.BytesIO(b"{}"), 2)
-    parsed["ResponseMetadata"] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0, "RequestId": MADE_UP}
+    parsed["ResponseMetadata"] = {
+        "HTTPStatusCode": 200,
+        "HTTPHeaders": {},
+        "RetryAttempts": 0,
+        "RequestId": "rehearsed",
+    }
     return AWSResponse("", 200, {}, None), parsed
 
 
-def _made_up(shape: Any, name: str, depth: int) -> Any:
+def _made_up(shape: Any, prefix: str, depth: int, name: str = "") -> Any:
     """Only names and ids are made up: what is left out is what a caller must not rely on."""
     match shape.type_name:
         case "structure" if depth:
-            given = {m: _made_up(s, m, depth - 1) for m, s in shape.members.items()}
+            given = {m: _made_up(s, prefix, depth - 1, m) for m, s in shape.members.items()}
             return {member: value for member, value in given.items() if value is not None}
         case "string" if not shape.enum:
-            return f"{MADE_UP}-{name}"
+            return prefix + name
         case "list":
             return []
         case "map":

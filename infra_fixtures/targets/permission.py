@@ -19,6 +19,7 @@ from typing import Any
 
 from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL
+from infra_fixtures.provision.naming import RUN_TAG
 from infra_fixtures.safety.call_log import CALLS, CallLog
 from infra_fixtures.safety.caller import Asking, Caller, caller_of
 from infra_fixtures.safety.gameday_file import GameDayFile
@@ -30,7 +31,7 @@ from infra_fixtures.safety.preflight import (
     lever_objections,
     window_objections,
 )
-from infra_fixtures.safety.scope import listed
+from infra_fixtures.safety.scope import Tag, listed
 from infra_fixtures.safety.stop_conditions import Condition, Until
 from infra_fixtures.safety.target_lock import LockPlace, target_lock
 
@@ -136,7 +137,7 @@ def permission(
         *alarm_objections(client, file.alarms),
         *lever_objections(client, scope.regions, unknown),
     )
-    guard = Guard(scope, client, account=caller.account, owned=owned, now=now)
+    guard = Guard(scope, client, account=caller.account, owned=owned, mark=_mark(run), now=now)
     return Permission(run, file, caller, guard, log_of(run), objections, tuple(unknown), asking, at)
 
 
@@ -146,12 +147,17 @@ def healing_guard(
     """For whoever heals a run or removes what it made: the same accounts, regions and tag, at any hour, however much it is."""
     file = _file_of(run)
     scope = dataclasses.replace(file.scope(confirmed=True), windows=(), blast_radius=None)
-    return Guard(scope, Asking(session, endpoints or {}).client, owned=owned), log_of(run)
+    return Guard(scope, Asking(session, endpoints or {}).client, owned=owned, mark=_mark(run)), log_of(run)
 
 
 def log_of(run: Header) -> CallLog:
     """Where a run's calls are noted: in its own directory."""
     return CallLog(Path(run.records, CALLS) if run.records else None)
+
+
+def _mark(run: Header) -> Tag:
+    """By which what the run made is known to whoever heals it."""
+    return Tag(RUN_TAG, run.run_id)
 
 
 def _file_of(run: Header) -> GameDayFile:

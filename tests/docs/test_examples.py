@@ -18,7 +18,8 @@ from infra_fixtures import powers
 from infra_fixtures.faults.fault import HARNESS, Fault, injected
 from infra_fixtures.faults.schedule import Scheduled
 from infra_fixtures.safety import journal
-from infra_fixtures.safety.guard import Refused
+from infra_fixtures.safety.gameday_file import GameDayFile
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.stop_conditions import KINDS, from_tables
 from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo, Unreadable
 from infra_fixtures.standing import TEARDOWN
@@ -163,6 +164,8 @@ def test_every_block_of_toml_is_understood() -> None:
         match block.page:
             case "workload.md":
                 msgspec.convert(tables, Contract)
+            case "gameday-file.md":
+                assert GameDayFile.parse(block.text, source=str(block)).accounts
             case "safety.md":
                 assert from_tables(tables["stop"])
             case "writing-a-scenario.md" if block.file == "objectives.toml":
