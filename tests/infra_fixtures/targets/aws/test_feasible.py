@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from drill.unusable import UnusableInput
-from infra_fixtures.targets.aws.feasible import QUOTAS, require_feasible
+from infra_fixtures.targets.aws.feasible import QUOTAS, Feasible, feasible
 from infra_fixtures.targets.aws.prices import estimate
 from infra_fixtures.targets.emulated_account import EmulatedAccount
 from infra_fixtures.topology import FULL, SCALED_DOWN, RegionPlan, warm_standby
@@ -61,7 +61,7 @@ def _scripted(
 
 def test_an_account_with_room_is_no_objection() -> None:
     """Every question is answered, and nothing is unknown."""
-    assert require_feasible(_scripted(most=40.0), TOPOLOGY) == ()
+    assert feasible(_scripted(most=40.0), TOPOLOGY) == Feasible((), ())
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,15 @@ def test_an_account_with_room_is_no_objection() -> None:
 def test_what_is_in_the_way_is_a_sentence(account: Client, sentence: str) -> None:
     """It says where, what, and how to mend it."""
     with pytest.raises(UnusableInput, match=sentence):
-        require_feasible(account, TOPOLOGY)
+        feasible(account, TOPOLOGY).require()
 
 
 def test_what_cannot_be_asked_is_said_and_forbids_nothing(account: EmulatedAccount) -> None:
     """The emulated account has no quotas of RDS to tell."""
-    unknown = require_feasible(account.client, TOPOLOGY)
-    assert unknown
-    assert all(sentence.startswith("quotas in") for sentence in unknown)
+    found = feasible(account.client, TOPOLOGY)
+    assert found.unknown
+    assert all(sentence.startswith("quotas in") for sentence in found.unknown)
+    found.require()
 
 
 def test_the_estimate_says_where_its_prices_are_from() -> None:
