@@ -60,12 +60,14 @@ class Injection:
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
     `followed` is looked at for as long as the fault stands.
+    `guarded`: all that it changes passes the world's guard, as AWS API calls and powers do; what does not is never rehearsed.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
     followed: Followed | None = None
+    guarded: bool = True
 
 
 class Harmed(NamedTuple):

@@ -71,7 +71,10 @@ def _walked(world: World, guard: Guard, one: Scheduled) -> PlannedFault:
         try:
             injection = one.fault.prepare(world)
             undo.extend(injection.undo)
-            injection.act(learn)
+            if injection.guarded:
+                injection.act(learn)
+            else:
+                note = "what it does passes no guard, so that it was not rehearsed"
         except (Refused, NotSupported, MissingPart):
             raise
         except PowerRehearsed:

@@ -17,6 +17,7 @@ from typing import Any
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.attach.options import OPTIONS as ATTACH_OPTIONS
+from infra_fixtures.targets.aws.options import OPTIONS as AWS_OPTIONS
 from infra_fixtures.targets.guard_options import GUARD_OPTIONS
 from infra_fixtures.targets.localstack.options import OPTIONS as LOCALSTACK_OPTIONS
 from infra_fixtures.targets.orphan import Orphan
@@ -39,6 +40,7 @@ class Target:
 
 TARGETS: Mapping[str, Target] = {
     "embedded": Target("infra_fixtures.targets.embedded"),
+    "aws": Target("infra_fixtures.targets.aws.target", AWS_OPTIONS),
     "localstack": Target("infra_fixtures.targets.localstack.target", LOCALSTACK_OPTIONS),
     "attach": Target("infra_fixtures.targets.attach.target", ATTACH_OPTIONS, pace=1.0),
 }

@@ -5,7 +5,7 @@ A part that a world lacks is no error by itself: a probe that needs it does not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -127,6 +127,14 @@ class BreakPart:
 @dataclass(frozen=True, slots=True)
 class RolesStayPart:
     """After a drill its sites keep the roles that they have then: nobody waits for the primary to serve again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPart:
+    """How rows are read where nobody outside can connect to the database: of a region and a statement, every row of it as
+    (key, content, copies), in the order of their keys."""
+
+    read: Callable[[str, str], Iterable[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def moto_account() -> Iterator[str]:
 def account(moto_account: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same for one test, which may change the environment; what is sent is counted from here."""
     _point_at(monkeypatch, moto_account)
-    monkeypatch.setitem(TARGETS, "account", Target(account_target.__name__, GUARD_OPTIONS))  # type: ignore[arg-type]
+    monkeypatch.setitem(TARGETS, "account", Target(account_target.__name__, GUARD_OPTIONS))
     account_target.SENT.operations.clear()
     return moto_account
 

@@ -66,10 +66,16 @@ class Bench:
     meanwhile: Callable[[World], object] = lambda _world: None
     """What happens while the fault stands."""
 
-    def says(self, old: str, new: str) -> None:
+    def says(self, old: str, new: str) -> Bench:
         """Another game day file: `new` in place of `old`."""
         assert old in self.text, old
         self.text = self.text.replace(old, new, 1)
+        return self
+
+    def drills(self, *faults: Fault) -> Bench:
+        """Other faults."""
+        self.faults = faults
+        return self
 
     def environment(self, **variables: str) -> None:
         """Set what boto3 reads; an empty word takes a variable away."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,8 @@ from tests.infra_fixtures.planning.misuse_bench import AskedOf, Bench, stamp
 WINDOW = ALLOWED[ALLOWED.index("[[window]]") : ALLOWED.index("[[alarm]]")]
 ALARM = ALLOWED[ALLOWED.index("[[alarm]]") :]
 OTHER_ACCOUNT = "999999999999"
+THEIRS = f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:function:f"
+ELSEWHERE = {"LocationConstraint": "eu-west-1"}
 FORBIDDEN = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not you</Message></Error></ErrorResponse>"
 EXPIRED = "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>it has</Message></Error></ErrorResponse>"
 UNKNOWN_KEY = "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no</Message></Error></ErrorResponse>"
@@ -48,6 +50,14 @@ def untagged(bench: Bench) -> None:
     arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{FUNCTION}"
     bench.stack.callback(owner.tag_resource, Resource=arn, Tags={TAG["Key"]: TAG["Value"]})
     owner.untag_resource(Resource=arn, TagKeys=[TAG["Key"]])
+
+
+def untagged_network(bench: Bench, parts: Mapping[str, str]) -> Bench:
+    """A part of the primary's network has lost its tag, for this attempt."""
+    owner, part = bench.owner("ec2", "us-east-1"), parts["us-east-1"]
+    bench.stack.callback(owner.create_tags, Resources=[part], Tags=[TAG])
+    owner.delete_tags(Resources=[part], Tags=[TAG])
+    return bench
 
 
 def lock_held(bench: Bench) -> None:
@@ -240,7 +250,7 @@ MISUSE: dict[str, tuple[Mistake, str]] = {
     "a run that is not healed": (unhealed, r"the run run-0 died and may have left a fault or processes: run"),
     # More than was allowed.
     "a fault that is not allowed": (
-        lambda b: setattr(b, "faults", (Nothing(),)),
+        lambda b: b.drills(Nothing()),
         r"nothing is none of the faults that .* allows \(lambda_throttled, .*\): leave it out, or add it",
     ),
     "a service that is not allowed": (
@@ -248,10 +258,7 @@ MISUSE: dict[str, tuple[Mistake, str]] = {
         r"lambda is none of the services that faults may change by .* \(ec2\): leave the fault out, or",
     ),
     "too many resources": (
-        lambda b: (
-            b.says("resources = 6", "resources = 1"),
-            setattr(b, "faults", (LambdaThrottled(), SecurityGroupRevoked())),
-        ),
+        lambda b: b.says("resources = 6", "resources = 1").drills(LambdaThrottled(), SecurityGroupRevoked()),
         r"the faults would touch 2 resources, and .* allows 1: leave one out, or raise",
     ),
     "too much load": (
@@ -261,83 +268,42 @@ MISUSE: dict[str, tuple[Mistake, str]] = {
     # What is not the run's to touch.
     "a resource that lost its tag": (untagged, rf"{FUNCTION} is not tagged dr-drill=may-break; tag it if the run may"),
     "a region that is not allowed": (
-        lambda b: (b.says('"us-east-1", ', ""), setattr(b, "faults", (LambdaThrottled(),))),
+        lambda b: b.says('"us-east-1", ', ""),
         r"lambda PutFunctionConcurrency in us-east-1 was not done: us-east-1 is none of the regions allowed",
     ),
     "a region that is lost where it may not": (
-        lambda b: (b.says('"us-east-1", ', ""), setattr(b, "faults", (RegionLost(),))),
+        lambda b: b.says('"us-east-1", ', "").drills(RegionLost()),
         r"lose_region in us-east-1 was not done: us-east-1 is none of the regions allowed",
     ),
     "a service without a region": (
-        lambda b: (
-            b.says(', "global"', ""),
-            setattr(
-                b,
-                "faults",
-                (
-                    AskedOf(
-                        "route53", "update_health_check", {"HealthCheckId": STANDING[0].health_check, "Inverted": True}
-                    ),
-                ),
-            ),
+        lambda b: b.says(', "global"', "").drills(
+            AskedOf("route53", "update_health_check", {"HealthCheckId": STANDING[0].health_check, "Inverted": True})
         ),
         r"route53 UpdateHealthCheck in global was not done: global is none of the regions allowed",
     ),
     "a function of another account": (
-        lambda b: setattr(
-            b,
-            "faults",
-            (
-                AskedOf(
-                    "lambda",
-                    "delete_function",
-                    {"FunctionName": f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:function:f"},
-                ),
-            ),
-        ),
-        rf"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:function:f belongs to an account that is none of those allowed",
+        lambda b: b.drills(AskedOf("lambda", "delete_function", {"FunctionName": THEIRS})),
+        rf"{THEIRS} belongs to an account that is none of those allowed",
     ),
     "a bucket in another region": (
-        lambda b: setattr(
-            b,
-            "faults",
-            (
-                AskedOf(
-                    "s3",
-                    "create_bucket",
-                    {"Bucket": "b", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}},
-                ),
-            ),
-        ),
+        lambda b: b.drills(AskedOf("s3", "create_bucket", {"Bucket": "b", "CreateBucketConfiguration": ELSEWHERE})),
         r"s3 CreateBucket in us-east-1 was not done: eu-west-1 is none of the regions allowed",
     ),
     "what nobody can tell the tag of": (
-        lambda b: setattr(b, "faults", (AskedOf("sqs", "create_queue", {"QueueName": "q"}),)),
+        lambda b: b.drills(AskedOf("sqs", "create_queue", {"QueueName": "q"})),
         r"sqs CreateQueue in us-east-1 was not done: it cannot be told which resource it touches",
     ),
     "a region that the system does not have": (
-        lambda b: setattr(b, "faults", (LambdaThrottled(region="eu-central-1"),)),
+        lambda b: b.drills(LambdaThrottled(region="eu-central-1")),
         r"eu-central-1 is no region of this system: give one of",
     ),
-    "a fault that may not be healed": (
-        lambda b: (
-            b.stack.callback(
-                b.owner("ec2", "us-east-1").create_tags, Resources=[STANDING[0].acls["us-east-1"]], Tags=[TAG]
-            ),
-            b.owner("ec2", "us-east-1").delete_tags(Resources=[STANDING[0].acls["us-east-1"]], Tags=[TAG]),
-            setattr(b, "faults", (SubnetsIsolated(),)),
-        ),
-        r"ec2 ReplaceNetworkAclAssociation in us-east-1 was not done: acl-[0-9a-f]+ is not tagged",
-    ),
-    "an isolation whose subnets are nobody's": (
-        lambda b: (
-            b.stack.callback(
-                b.owner("ec2", "us-east-1").create_tags, Resources=[STANDING[0].vpcs["us-east-1"]], Tags=[TAG]
-            ),
-            b.owner("ec2", "us-east-1").delete_tags(Resources=[STANDING[0].vpcs["us-east-1"]], Tags=[TAG]),
-            setattr(b, "faults", (SubnetsIsolated(),)),
-        ),
+    "a network that lost its tag": (
+        lambda b: untagged_network(b, STANDING[0].vpcs).drills(SubnetsIsolated()),
         r"ec2 CreateNetworkAcl in us-east-1 was not done: vpc-[0-9a-f]+ is not tagged",
+    ),
+    "a fault that may not be healed": (
+        lambda b: untagged_network(b, STANDING[0].acls).drills(SubnetsIsolated()),
+        r"ec2 ReplaceNetworkAclAssociation in us-east-1 was not done: acl-[0-9a-f]+ is not tagged",
     ),
 }
 

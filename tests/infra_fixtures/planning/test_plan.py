@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from drill.unusable import UnusableInput
+from infra_fixtures.faults.fault import Fault, Injection
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.region_lost import RegionLost
@@ -23,11 +24,22 @@ from infra_fixtures.planning.plan import COLUMNS, Plan
 from infra_fixtures.planning.walk import PlannedFault
 from infra_fixtures.safety.call_log import CALLS, read_calls
 from infra_fixtures.safety.refused import Refused
+from infra_fixtures.targets.world import World
 from tests.infra_fixtures.planning.account_target import ACCOUNT, FUNCTION, SENT, STANDING
 from tests.infra_fixtures.planning.misuse_bench import Bench, stamp
 from tests.infra_fixtures.planning.test_misuse import WINDOW, lock_held, window
 
 PRIMARY = "us-east-1"
+
+
+class Unguarded(Fault, frozen=True):
+    """Makes a file, which no guard knows of."""
+
+    path: str
+
+    def prepare(self, world: World) -> Injection:
+        """Nothing has to be known."""
+        return Injection("file", [], lambda _learn: Path(self.path).touch(), guarded=False)
 
 
 @pytest.fixture
@@ -75,6 +87,14 @@ def test_a_dry_run_says_what_would_be_called(bench: Bench) -> None:
     assert len(isolated.heals) == 2
     assert calls_of(lost) == [".lose_region"]
     assert "power" in lost.note
+
+
+def test_what_passes_no_guard_is_not_rehearsed(bench: Bench) -> None:
+    """A command of somebody's own would really be run: the plan says that nobody knows what it does."""
+    bench.faults = (Unguarded(str(bench.tmp_path / "done")),)
+    (fault,) = planned(bench).faults
+    assert fault.note == "what it does passes no guard, so that it was not rehearsed"
+    assert not (bench.tmp_path / "done").exists()
 
 
 def test_what_was_planned_is_what_is_done(bench: Bench) -> None:
