@@ -26,6 +26,7 @@ from infra_fixtures.targets.machinery import LocalMachinery
 from infra_fixtures.targets.own_processes import (
     call_global_process,
 )
+from infra_fixtures.targets.parts import NameServersPart
 from infra_fixtures.targets.provisioned_parts import provisioned_parts
 from infra_fixtures.targets.roles import return_to_primary
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry
@@ -101,7 +102,8 @@ class Embedded:
     def __post_init__(self) -> None:
         """Its parts stay what they are for as long as it stands."""
         endpoints = {region: self.regional(region) for region in self.deployed.regions}
-        self._parts = provisioned_parts(self.deployed, order_api(), endpoints)
+        servers = NameServersPart({"the zone's own": (self.layout.dns.host, self.layout.dns.port)})
+        self._parts = {**provisioned_parts(self.deployed, order_api(), endpoints), NameServersPart: servers}
 
     @property
     def target(self) -> str:
