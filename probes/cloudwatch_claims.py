@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class CloudWatchClaims:
     """
 
     name = "cloudwatch_claims"
-    needs: ClassVar[tuple[type, ...]] = ()
+    needs: ClassVar[tuple[type, ...]] = (DatabasePart,)
 
     def __init__(self, world: World, every_s: float = POLL_INTERVAL_S) -> None:
         self._world = world
@@ -77,16 +78,17 @@ class CloudWatchClaims:
         self._every_s = every_s
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
-        """Look until told to stop."""
+        """Ask for one after the other until told to stop: each has a new datapoint a minute."""
         world = self._world
         claims = [*_of_database(world), *_of_buckets(world), *_of_health_checks(world)]
         clients = {claim.region: world.client("cloudwatch", claim.region) for claim in claims}
-        while not stop.wait(self._every_s):
-            for claim in claims:
-                client = clients[claim.region]
-                value = None if client is None or stop.is_set() else claim.latest(client, self._minute_s)
-                if value is not None:
-                    recorder.sample(claim.gauge, claim.subject, value)
+        for claim in itertools.cycle(claims):
+            if stop.wait(self._every_s):
+                return
+            client = clients[claim.region]
+            value = None if client is None else claim.latest(client, self._minute_s)
+            if value is not None:
+                recorder.sample(claim.gauge, claim.subject, value)
 
 
 def _of_database(world: World) -> Iterator[Claim]:
