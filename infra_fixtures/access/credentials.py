@@ -56,9 +56,8 @@ class Credentials(msgspec.Struct, frozen=True):
         """The access key of that id that goes with that session token; None where the run gave none such out."""
         if not token:
             return next((key for key in (self.user, self.reconciler) if key.id == key_id), None)
-        try:
-            role = base64.urlsafe_b64decode(token.partition(".")[0].encode()).decode()
-        except ValueError:
+        role = role_of(token)
+        if role is None:
             return None
         key = self.of_role(role)
         return key if hmac.compare_digest(key.token.encode(), token.encode()) and key.id == key_id else None
@@ -72,6 +71,14 @@ class Credentials(msgspec.Struct, frozen=True):
     def secrets(self) -> tuple[str, ...]:
         """Every value that may be in no record."""
         return (self.user.secret, self.reconciler.secret, self.door, self.root)
+
+
+def role_of(token: str) -> str | None:
+    """The ARN of the role that a session token says it is of; None where it is of none."""
+    try:
+        return base64.urlsafe_b64decode(token.partition(".")[0].encode()).decode() or None
+    except ValueError:
+        return None
 
 
 def _new_key() -> AccessKey:
