@@ -23,19 +23,11 @@ from infra_fixtures.access.credentials import AccessKey, role_of
 from infra_fixtures.control_plane.attribution import CallScope
 from infra_fixtures.control_plane.backend import Answer, Call
 from infra_fixtures.control_plane.operations import Operation
+from infra_fixtures.data_events import is_data_event
 
 KEPT = 20_000
 """Events of a region; AWS keeps 90 days of them."""
 GLOBAL_EVENTS = "us-east-1"
-DATA_EVENTS = {
-    "s3": re.compile(r"(Put|Delete|Copy|Restore)Objects?(Tagging|Acl)?$|.*MultipartUpload$|UploadPart"),
-    "lambda": re.compile(r"Invoke"),
-    "sns": re.compile(r"Publish"),
-    "sqs": re.compile(r"(Send|Delete)Message|ChangeMessageVisibility"),
-    "cloudwatch": re.compile(r"PutMetricData"),
-    "logs": re.compile(r"PutLogEvents"),
-    "events": re.compile(r"PutEvents"),
-}
 _SOURCES = {"cloudwatch": "monitoring", "apigatewayv2": "apigateway", "resourcegroupstaggingapi": "tagging"}
 _CODE = re.compile(rb"<Code>([\w.]+)</Code>|\"__type\"\s*:\s*\"(?:[^\"#]*#)?([\w.]+)")
 
@@ -63,8 +55,7 @@ class Trail:
 
     def keep(self, scope: CallScope, call: Call, operation: Operation, key: AccessKey, answer: Answer) -> None:
         """Keep the event of a call that may have changed something, also where it was refused."""
-        data = DATA_EVENTS.get(operation.service)
-        if data is not None and data.match(operation.name):
+        if is_data_event(operation.service, operation.name):
             return
         region = GLOBAL_EVENTS if scope.is_global else scope.region
         identity = self._identity(key)
