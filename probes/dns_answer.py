@@ -28,9 +28,7 @@ class DnsAnswer:
         self._name = named.name
         self._server = world.entry.dns
         self._every_s = named.every_s if every_s is None else every_s
-        self._regions = {
-            address: region for region in (world.primary, world.standby) for address in _hosts(world, region)
-        } | dict(world.entry.regions)
+        self._regions = regions_by_address(world)
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Ask until told to stop."""
@@ -43,19 +41,27 @@ class DnsAnswer:
 
     def answer(self) -> str | None:
         """The region answered (or the bare address of none), or None where the name server is silent."""
-        address = self._ask()
+        server = self._server or (str(dns.resolver.get_default_resolver().nameservers[0]), 53)
+        address = address_of(self._name, server)
         return address if address is None else self._regions.get(address, address)
 
-    def _ask(self) -> str | None:
-        """The first address answered, or None where the name server is silent."""
-        query = dns.message.make_query(self._name, dns.rdatatype.A)
-        host, port = self._server or (str(dns.resolver.get_default_resolver().nameservers[0]), 53)
-        try:
-            response = dns.query.udp_with_fallback(query, host, timeout=1.0, port=port)[0]
-        except (dns.exception.DNSException, OSError):
-            return None
-        addresses = sorted(r.address for rrset in response.answer if rrset.rdtype == dns.rdatatype.A for r in rrset)
-        return addresses[0] if addresses else ""
+
+def address_of(name: str, server: tuple[str, int]) -> str | None:
+    """The first address that a name server answers ("" where there is none), or None where it is silent."""
+    query = dns.message.make_query(name, dns.rdatatype.A)
+    host, port = server
+    try:
+        response = dns.query.udp_with_fallback(query, host, timeout=1.0, port=port)[0]
+    except (dns.exception.DNSException, OSError):
+        return None
+    addresses = sorted(r.address for rrset in response.answer if rrset.rdtype == dns.rdatatype.A for r in rrset)
+    return addresses[0] if addresses else ""
+
+
+def regions_by_address(world: World) -> dict[str, str]:
+    """Which region an address leads to."""
+    hosts = {address: region for region in (world.primary, world.standby) for address in _hosts(world, region)}
+    return hosts | dict(world.entry.regions)
 
 
 def _hosts(world: World, region: str) -> list[str]:

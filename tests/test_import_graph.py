@@ -41,7 +41,12 @@ ORDER = (
     ("infra_fixtures.powers",),
     ("infra_fixtures.link_rule",),
     ("infra_fixtures.topology", "infra_fixtures.aws_models", "infra_fixtures.gate", "infra_fixtures.fis_lambda"),
-    ("infra_fixtures.run_layout", "infra_fixtures.pace", "infra_fixtures.global_services"),
+    (
+        "infra_fixtures.run_layout",
+        "infra_fixtures.pace",
+        "infra_fixtures.global_services",
+        "infra_fixtures.data_events",
+    ),
     ("infra_fixtures.access",),
     ("infra_fixtures",),
     ("traffic",),

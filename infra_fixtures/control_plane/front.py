@@ -31,6 +31,7 @@ from infra_fixtures.control_plane.fis.service import Fis
 from infra_fixtures.control_plane.moto_server import Moto
 from infra_fixtures.control_plane.operations import operation_of, service_of
 from infra_fixtures.control_plane.refused_signature import refusal
+from infra_fixtures.control_plane.trail import trail_of
 from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.internal_api.own_http import own_session
 from infra_fixtures.run_layout import Address, RunLayout
@@ -54,6 +55,7 @@ class Front:
         self.layout = layout
         self.moto = moto
         self.changes = changes
+        self.trail = trail_of(layout.account_id)
         self.emulators = Emulators(layout.emulators)
         self.fis = Fis(layout, changes.emit)
         self._automations = {
@@ -152,7 +154,7 @@ class Front:
             if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
                 request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             call = dataclasses.replace(call, body=await request.content.read())
-            authenticate(known, call.method, call.raw_path, request.headers, call.body)
+            key = authenticate(known, call.method, call.raw_path, request.headers, call.body)
         except NotAuthenticated as e:
             refused = refusal(e, scope.signing_name, call)
             response = web.Response(status=refused.status, headers=refused.headers, body=refused.body)
@@ -164,18 +166,24 @@ class Front:
         except BackendUnreachable as e:
             invoked = scope.signing_name == "lambda"
             answer = _service_exception(str(e)) if invoked else fault(call, 503, "ServiceUnavailable", str(e))
-        if 200 <= answer.status < 300:
-            self._tell(scope, call)
+        self._tell(scope, call, key if gated else None, answer)
         if gated and self._unreachable(scope):  # the region died while it worked
             return _drop(request)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body or None)
 
-    def _tell(self, scope: CallScope, call: Call) -> None:
-        """Emit a change where the call was one; told before the answer, so that reconcilers are not behind the caller."""
+    def _tell(self, scope: CallScope, call: Call, caller: AccessKey | None, answer: Answer) -> None:
+        """Where the call was to change something, keep it in the trail of who called, and emit the change if it is one.
+
+        Told before the answer, so that reconcilers are not behind the caller.
+        """
         if call.method in {"GET", "HEAD"}:
             return
         operation = operation_of(scope.signing_name, call.method, call.raw_path, call.headers, call.body)
-        if operation.changes:
+        if not operation.changes:
+            return
+        if caller is not None:
+            self.trail.keep(scope, call, operation, caller, answer)
+        if 200 <= answer.status < 300:
             self.changes.emit(scope.region, operation.service, operation.name, operation.resource)
 
 

@@ -40,6 +40,7 @@ OVERLAYS: dict[str, Sequence[str]] = {
     "apigateway": ("api_gateway_domains",),
     "secretsmanager": ("secret_replicas",),
     "applicationautoscaling": ("scaling_absent",),
+    "cloudtrail": ("cloudtrail_events",),
 }
 """By moto's name of a service, the overlay modules that mend it."""
 

@@ -27,6 +27,7 @@ from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.own_processes import (
     call_global_process,
 )
+from infra_fixtures.targets.parts import NameServersPart
 from infra_fixtures.targets.provisioned_parts import KINDS, provisioned_parts
 from infra_fixtures.targets.roles import return_to_primary
 from infra_fixtures.targets.world import DatabaseEndpoint, Death, Endpoint, Entry
@@ -102,7 +103,8 @@ class Embedded:
     def __post_init__(self) -> None:
         """Its parts stay what they are for as long as it stands."""
         endpoints = {region: self.regional(region) for region in self.deployed.regions}
-        self._parts = provisioned_parts(self.deployed, order_api(), endpoints)
+        servers = NameServersPart({"the zone's own": (self.layout.dns.host, self.layout.dns.port)})
+        self._parts = {**provisioned_parts(self.deployed, order_api(), endpoints), NameServersPart: servers}
 
     @property
     def target(self) -> str:
@@ -249,7 +251,9 @@ class Embedded:
 def outlook_on_this_machine(target: str, topology: Topology) -> Outlook:
     """What every world on this machine will have."""
     primary, standby = topology.region_names
-    return Outlook(target, primary, standby, lambda power: issubclass(Embedded, power), KINDS.__contains__)
+    return Outlook(
+        target, primary, standby, lambda power: issubclass(Embedded, power), (KINDS | {NameServersPart}).__contains__
+    )
 
 
 def _processes(region: str, role: Role, action: str, az: str | None) -> str:

@@ -45,6 +45,14 @@ class DnsPart:
 
 
 @dataclass(frozen=True, slots=True)
+class NameServersPart:
+    """Name servers that are asked beside the one that users go by, (host, port) by what they are called in reports: the
+    zone's own ones, and public resolvers."""
+
+    servers: Mapping[str, tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthChecksPart:
     """Route 53's health check of each region, by id."""
 

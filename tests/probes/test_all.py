@@ -69,7 +69,7 @@ def test_every_probe_says_what_it_needs(kind: Any) -> None:
 def test_the_whole_system_is_asked_every_question(system: System) -> None:
     """The embedded world has all parts, so every probe of the package runs."""
     assert [type(p) for p in probes_for(system.world, dict)] == list(probe_kinds())
-    assert len(probe_kinds()) == 10
+    assert len(probe_kinds()) == 13
 
 
 def test_a_probe_runs_where_its_parts_are() -> None:

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from infra_fixtures.provision import dns, tear_down
 from infra_fixtures.provision.boto_errors import retry_while
 from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.safety.sweep import sweep
-from infra_fixtures.safety.target_lock import LockPlace, lock_of_dead_run
+from infra_fixtures.safety.target_lock import lock_of_dead_run
 from infra_fixtures.targets.aws.account import Account, Owned, look
 from infra_fixtures.targets.aws.kinds import BY_OPERATION
 from infra_fixtures.targets.aws.ledger import read
