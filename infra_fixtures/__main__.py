@@ -1,4 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal: hold a topology up for a person, and clean up after a run that died."""
+"""python -m infra_fixtures up|status|down|heal|policies: hold a topology up for a person, clean up after a run that died, and
+print what the harness must be allowed on AWS."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.permissions import command as policies
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import TARGETS, add_options, read_options
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|policies")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -43,8 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
     add_options(up.add_argument)
+    policies.add_arguments(
+        commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
+    )
     parsed = parser.parse_args(arguments)
     try:
+        if parsed.command == "policies":
+            print(policies.printed(parsed), end="")
+            return 0
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:

@@ -38,7 +38,7 @@ ORDER = (
     ("infra_fixtures.processes",),
     ("infra_fixtures.powers",),
     ("infra_fixtures.link_rule",),
-    ("infra_fixtures.topology", "infra_fixtures.aws_models", "infra_fixtures.gate"),
+    ("infra_fixtures.topology", "infra_fixtures.aws_models", "infra_fixtures.gate", "infra_fixtures.permissions"),
     ("infra_fixtures.run_layout", "infra_fixtures.pace", "infra_fixtures.global_services"),
     ("infra_fixtures.access",),
     ("infra_fixtures",),
