@@ -1,5 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal|attach|emulate: hold a topology up for a person, clean up after a run that died,
-describe a system that stands already, and give an empty AWS account on this machine."""
+"""python -m infra_fixtures up|status|down|heal|attach|emulate|policies: hold a topology up for a person, clean up after a run
+that died, describe a system that stands already, give an empty AWS account on this machine, and print IAM policies."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed, heal_orphan, is_orphan, journals, left_elsewhere, refuse_orphans
 from infra_fixtures.pace import parse_pace
+from infra_fixtures.permissions import command as policies
 from infra_fixtures.planning.agreement import DryRun, agreed
 from infra_fixtures.planning.plan import Intent
 from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
@@ -38,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|attach|emulate")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="up|status|down|heal|attach|emulate|policies"
+    )
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -62,12 +65,18 @@ def main(arguments: list[str] | None = None) -> int:
         )
     for command in (up, commands.choices["down"]):
         add_options(command.add_argument)
+    policies.add_arguments(
+        commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
+    )
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "emulate":
             return _emulate(parse_pace(parsed.pace))
         if parsed.command == "attach":
             return _describe(parsed.topology, vars(parsed))
+        if parsed.command == "policies":
+            print(policies.printed(parsed), end="")
+            return 0
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:

@@ -40,7 +40,13 @@ ORDER = (
     ("infra_fixtures.processes",),
     ("infra_fixtures.powers",),
     ("infra_fixtures.link_rule",),
-    ("infra_fixtures.topology", "infra_fixtures.aws_models", "infra_fixtures.gate", "infra_fixtures.fis_lambda"),
+    (
+        "infra_fixtures.topology",
+        "infra_fixtures.aws_models",
+        "infra_fixtures.gate",
+        "infra_fixtures.fis_lambda",
+        "infra_fixtures.permissions",
+    ),
     (
         "infra_fixtures.run_layout",
         "infra_fixtures.pace",
