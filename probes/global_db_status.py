@@ -52,9 +52,10 @@ class GlobalDbStatus:
                 except Exception:
                     continue  # where its address or password cannot be had, its region may be what is broken
                 for name, durability_ms, rpo_ms in rows:
-                    for metric, value in (("aurora_durability_lag_s", durability_ms), ("aurora_rpo_lag_s", rpo_ms)):
-                        if value is not None and value >= 0:
-                            recorder.sample(metric, str(name), float(value) / 1000)
+                    if durability_ms is not None and durability_ms >= 0:
+                        recorder.sample("aurora_durability_lag_s", str(name), float(durability_ms) / 1000)
+                    if rpo_ms is not None and rpo_ms >= 0:
+                        recorder.sample("aurora_rpo_lag_s", str(name), float(rpo_ms) / 1000)
                 break
 
     def _ask(self, region: str) -> list[Any]:

@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml  # type: ignore[import-untyped]
 
@@ -38,6 +38,7 @@ class ChaosToolkitMethod(Fault, frozen=True):
     `environment` names the variables that its activities need, such as AWS_PROFILE; each run must end within `timeout_s`.
     """
 
+    not_in_fis: ClassVar[str] = "a method of Chaos Toolkit may do anything"
     file: str
     region: str = PRIMARY
     program: str = "chaos"

@@ -5,6 +5,8 @@ The command's own begin and end are the bracket of the fault: let it return when
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from infra_fixtures.faults.by_owner import harmed, injection, require_person
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection
 from infra_fixtures.safety.way import Seconds, Way, Words
@@ -15,6 +17,7 @@ class CommandFault(Fault, frozen=True, tag="command"):
     """Run `command` (a list of words, or a string for the shell) to break `region`; `heal` takes it back, then `give_back`
     gives roles back. With `roles` the command is a failover, and its `heal` the failback."""
 
+    not_in_fis: ClassVar[str] = "none runs a command outside AWS"
     command: str | Words
     heal: Way | None = None
     give_back: Way | None = None

@@ -16,6 +16,7 @@ class NotExpanded(Exception):
 class Described(Fault, frozen=True):
     """Break the system as its own description says ([break], [heal], [failover], [failback])."""
 
+    not_in_fis: ClassVar[str] = "it is whatever a system's description says"
     parts: ClassVar[tuple[type, ...]] = (BreakPart,)
 
     def prepare(self, world: World) -> Injection:

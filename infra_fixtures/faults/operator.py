@@ -5,6 +5,8 @@ The person says when they begin and when it took effect: that is the bracket of 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from infra_fixtures.faults.by_owner import harmed, injection, require_person
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection
 from infra_fixtures.safety.way import Seconds, Way
@@ -15,6 +17,7 @@ class OperatorFault(Fault, frozen=True, tag="operator"):
     """Ask the person at the terminal to do `what` to `region` and to say when; `heal` takes it back, by default by asking to
     undo it, then `give_back` gives roles back. With `roles` it is a failover, and its `heal` the failback."""
 
+    not_in_fis: ClassVar[str] = "none is done by a person"
     what: str
     heal: Way | None = None
     give_back: Way | None = None

@@ -185,7 +185,7 @@ def test_every_block_of_toml_is_understood() -> None:
                 assert _is_within(tables, tomllib.loads((ROOT / block.file).read_text()))
             case "attach.md":
                 msgspec.convert(tables, Description)
-            case "fis-templates.md":
+            case "fis-templates.md" | "chaos-toolkit.md":
                 assert Schedule.from_tables(tables["faults"], source=str(block)).faults
             case page:
                 assert page in (SCENARIO, FAULT), f"{block} is read by nobody"

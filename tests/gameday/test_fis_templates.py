@@ -13,10 +13,13 @@ from drill.unusable import UnusableInput
 from gameday.fis_templates import written
 from gameday.scenario import Scenario
 from infra_fixtures.faults.catalogue import catalogue
+from infra_fixtures.faults.chaos_toolkit_method import ChaosToolkitMethod
+from infra_fixtures.faults.command import CommandFault
 from infra_fixtures.faults.fault import Fault
 from infra_fixtures.faults.fis_experiment import FisExperiment
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.link_degraded import LinkDegraded
+from infra_fixtures.faults.operator import OperatorFault
 from infra_fixtures.faults.planned_switchover import PlannedSwitchover
 from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
@@ -33,6 +36,9 @@ IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover", "s3_repl
 GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
+    ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
+    CommandFault: CommandFault("true"),
+    OperatorFault: OperatorFault("pull the cable"),
 }
 """Faults that are nothing by default."""
 LISTED = {
