@@ -48,8 +48,10 @@ def agreed(
     if not is_guarded(run.target):
         return run
     module = module_of(run.target)
+    allowed = module.permitted(run, intent.lasts_s)
     outline: Outline = module.outline(run) if hasattr(module, "outline") else Outline()
-    allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
+    if outline.stand_up_s:
+        allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
     plan = Plan.of(allowed, intent, outline, _faults(module, run, schedule))
     plan.write(directory)
     show(plan.text())

@@ -16,6 +16,7 @@ from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.gate import EVERYWHERE, gate
 from infra_fixtures.provision import provision, take_first_steps
+from infra_fixtures.safety.caller import Asking, caller_of
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.aws import orphan as orphans
@@ -47,9 +48,13 @@ HEALTH = "/health"
 def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
     """What the run may do; raises UnusableInput."""
     settings = _settings(run)
+    session = base_session(settings)
+    caller_of(
+        Asking(session, settings.endpoints), REGIONS[1]
+    )  # credentials that are none are refused before they are used
     system, ledger = look(run, settings)
     owned = Owned(system, ledger)
-    return permission(run, base_session(settings), settings.endpoints, lasts_s=lasts_s, owned=owned)
+    return permission(run, session, settings.endpoints, lasts_s=lasts_s, owned=owned)
 
 
 def outline(run: Header) -> Outline:
