@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -135,6 +136,26 @@ def ending_gracefully() -> Iterator[None]:
     """SIGTERM ends what runs in here as Ctrl-C does, so that faults are healed and systems torn down."""
     before = {number: signal.getsignal(number) for number in ENDING}
     end_gracefully()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def enough_on_interrupt(enough: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM says that it is enough; another one ends what runs in here as ever."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if enough.is_set():
+            _interrupt(number, frame)
+        enough.set()
+
+    for number in ENDING:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, told)
     try:
         yield
     finally:

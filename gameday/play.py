@@ -6,18 +6,21 @@ import contextlib
 import dataclasses
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.evidence import Judgement
-from drill.parts import Observer
+from drill.history import Survivor
+from drill.parts import Effect, Observer
 from drill.run import Drill
 from drill.unusable import UnusableInput
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
+from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
 from infra_fixtures.planning.agreement import agreed, rehearsed
 from infra_fixtures.planning.plan import Intent
@@ -27,7 +30,8 @@ from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.parts import WorkloadPart, part_of
+from infra_fixtures.targets import load_limit
+from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, SharedStorePart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
 from probes.machinery import refuse_broken
@@ -38,6 +42,7 @@ from reports.observers import Several
 from reports.pictures import draw
 from reports.record import load_run, load_scenario
 from traffic.load import Load, Service
+from traffic.load_options import LoadOptions
 from traffic.runner import LoadGenerator
 
 
@@ -58,14 +63,15 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
     run = _agreed(day, intent, scenario, directory, repetition, showing.live)
     with _standing(day, name, repetition, showing.live, run.options) as world:
-        require_all(world, scenario.faults)
-        rehearsed(run, intent, scenario.faults, world, directory, showing.live.say)
+        faults = scenario.faults.in_world(world)
+        require_all(world, faults)
+        rehearsed(run, intent, faults, world, directory, showing.live.say)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
         with stop_watches(conditions, sight) as watches:
             drill.probes = [*drill.probes, *watches]
-            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark, drill.ended), plan)
+            judgement = drill.run(injected_in_turn(world, faults, drill.mark, drill.ended), plan)
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
@@ -77,7 +83,7 @@ def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> I
     return Intent(
         title=name,
         objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
-        load=_load(day, scenario, repetition).most_per_s,
+        load=_load(day, scenario, repetition, load_limit(day.options.target, day.options.of_target)).most_per_s,
         lasts_s=scenario.lasts_s(objectives),
     )
 
@@ -97,6 +103,21 @@ def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, r
     if "yes" in told.options:
         day.agreed_to[intent.title] = str(told.options["yes"])
     return told
+
+
+def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, showing: Showing) -> Judgement:
+    """Drive the system for so long, or until it is enough, break nothing, and judge the outages that came; raises as `play`.
+
+    Its roles are left alone: nothing of it is put back, as nothing was changed.
+    """
+    scenario = Scenario.of(Nothing(), impact=False)
+    with _standing(day, name, 1, showing.live, day.options.of_target) as world:
+        drill, sight = _drill(day, world, scenario, name, 1, showing)
+        drill.enough = enough
+        plan = dataclasses.replace(scenario.plan(world), observe_s=for_s)
+        with stop_watches((*world.stop_conditions, *from_tables(day.options.stop)), sight) as watches:
+            drill.probes = [*drill.probes, *watches]
+            return drill.run(contextlib.nullcontext(Effect("nothing", "system", 0, 0)), plan)
 
 
 @contextlib.contextmanager
@@ -130,7 +151,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = _load(day, scenario, repetition)
+    load = _load(day, scenario, repetition, world.part(LoadLimitPart))
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -140,7 +161,7 @@ def _drill(
         refuse_broken(world)
         with world.healing():
             world.return_to_primary()
-        await_steady_state(world)
+        await_steady_state(world, roles=world.part(RolesStayPart) is None)
 
     def publish(_judgement: Judgement) -> None:
         draw(load_scenario(directory), load_run(day.run.path))
@@ -153,7 +174,7 @@ def _drill(
         objectives=objectives.objectives,
         traffic=traffic,
         probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
-        read_survivors=lambda region: read_survivors(world, region, t0_ns),
+        read_survivors=lambda region: _own(world, load, traffic, read_survivors(world, region, t0_ns)),
         healthy_again=healthy_again,
         primary_region=world.primary,
         observer=Several(showing.live, *showing.observers),
@@ -163,8 +184,25 @@ def _drill(
     return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
 
 
-def _load(day: GameDay, scenario: Scenario, repetition: int) -> Load:
-    return day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
+def _own(world: World, load: Load, traffic: LoadGenerator, survivors: Iterable[Survivor]) -> Iterable[Survivor]:
+    """What survived of this drill's records, where others keep records of theirs in the same place."""
+    if world.part(SharedStorePart) is None:
+        return survivors
+    sent = traffic.ops()["key"].max()
+    keys = range(load.first_key, max(load.own_keys.stop, sent + 1 if isinstance(sent, int) else 0))
+    return (one for one in survivors if one.key in keys)
+
+
+def _load(day: GameDay, scenario: Scenario, repetition: int, limit: LoadLimitPart | None) -> Load:
+    """What the scenario and the command line say, and never more than the system may be asked."""
+    load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
+    if limit is None:
+        return day.options.load.applied(load)
+    load = day.options.load.applied(LoadOptions(rate=limit.rate).applied(load))
+    load = LoadOptions(max_rate=limit.rate_cap).applied(load)
+    if not limit.read_keys:
+        return load
+    return dataclasses.replace(load, read_keys=limit.read_keys, reads_per_s=load.orders_per_s + load.reads_per_s)
 
 
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:
@@ -179,6 +217,7 @@ def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int
             dns_host=dns_host,
             dns_port=dns_port,
             headers=contract.secrets(),
+            regions=entry.regions,
         ),
         contract=contract,
         t0_ns=t0_ns,

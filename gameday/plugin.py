@@ -60,9 +60,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
+    """Scenarios that are made for another target are left out. A drill may wait for its turn, and for workers that are
+    started by hand, beyond the time it is given itself."""
     day = config.stash.get(GAME_DAY, None)
     if day is not None:
+        elsewhere = [item for item in items if not _is_played_on(item, day.options.target)]
+        items[:] = [item for item in items if item not in elsewhere]
+        config.hook.pytest_deselected(items=elsewhere)
         tables = objective_tables(day.options.objectives)
         try:
             refuse_unknown_parameters(tables, items, source=str(day.options.objectives))
@@ -71,6 +75,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         limit_s = float(config.getini("timeout") or 0) + day.options.distribution.patience_s + SEMAPHORE_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
+
+
+def _is_played_on(item: pytest.Item, target: str) -> bool:
+    """Whether the scenario is for every target, or for this one."""
+    only = item.get_closest_marker("target")
+    return only is None or target in only.args
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

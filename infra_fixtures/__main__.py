@@ -1,5 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal|emulate: hold a topology up for a person, clean up after a run that died, and
-give an empty AWS account on this machine."""
+"""python -m infra_fixtures up|status|down|heal|attach|emulate: hold a topology up for a person, clean up after a run that died,
+describe a system that stands already, and give an empty AWS account on this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from infra_fixtures.planning.plan import Intent
 from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.standing import new_run_id, standing
-from infra_fixtures.targets import TARGETS, add_options, is_guarded, module_of, read_options
+from infra_fixtures.targets import TARGETS, add_options, is_guarded, module_of, pace_of, read_options
+from infra_fixtures.targets.attach import questions
 from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.orphan import NotGone
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|emulate")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|attach|emulate")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -48,7 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     emulate = commands.add_parser(
         "emulate", help="give an empty AWS account on this machine until Ctrl-C (docs/aws.md)"
     )
-    for command in (c for c in commands.choices.values() if c is not emulate):
+    attach = commands.add_parser("attach", help="describe a system that stands already (docs/attach.md)")
+    attach.add_argument("--init", action="store_true", required=True, help="ask for it, reach it, and write the file")
+    attach.add_argument("--topology", type=Path, default=Path("system.toml"), help="the file (default system.toml)")
+    questions.add_flags(attach.add_argument)
+    for command in (c for c in commands.choices.values() if c not in (attach, emulate)):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     for command in (up, emulate):
@@ -61,11 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if parsed.command == "emulate":
             return _emulate(parse_pace(parsed.pace))
+        if parsed.command == "attach":
+            return _describe(parsed.topology, vars(parsed))
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
             case "up":
-                options, pace = read_options(parsed.target, lambda name: getattr(parsed, name)), parse_pace(parsed.pace)
+                options = read_options(parsed.target, lambda name: getattr(parsed, name))
+                pace = pace_of(parsed.target, parse_pace(parsed.pace))
                 require_needs(parsed.runs_dir)
                 return _up(parsed.target, pace, parsed.runs_dir, options)
             case "status":
@@ -79,9 +87,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
     except (NotHealed, NotGone) as e:
-        import traceback
-
-        traceback.print_exc()  # noqa: DEBUG
         print(f"error: {e}", file=sys.stderr)
         return 1
     except GateNotPassed as e:
@@ -125,7 +130,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     run_id = new_run_id()
     directory = Path(runs_dir, run_id)
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
-    if is_guarded(target):
+    if is_guarded(target, options):
         refuse_orphans(runs_dir)
     agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
     stop = _until_told()  # until now Ctrl-C ends whoever is asked
@@ -139,6 +144,18 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
                 pass
             print("bringing it down ...", flush=True)
     return 0
+
+
+def _describe(path: Path, given: Mapping[str, Any]) -> int:
+    """Write the description of a system; 1 where a part of it does not answer as described."""
+    ask = input if sys.stdin.isatty() else None
+    described = questions.write(path, questions.answers(given, ask))
+    print(f"{path} is written; drill it: python -m scenarios play scenarios/schedules/attached.toml --target attach "
+          f"--topology {path}")  # fmt: skip
+    reached = list(questions.reached(described, path.parent))
+    for fits, sentence in reached:
+        print(f"  {'' if fits else 'NOT AS DESCRIBED '}{sentence}")
+    return 0 if all(fits for fits, _ in reached) else 1
 
 
 def _status(runs_dir: Path) -> int:

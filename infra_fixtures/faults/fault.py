@@ -88,6 +88,9 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    def check(self, world: World) -> None:
+        """Raise NotSupported where the world lacks something else that this needs; nothing is changed yet."""
+
     @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
         """Read what must be known of the world as it is now; nothing is changed yet."""
@@ -140,6 +143,7 @@ def require(world: World, fault: Fault) -> None:
     lacking += [part for part in fault.parts if world.part(part) is None]
     for kind in lacking:
         raise NotSupported(fault.name, world.target, kind.__name__)
+    fault.check(world)
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
     if named != REPLICATION.scope:
         region_of(world, named)

@@ -45,7 +45,7 @@ def agreed(
     The plan is kept in `directory`, and shown. `aside`: nothing else is drawn on the terminal in there. Raises DryRun where
     only a plan was asked for, UnusableInput where something forbids it or nobody agrees. Nothing has been changed by then.
     """
-    if not is_guarded(run.target):
+    if not is_guarded(run.target, run.options):
         return run
     module = module_of(run.target)
     allowed = module.permitted(run, intent.lasts_s)
@@ -72,7 +72,7 @@ def rehearsed(
 
     What could not be rehearsed before is shown. Raises UnusableInput where something forbids them by now.
     """
-    if not is_guarded(run.target):
+    if not is_guarded(run.target, run.options):
         return
     module = module_of(run.target)
     plan = Plan.of(module.permitted(run, intent.lasts_s), intent, Outline(), walked(world, schedule))

@@ -200,8 +200,7 @@ def tear_down(ec2: Any, names: Names) -> None:
     for part, identity in found.items():
         if part.startswith("routes-"):
             _disassociate(ec2, identity)
-    if "vpc" not in found:  # in a VPC of ours they go with its subnets
-        _give_back_acls(ec2, subnets)
+    _give_back_acls(ec2, subnets)
     for subnet in subnets:
         delete("delete_subnet", "InvalidSubnetID.NotFound", SubnetId=subnet)
     for part, identity in found.items():

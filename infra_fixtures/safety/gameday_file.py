@@ -190,13 +190,11 @@ class GameDayFile(Table, frozen=True):
                 yield f"a [[weekly_window]] is not understood: {e}"
 
 
-def text_of(path: Path) -> str:
-    """What stands in the file; raises UnusableInput."""
+def text_of(path: Path, remedy: str = "write what the game day may do (docs/gameday-file.md has an example)") -> str:
+    """What stands in the file; raises UnusableInput, with the remedy where it is not there."""
     content = read_bytes(path, MOST_BYTES)
     if content is None:
-        raise UnusableInput(
-            f"{path} is not there: write what the game day may do (docs/gameday-file.md has an example)"
-        )
+        raise UnusableInput(f"{path} is not there: {remedy}")
     try:
         return content.decode()
     except UnicodeDecodeError as e:

@@ -11,7 +11,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class EmulatedAccount:
 
     layout: RunLayout
     processes: tuple[Started, ...]
+    _session: Any = field(default_factory=boto3.session.Session, repr=False)
 
     @property
     def account_id(self) -> str:
@@ -119,7 +120,7 @@ class EmulatedAccount:
     def client(self, service: str, region: str | None = None) -> Any:
         """A new boto3 client, past any guard: for looking at the account, and for what its owner does in it."""
         everywhere = region is None or service in GLOBAL_SERVICES
-        return boto3.session.Session().client(
+        return self._session.client(
             service,
             region_name=REGIONS[0] if region is None else region,
             endpoint_url=self.endpoints[GLOBAL if everywhere else str(region)],

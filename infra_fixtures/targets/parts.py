@@ -112,6 +112,11 @@ class AlarmPart:
 
 
 @dataclass(frozen=True, slots=True)
+class WalPart:
+    """A PostgreSQL in each region that can be asked for its place in the write-ahead log (`World.database`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class BreakPart:
     """How its owner says that it is broken, and failed over: `[[faults]]` tables, and the region that must then serve."""
 
@@ -125,20 +130,26 @@ class RolesStayPart:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadLimitPart:
-    """How much may be asked of it: `rate_cap` requests a second at most, whatever a command line says, and `rate` writes a
-    second where it says nothing."""
-
-    rate: float
-    rate_cap: float
-
-
-@dataclass(frozen=True, slots=True)
 class RowsPart:
     """How rows are read where nobody outside can connect to the database: of a region and a statement, every row of it as
     (key, content, copies), in the order of their keys."""
 
     read: Callable[[str, str], Iterable[tuple[int, int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedStorePart:
+    """Others keep records in its stores too: of what survived, only keys of the drill's own range are the drill's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLimitPart:
+    """How much may be asked of it: `rate_cap` requests a second at most, whatever a command line says, and `rate` writes a
+    second where it says nothing. With `read_keys` nothing is ever written: records of these keys are read, `rate` a second."""
+
+    rate: float
+    rate_cap: float
+    read_keys: tuple[int, ...] = ()
 
 
 class MissingPart(Exception):

@@ -29,6 +29,8 @@ class Option:
     default: Any = None
     variable: str = ""
     content: bool = False
+    remedy: str = ""
+    """What to do where that file is not there, if it is no game day file."""
 
     @property
     def name(self) -> str:
@@ -39,7 +41,7 @@ class Option:
         """What was given, else what the environment says; raises UnusableInput for a file that cannot be read."""
         said = environment.get(self.variable) if self.variable and not given else None
         if self.content and (path := said or given):
-            return {"path": str(path), "text": text_of(Path(path))}
+            return {"path": str(path), "text": text_of(Path(path), *([self.remedy] if self.remedy else []))}
         if not said:
             return given
         return [part.strip() for part in said.split(",") if part.strip()] if self.many else said

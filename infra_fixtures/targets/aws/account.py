@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import functools
 import threading
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from infra_fixtures.provision.naming import RUN_TAG
 from infra_fixtures.safety.aws_operations import changes
 from infra_fixtures.safety.call_log import CallLog
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.aws.ledger import Ledger
-from infra_fixtures.targets.aws.options import Settings
+from infra_fixtures.targets.aws.options import REGIONS, Settings
 from infra_fixtures.targets.aws.sessions import CHANGING, DRILLING, Duty, duty
 from infra_fixtures.targets.aws.system import System, system_of
 
 
 class Owned:
     """What the run made itself or is about to make: it bears the run's name, or stands in its ledger, or is the record of its
-    name in a zone that was there already."""
+    name in a zone that was there already, or the network ACL that AWS gives to a VPC of its own."""
 
     def __init__(self, system: System, ledger: Ledger) -> None:
         self._prefix = system.names.prefix
@@ -27,6 +32,10 @@ class Owned:
         self._domain = system.topology.api_name
         self._zone = system.settings.zone_id
         self._ledger = ledger
+        self._run_id = system.names.run_id
+        self._asking = functools.cache(
+            lambda: duty(system.settings, "observer", system.names.run_id, lambda client: None)
+        )
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
@@ -35,7 +44,19 @@ class Owned:
             (self._prefix, self._log_groups, self._check, f"alias/{self._prefix}", f"function:{self._prefix}")
         )
         arn = name.startswith("arn:") and self._prefix in f"{name}-"
-        return own or arn or name in (self._domain, self._zone) or name in self._ledger
+        named = own or arn or name in (self._domain, self._zone) or name in self._ledger
+        return named or (name.startswith("acl-") and self._came_with_a_vpc(name))
+
+    def _came_with_a_vpc(self, acl: str) -> bool:
+        """Whether it is the default ACL of a VPC that carries the run's tag: it has no tag, and goes with its VPC."""
+        for region in REGIONS:
+            ec2 = self._asking().client("ec2", region)
+            with contextlib.suppress(ClientError):  # it is of the other region
+                for found in ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"]:
+                    vpc = ec2.describe_vpcs(VpcIds=[found["VpcId"]])["Vpcs"][0]
+                    tags = {t["Key"]: t["Value"] for t in vpc.get("Tags", ())}
+                    return bool(found["IsDefault"]) and tags.get(RUN_TAG) == self._run_id
+        return False
 
 
 class Divided:

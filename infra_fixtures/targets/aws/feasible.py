@@ -39,8 +39,21 @@ QUOTAS = (
 )  # fmt: skip
 
 
-def require_feasible(client: Callable[[str, str | None], Any], topology: Topology) -> tuple[str, ...]:
-    """What could not be asked, a sentence each; raises UnusableInput, with all that is in the way."""
+@dataclass(frozen=True, slots=True)
+class Feasible:
+    """Sentences: what is in the way, and what could not be asked."""
+
+    objections: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def require(self) -> None:
+        """Raise UnusableInput, with all that is in the way."""
+        if self.objections:
+            raise UnusableInput("\n".join(self.objections))
+
+
+def feasible(client: Callable[[str, str | None], Any], topology: Topology) -> Feasible:
+    """Ask the account in both regions, of a system of which nothing is there yet."""
     unknown: list[str] = []
     objections: list[str] = []
     for plan in topology.regions:
@@ -60,9 +73,7 @@ def require_feasible(client: Callable[[str, str | None], Any], topology: Topolog
                 unknown.append(
                     f"{what} in {plan.name} could not be asked ({_code(e)}): nobody knows whether they suffice"
                 )
-    if objections:
-        raise UnusableInput("\n".join(objections))
-    return tuple(unknown)
+    return Feasible(tuple(objections), tuple(unknown))
 
 
 def _versions(at: Callable[[str], Any], topology: Topology, plan: RegionPlan) -> Iterator[str]:

@@ -73,9 +73,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("ec2", "CreateRouteTable", "answer.RouteTable.RouteTableId",
          lambda c, n: c.describe_route_tables(RouteTableIds=[n])["RouteTables"],
          lambda c, n: c.delete_route_table(RouteTableId=n), ("InvalidRouteTableID.NotFound",)),
+    # moto says of an ACL, too, that there is no such route table
     Kind("ec2", "CreateNetworkAcl", "answer.NetworkAcl.NetworkAclId",
          lambda c, n: c.describe_network_acls(NetworkAclIds=[n])["NetworkAcls"],
-         lambda c, n: c.delete_network_acl(NetworkAclId=n), ("InvalidNetworkAclID.NotFound",)),
+         lambda c, n: c.delete_network_acl(NetworkAclId=n), ("InvalidNetworkAclID.NotFound", "InvalidRouteTableID.NotFound")),
     Kind("ec2", "CreateSecurityGroup", "answer.GroupId",
          lambda c, n: c.describe_security_groups(GroupIds=[n])["SecurityGroups"],
          lambda c, n: c.delete_security_group(GroupId=n), ("InvalidGroup.NotFound",)),

@@ -21,7 +21,7 @@ from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.aws import orphan as orphans
 from infra_fixtures.targets.aws.account import Account, Owned, look
-from infra_fixtures.targets.aws.feasible import require_feasible
+from infra_fixtures.targets.aws.feasible import Feasible, feasible
 from infra_fixtures.targets.aws.ledger import Ledger, read
 from infra_fixtures.targets.aws.options import REGIONS, Settings
 from infra_fixtures.targets.aws.prices import estimate
@@ -58,16 +58,16 @@ def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
 
 
 def outline(run: Header) -> Outline:
-    """What is made, what it costs and how long that takes; raises UnusableInput where the account cannot carry it."""
+    """What is made, what it costs and how long that takes, and what is in the way of it."""
     settings = _settings(run)
     system, ledger = look(run, settings)
     asking = duty(settings, "observer", run.run_id, lambda client: None)
+    made = len(read(ledger.path))
     try:
-        unknown = require_feasible(asking.client, system.topology)
+        carried = Feasible((), ()) if made else feasible(asking.client, system.topology)
         price = estimate(system.topology, asking.client if settings.emulator is None else None)
     finally:
         asking.close()
-    made = len(read(ledger.path))
     kept = (
         f"the system {system.names.run_id}, which stays until `down --aws-deployment {settings.deployment}` removes it"
         if system.stays
@@ -78,7 +78,8 @@ def outline(run: Header) -> Outline:
         f"in {' and '.join(REGIONS)}: a VPC with private subnets, an Aurora global database, functions, a regional API named "
         f"{system.topology.api_name}, buckets with replication, keys, alarms; in Route 53: records and health checks",
         f"everything is named {system.names.prefix}... and tagged so, and stands in {ledger.path}",
-        *unknown,
+        *(f"in the way: {sentence}" for sentence in carried.objections),
+        *carried.unknown,
     )
     lasts_s = EMULATED_S if settings.emulator is not None else STAND_UP_S + (0.0 if system.stays else TAKE_DOWN_S)
     return Outline(makes=makes, price=price.sentence(max(1.0, settings.hours)), stand_up_s=lasts_s)
@@ -101,9 +102,12 @@ def stand(config: TargetConfig) -> Iterator[World]:
     ledger = Ledger(ledger.path, progress.made)
     account = Account(run, settings, system, allowed.guard, allowed.log, ledger)
     edges = edges_of(settings)
+    begun = bool(read(ledger.path))
     tag = allowed.file.tag
     try:
         with progress.shown(), allowed.guard.making():
+            if not begun:
+                feasible(account.client, system.topology).require()
             with gate(EVERYWHERE, "provisioning"):
                 deployed = provision(
                     account.provisioner,
