@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import sys
 import urllib.request
@@ -29,9 +30,10 @@ from infra_fixtures.targets.aws.progress import Progress
 from infra_fixtures.targets.aws.sessions import base_session, duty
 from infra_fixtures.targets.aws.system import edges_of, is_final
 from infra_fixtures.targets.aws.world import Aws
+from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import answers
-from infra_fixtures.targets.permission import Outline, Permission, permission
+from infra_fixtures.targets.permission import Outline, Permission, file_of, permission
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import Endpoint, World
 
@@ -83,6 +85,26 @@ def outline(run: Header) -> Outline:
     )
     lasts_s = EMULATED_S if settings.emulator is not None else STAND_UP_S + (0.0 if system.stays else TAKE_DOWN_S)
     return Outline(makes=makes, price=price.sentence(max(1.0, settings.hours)), stand_up_s=lasts_s)
+
+
+@contextlib.contextmanager
+def emulated(run: Header) -> Iterator[tuple[Header, dict[str, str]] | None]:
+    """The run as it would be in an emulated account, and the environment of a process that uses it: there its faults are
+    rehearsed while nothing stands. None where an emulator is all that is drilled, unless a plan is all that is asked for."""
+    if _settings(run).emulator is not None and not run.options.get("dry_run"):
+        yield None
+        return
+    with emulated_account() as account:
+        text = file_of(run).elsewhere(account.account_id, dt.datetime.now(dt.UTC))
+        options = {
+            **{name: value for name, value in run.options.items() if not name.startswith("aws_")},
+            "aws_endpoint": [f"{where}={url}" for where, url in account.endpoints.items()],
+            "aws_name_server": account.name_server,
+            "gameday": {"path": "the game day file", "text": text},
+            "yes": account.account_id,
+            "dry_run": False,
+        }
+        yield msgspec.structs.replace(run, pace=account.layout.pace, options=options), account.environment()
 
 
 @contextlib.contextmanager
