@@ -90,6 +90,15 @@ class Guard:
             self._thread.healing = depth
 
     @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """What this thread writes meanwhile measures something, as heartbeats do: no fault, so no blast radius."""
+        self._thread.measuring = True
+        try:
+            yield
+        finally:
+            self._thread.measuring = False
+
+    @contextlib.contextmanager
     def making(self) -> Iterator[None]:
         """What is done meanwhile, by any thread, makes the run's own system or removes it: no fault, so no blast radius."""
         with self._lock:
@@ -135,7 +144,7 @@ class Guard:
             planned.append(Planned(service, model.name, region, names))
             note_tagged(context, self._lets(tags_carried(params)))
         self._require_tags(what, service, region, params)
-        if planned is None and not self._making and not self._heals:
+        if planned is None and not (self._making or self._heals or getattr(self._thread, "measuring", False)):
             self._spread.take(what, service, region, names or (model.name,))
 
     def _judge_signature(self, *, request: Any, region_name: str, operation_name: str, **_: Any) -> None:

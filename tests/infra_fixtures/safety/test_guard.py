@@ -358,7 +358,8 @@ def test_faults_stay_within_the_blast_radius(bench: Bench) -> None:
 
 
 def test_what_is_made_or_healed_is_no_part_of_the_blast_radius(bench: Bench) -> None:
-    """A system's own stand-up touches hundreds of resources, in threads of its own; healing must not stop half-way."""
+    """A system's own stand-up touches hundreds of resources, in threads of its own; healing must not stop half-way, and a
+    probe's heartbeats are many."""
     guard = bench.guard(blast_radius=BlastRadius(frozenset({"sqs"}), 1))
     sqs = bench.client(guard, "sqs")
     with guard.making(), ThreadPoolExecutor(2) as pool:
@@ -366,6 +367,10 @@ def test_what_is_made_or_healed_is_no_part_of_the_blast_radius(bench: Bench) -> 
     sqs.create_queue(QueueName="broken")
     with guard.healing():
         sqs.create_queue(QueueName="healed")
+    with guard.measuring(), ThreadPoolExecutor(1) as another:
+        sqs.create_queue(QueueName="measured")
+        with pytest.raises(Refused, match="faults would touch 2 resources"):
+            another.submit(sqs.create_queue, QueueName="broken-meanwhile").result()
     with pytest.raises(Refused, match="faults would touch 2 resources"):
         sqs.create_queue(QueueName="broken-too")
 
