@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from infra_fixtures.link_rule import LinkRule
 
@@ -85,6 +85,14 @@ class RegionPower(Protocol):
 
     def restore_region(self, region: str) -> None:
         """Give it all back; returns when the region serves again."""
+
+
+@runtime_checkable
+class EndpointPower(Protocol):
+    """Has AWS clients of endpoints that have a URL of their own, such as those of an ARC cluster."""
+
+    def client_at(self, service: str, region: str, url: str) -> Any:
+        """A boto3 client of that URL; None where there is no AWS account."""
 
 
 @runtime_checkable

@@ -11,7 +11,8 @@ from gameday.plugin import Play
 from gameday.scenario import Scenario
 from infra_fixtures.faults.described import Described
 
-SCENARIO = Scenario.of(Described())
+SCENARIO = Scenario.of(Described(), cohorts={"follower": 1.0})
+"""One kind of client: an attached system is asked for so little that several would each be too few to tell anything of."""
 
 
 @pytest.mark.target("attach")

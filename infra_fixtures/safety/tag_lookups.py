@@ -192,6 +192,17 @@ def _associated(holders: Any, id_key: str, name: str) -> str:
     return str(bound[0].get("SubnetId") or name) if bound else name
 
 
+def _routing_control(place: Place, arn: str) -> Tags:
+    """The configuration of routing controls is in one region alone
+    (https://docs.aws.amazon.com/r53recovery/latest/dg/introduction-regions.html)."""
+    config = place.client("route53-recovery-control-config", "us-west-2")
+    return _mapping(config.list_tags_for_resource(ResourceArn=arn)["Tags"])
+
+
+def _plan(place: Place, arn: str) -> Tags:
+    return _mapping(place.ask("arc-region-switch").list_tags_for_resource(arn=arn)["resourceTags"])
+
+
 LOOKUPS: Mapping[str, Mapping[str, Lookup]] = {
     "apigateway": {
         "restApiId": _api_gateway("get_rest_api", "restApiId"),
@@ -201,6 +212,7 @@ LOOKUPS: Mapping[str, Mapping[str, Lookup]] = {
         "vpcLinkId": _api_gateway("get_vpc_link", "vpcLinkId"),
     },
     "application-autoscaling": {"ResourceId": _scaled},
+    "arc-region-switch": {"planArn": _plan},
     "cloudfront": {"Id": _distribution},
     "cloudwatch": {"AlarmName": _alarm, "AlarmNames": _alarm},
     "events": {"Name": _rule, "Rule": _rule},
@@ -218,6 +230,7 @@ LOOKUPS: Mapping[str, Mapping[str, Lookup]] = {
         "GlobalClusterIdentifier": _rds("global-cluster"),
         "DBSubnetGroupName": _rds("subgrp"),
     },
+    "route53-recovery-cluster": {"RoutingControlArn": _routing_control},
     "route53": {
         "HostedZoneId": _route53("hostedzone"),
         "HealthCheckId": _route53("healthcheck"),

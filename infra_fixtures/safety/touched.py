@@ -40,6 +40,9 @@ class Touched:
 def touched(service: str, parameters: Mapping[str, Any]) -> Iterator[Touched]:
     """Every resource that a call's parameters name, and that can be looked up."""
     table = LOOKUPS.get(service, {})
+    if service == "route53-recovery-cluster":
+        for entry in parameters.get("UpdateRoutingControlStateEntries") or ():
+            yield Touched(str(entry.get("RoutingControlArn")), _routing_control)
     for name, given in parameters.items():
         for value in _words(given):
             if name in table:

@@ -13,7 +13,17 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from drill.wait import WaitTimeout, wait_until
-from infra_fixtures.powers import Instant, LinkName, LinkPower, ProcessPower, RegionPower, Role, RolesPower
+from infra_fixtures.powers import (
+    EndpointPower,
+    Instant,
+    LinkName,
+    LinkPower,
+    ProcessPower,
+    RegionPower,
+    Role,
+    RolesPower,
+)
+from infra_fixtures.safety.arc import execute_plan, set_states
 from infra_fixtures.safety.bounded_command import run_bounded
 from infra_fixtures.safety.operator_prompt import ask
 
@@ -181,6 +191,36 @@ class AskOperator(msgspec.Struct, frozen=True, tag="operator"):
         return ask(self.what, effect=self.effect, timeout_s=self.timeout_s)
 
 
+class SetRoutingControls(msgspec.Struct, frozen=True, tag="routing_controls"):
+    """Turn ARC routing controls, by ARN, "On" or "Off" (`infra_fixtures.safety.arc`); `endpoints` are the cluster's by region."""
+
+    endpoints: dict[str, str]
+    states: dict[str, str]
+    gives_roles: bool = True
+
+    def perform(self, healer: object) -> Instant:
+        """At any endpoint; returns the instant of the call that did it."""
+        return set_states(power(healer, EndpointPower).client_at, self.endpoints, self.states)
+
+
+class ExecutePlan(msgspec.Struct, frozen=True, tag="region_switch"):
+    """Execute an ARC Region-switch plan in `region` (`infra_fixtures.safety.arc`), and wait until it is completed."""
+
+    plan: str
+    region: str
+    action: str
+    mode: str
+    timeout_s: float
+    gives_roles: bool = True
+
+    def perform(self, healer: Healer) -> Instant:
+        """Returns when it is completed."""
+        client = healer.client("arc-region-switch", self.region)
+        return execute_plan(
+            client, self.plan, self.region, action=self.action, mode=self.mode, timeout_s=self.timeout_s
+        )
+
+
 class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     """An undo that another version of the harness wrote, and this one does not know."""
 
@@ -201,6 +241,8 @@ Undo = (
     | ReturnToPrimary
     | RunCommand
     | AskOperator
+    | SetRoutingControls
+    | ExecutePlan
     | Unreadable
 )
 Step = RunCommand | AskOperator

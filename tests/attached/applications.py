@@ -77,7 +77,7 @@ class Application:
 
     def mobile(self, schedule: str) -> str:
         """A schedule with clients that leave the primary."""
-        return schedule.replace("fresh = 0.2, sticky = 0.2", "fresh = 0.4") if self.stays else schedule
+        return schedule.replace("follower = 0.8, sticky = 0.2", "follower = 1.0") if self.stays else schedule
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -34,12 +35,14 @@ lag_p99_s = "none"
 """
 SCHEDULE = """
 baseline_s = 3.0
-cohorts = { follower = 0.6, fresh = 0.2, sticky = 0.2 }
+cohorts = { follower = 0.8, sticky = 0.2 }
 
 [[faults]]
 fault = "described"
 """
 DRILL_LIMIT_S = 180.0
+LASTS = 3
+"""So many looks in a row that fail are an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,10 @@ def drills(layout: RunLayout, directory: Path, serve: Serve, name: Name, times: 
             done = _play(application, directory, times)
     runs = directory / "runs"
     (run,) = [p for p in runs.iterdir() if p.is_dir() and not p.is_symlink()]
-    said = [json.loads(path.read_text()) for path in _verdicts(run, times)]
+    verdicts = _verdicts(run, times)
+    said = [json.loads(path.read_text()) for path in verdicts]
     assert len(said) == times, done.stdout[-3000:] + done.stderr[-3000:]
-    truths = _truths(directory)
+    truths = _truths(directory, [_watched_ns(path.parent) for path in verdicts])
     assert len(truths) == times, (directory / "controller.log").read_text()
     return [_outcome(verdict, truth) for verdict, truth in zip(said, truths, strict=True)]
 
@@ -186,17 +190,30 @@ def _verdicts(run: Path, times: int) -> list[Path]:
     return sorted(found, key=lambda p: p.stat().st_mtime_ns)[:times]
 
 
-def _truths(directory: Path) -> list[tuple[float, float]]:
-    """The bounds of each true recovery time: from the kill to the flip, as the controller did them and the observer saw."""
+def _watched_ns(directory: Path) -> int:
+    """For how long after its fault a drill watched."""
+    marks = [json.loads(line) for line in (directory / "marks.jsonl").read_text().splitlines()]
+    at = {mark["event"]: int(mark["at_ns"]) for mark in reversed(marks)}
+    return at["drill.end"] - at["fault.effective"]
+
+
+def _truths(directory: Path, watched_ns: list[int]) -> list[tuple[float, float]]:
+    """The bounds of each true recovery time: from the kill, as the controller did it, to the end of the last outage that the
+    observer saw begin while the drill watched. A look or two that failed are none."""
     acts = [json.loads(line) for line in (directory / "controller.log").read_text().splitlines()]
     looks = [tuple(map(int, line.split())) for line in (directory / "observed.log").read_text().splitlines()]
     kills = [act["kill"] for act in acts if "kill" in act]
     flips = [act["flip"] for act in acts if "flip" in act]
     found = []
-    for kill, flip in zip(kills, flips, strict=True):
-        failed = [began for began, ended, ok in looks if not ok and kill[0] < ended and began < flip[1] + NS]
-        good = next(ended for began, ended, ok in looks if ok and began >= max(failed, default=flip[0]))
-        found.append(((max([flip[0], *failed]) - kill[1]) / NS, (good - kill[0]) / NS))
+    for kill, flip, for_ns in zip(kills, flips, watched_ns, strict=True):
+        last = flip[0]
+        since = [look for look in looks if look[1] > kill[0]]
+        for ok, run in itertools.groupby(since, key=lambda look: look[2]):
+            outage = list(run)
+            if not ok and len(outage) >= LASTS and outage[0][0] < kill[1] + for_ns:
+                last = max(last, outage[-1][0])
+        good = next(ended for began, ended, ok in since if ok and began >= last)
+        found.append(((last - kill[1]) / NS, (good - kill[0]) / NS))
     return found
 
 

@@ -6,6 +6,7 @@ No secret is in it: those are in environment variables or files that it names.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +17,13 @@ import msgspec
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.way import Way
+from infra_fixtures.targets.attach.aws_parts import Aws
+from infra_fixtures.targets.attach.outputs import is_outputs, tables_of_outputs
 
 MOST_BYTES = 2**20
 BREAKS = ("command", "operator")
 """The faults that [break] names by one of its own keys; any other by `fault`."""
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]")
 Key = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
 
@@ -83,8 +87,8 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
 
     `rate` is how many writes a second are sent where the command line says nothing; no more than `rate_cap` requests a second
     are ever sent. `read_only`: nothing is written, and the records of `read_keys` are read. `moves`: the standby must have
-    taken over for a drill to prove anything. `failback` as a word: "automatic", the primary serves again by itself once it is
-    healed; "left", whoever serves after a drill goes on serving.
+    taken over for a drill to prove anything. `aws`: what of it is in an AWS account. `failback` as a word: "automatic", the
+    primary serves again by itself once it is healed; "left", whoever serves after a drill goes on serving.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
@@ -100,6 +104,7 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
     break_: dict[str, Any] | None = None
     heal: Way | None = None
     failover: Failover | None = None
+    aws: Aws | None = None
     failback: Way | Literal["automatic", "left"] = "automatic"
 
     @classmethod
@@ -117,7 +122,10 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
     def parse(cls, text: str, *, source: str) -> Description:
         """Read what stands in a file; raises UnusableInput, which names `source`."""
         try:
-            found = msgspec.convert(tomllib.loads(text), cls)
+            if is_outputs(text):
+                found = msgspec.convert(tables_of_outputs(text, cls, source=source), cls, strict=False)
+            else:
+                found = msgspec.convert(tomllib.loads(text), cls)
         except (tomllib.TOMLDecodeError, RecursionError) as e:
             raise UnusableInput(f"the topology {source} is no TOML file: {e}") from e
         except msgspec.ValidationError as e:
@@ -163,6 +171,9 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
             found.append(f"service.dns {self.service.dns!r} is not HOST:PORT: give such as 127.0.0.1:5353")
         if same := set(self.primary.addresses) & set(self.standby.addresses):
             found.append(f"{min(same)} is in primary.addresses and in standby.addresses: it can lead to only one")
+        regions = [site.name for site in self.sites if not REGION.fullmatch(site.name)]
+        if self.aws is not None and regions:
+            found.append(f"{regions[0]} is no AWS region: with [aws], call each site by the name of its region")
         found += self._of_break()
         return found
 

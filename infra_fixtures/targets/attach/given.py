@@ -32,7 +32,7 @@ def contract_of(options: Mapping[str, Any]) -> Contract:
     """The application's contract, once it fits the description and its secrets are there; raises UnusableInput."""
     found = described(options)
     contract = read_contract(beside(options) / found.workload)
-    if contract.survivors.objects is not None:
+    if contract.survivors.objects is not None and found.aws is None:
         raise UnusableInput(
             f"{found.workload}: survivors.objects needs buckets, and this topology has none: leave it away"
         )

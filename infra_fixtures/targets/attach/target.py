@@ -10,12 +10,14 @@ from typing import Any
 from infra_fixtures.safety.bounded_command import HOME
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
+from infra_fixtures.targets.attach import account
 from infra_fixtures.targets.attach.given import beside, contract_of, described
 from infra_fixtures.targets.attach.machine_lock import held_here
 from infra_fixtures.targets.attach.orphan import AttachOrphan
 from infra_fixtures.targets.attach.world import Attached, load_limit_of
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.parts import LoadLimitPart
+from infra_fixtures.targets.permission import Outline, Permission
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import World
 
@@ -24,7 +26,12 @@ from infra_fixtures.targets.world import World
 def held(run: Header, is_over: Callable[[], bool]) -> Iterator[tuple[Condition, ...]]:
     """Hold the system, so that two game days never overlap; raises UnusableInput where another holds it."""
     contract_of(run.options)
-    with held_here(described(run.options).service.url, run.run_id, is_over):
+    found = described(run.options)
+    if found.aws is not None:
+        with account.permitted(run, found.aws).lock(found.standby.name, is_over) as conditions:
+            yield conditions
+        return
+    with held_here(found.service.url, run.run_id, is_over):
         yield ()
 
 
@@ -40,9 +47,21 @@ def orphan(run: Header) -> Orphan:
     return AttachOrphan(run)
 
 
-def guarded(_options: Mapping[str, Any]) -> bool:
-    """No AWS account is touched: its owner's commands are what the description says."""
-    return False
+def guarded(options: Mapping[str, Any]) -> bool:
+    """Whether an AWS account is touched; else its owner's own commands are all that is done."""
+    return described(options).aws is not None
+
+
+def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
+    """What a run may do in the account; raises UnusableInput."""
+    found = described(run.options)
+    assert found.aws is not None
+    return account.permitted(run, found.aws, lasts_s)
+
+
+def outline(_run: Header) -> Outline:
+    """Nothing is made."""
+    return Outline(price="nothing: what it breaks is there already")
 
 
 def load_limit(options: Mapping[str, Any]) -> LoadLimitPart:

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from drill.host_environment import child_environment
 from infra_fixtures.run_layout import REPOSITORY, RUN_ID_VARIABLE
+from infra_fixtures.safety.guard import Guard
+from infra_fixtures.targets.attach.account import Protect, permitted
+from infra_fixtures.targets.attach.aws_parts import Aws
 from infra_fixtures.targets.attach.description import Description, Site
 from infra_fixtures.targets.attach.orphan import AttachOrphan
 from infra_fixtures.targets.attach.place import is_name, password, regions_by_address
@@ -49,6 +52,7 @@ SHARED_ADDRESS = "which site served, but where the application says so itself: b
 NO_PROMOTION = (
     "that a database was promoted: its writes were seen to be acknowledged by the standby, and to be there afterwards"
 )
+NOT_AWS = "anything about AWS itself: an emulator answered"
 NO_GUARD = "that no game day of another machine ran at the same time: the lock of an attached system is this machine's"
 
 
@@ -61,15 +65,21 @@ class Attached(AttachOrphan):
     def __init__(self, config: TargetConfig, described: Description, contract: Contract, beside: Path) -> None:
         super().__init__(config.run)
         self.run_id, self.journal, self.stop_conditions = config.run.run_id, config.journal, config.stop_conditions
-        self.primary, self.standby = described.primary.name, described.standby.name
         self.topology_digest = described.digest
-        self.fidelity = FIDELITY
-        self._described = described
+        self.fidelity: Mapping[str, str] = {**FIDELITY, **({"aws": _answered(described.aws)} if described.aws else {})}
         self._beside = beside
         regions = regions_by_address(described)
         self.entry = Entry(described.service.url, api_key="", dns=described.service.name_server, regions=regions)
         self.not_proven = tuple(_not_proven(described, contract, regions))
-        self._parts: Mapping[type, Any] = {type(p): p for p in _parts(described, contract)}
+        own = {type(p): p for p in _parts(described, contract)}
+        self._parts: Mapping[type, Any] = {**self._aws_parts, **own}
+
+    def _permitted(self) -> tuple[Guard, Protect]:
+        """By its game day file, where it has an AWS account; raises UnusableInput."""
+        if self._described.aws is None:
+            return super()._permitted()
+        allowed = permitted(self.run, self._described.aws)
+        return allowed.guard, allowed.protect
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -79,9 +89,6 @@ class Attached(AttachOrphan):
     def part(self, kind: type[P]) -> P | None:
         """What the description says that it has."""
         return self._parts.get(kind)
-
-    def return_to_primary(self) -> None:
-        """[failback] is in the journal as undo, and done with it."""
 
     def database(self, region: str) -> DatabaseEndpoint:
         """A site's own, where the description says how it is reached; raises MissingPart or UnusableInput."""
@@ -100,6 +107,10 @@ class Attached(AttachOrphan):
 
     def _site(self, region: str) -> Site:
         return next(site for site in self._described.sites if site.name == region)
+
+
+def _answered(aws: Aws) -> str:
+    return "EMULATOR: at the endpoints that were given, which are not AWS" if aws.endpoints else NOTHING_MADE
 
 
 def load_limit_of(described: Description) -> LoadLimitPart:
@@ -133,7 +144,11 @@ def _parts(described: Description, contract: Contract) -> list[Any]:
 
 
 def _not_proven(described: Description, contract: Contract, regions: Mapping[str, str]) -> list[str]:
-    said = [*NOT_PROVEN, NO_PROMOTION, NO_GUARD]
+    said = [*NOT_PROVEN]
+    if described.aws is None:
+        said += [NO_PROMOTION, NO_GUARD]
+    elif described.aws.endpoints:
+        said.append(NOT_AWS)
     if contract.survivors.rows is None:
         said.append(NO_STORE)
     if described.read_only:
