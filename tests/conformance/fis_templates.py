@@ -67,7 +67,7 @@ def documents_below(directories: Iterable[Path]) -> dict[str, list[tuple[Path, s
     """Every document of Systems Manager, by the directory that it lies in: its file, and its content as JSON."""
     found: dict[str, list[tuple[Path, str]]] = {}
     for path in sorted(p for d in directories for p in d.rglob("*") if p.suffix in (".yaml", ".yml", ".json")):
-        said = yaml.safe_load(path.read_text())
+        said = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
         if isinstance(said, dict) and "mainSteps" in said and str(said.get("schemaVersion")) == "0.3":
             found.setdefault(str(path.parent), []).append((path, json.dumps(said, default=str)))
     return found
