@@ -24,6 +24,7 @@ from drill.wait import wait_until
 from infra_fixtures.internal_api.clients import client
 from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import planned_layout
+from tests.infra_fixtures.control_plane.fis.conftest import role_for
 from tests.infra_fixtures.data_plane.running import EAST, GLOBAL, data_plane
 
 PACE = 100.0
@@ -154,7 +155,7 @@ class Lane:
             r for text in texts for r in _ROLE.findall(re.sub(r"\{\{ *global:ACCOUNT_ID *\}\}", account, text))
         }:
             try:
-                iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+                role_for(iam, name, {"Version": "2012-10-17", "Statement": [trust]})
             except iam.exceptions.EntityAlreadyExistsException:
                 continue
 

@@ -33,6 +33,8 @@ def role(aws: Backend, unique: Names) -> str:
     trust = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     made = aws.client("iam").create_role(RoleName=unique("fis"), AssumeRolePolicyDocument=policy)
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    aws.client("iam").put_role_policy(RoleName=unique("fis"), PolicyName="all", PolicyDocument=json.dumps(everything))
     return str(made["Role"]["Arn"])
 
 

@@ -17,7 +17,7 @@ from infra_fixtures.control_plane.fis.targets import TARGET_TYPES
 from infra_fixtures.run_layout import RunLayout
 from tests.docs.pages import ROOT, blocks
 from tests.infra_fixtures.conftest import planned_layout, run_control_plane
-from tests.infra_fixtures.control_plane.fis.conftest import TRUST
+from tests.infra_fixtures.control_plane.fis.conftest import TRUST, role_for
 
 PAGE = "fis.md"
 TEXT = (ROOT / "docs" / PAGE).read_text()
@@ -32,7 +32,7 @@ def test_the_example_is_played() -> None:
         for running in run_control_plane(msgspec.structs.replace(layout, pace=100.0)):
             client = functools.partial(_client, running)
             ec2 = client("ec2")
-            client("iam").create_role(RoleName="experiments", AssumeRolePolicyDocument=json.dumps(TRUST))
+            role_for(client("iam"), "experiments", TRUST)
             subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
             ec2.create_tags(Resources=[subnet], Tags=[{"Key": "fis-ready", "Value": "true"}])
             before = len(ec2.describe_network_acls()["NetworkAcls"])

@@ -15,8 +15,8 @@ import pytest
 from drill.wait import wait_until
 from infra_fixtures.internal_api.clients import client
 from tests.infra_fixtures.conftest import planned_layout
-from tests.infra_fixtures.control_plane.fis.conftest import TRUST, Experiments
-from tests.infra_fixtures.data_plane.deploying import deploy
+from tests.infra_fixtures.control_plane.fis.conftest import EVERYTHING, TRUST, Experiments, role_for
+from tests.infra_fixtures.data_plane.deploying import ROLE, deploy
 from tests.infra_fixtures.data_plane.running import EAST, WEST, Running, data_plane
 
 
@@ -38,9 +38,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def role(running: Running) -> str:
     """A role that FIS may assume."""
-    iam = client(running.layout, "iam", EAST)
-    made = iam.create_role(RoleName="experiments", AssumeRolePolicyDocument=json.dumps(TRUST))
-    return str(made["Role"]["Arn"])
+    return role_for(client(running.layout, "iam", EAST), "experiments", TRUST)
 
 
 def experiments(running: Running, role: str, region: str = EAST) -> Experiments:
@@ -196,6 +194,12 @@ def functions(running: Running) -> Running:
         TagSpecifications=[{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "break", "Value": "me"}]}],
     )  # fmt: skip
     client(running.layout, "s3", EAST).create_bucket(Bucket="fis-lambda")
+    client(running.layout, "iam", EAST).create_role(
+        RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
+    )
+    client(running.layout, "iam", EAST).put_role_policy(
+        RoleName=ROLE, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING)
+    )
     for name, layers in (("extended", [LAYER]), ("plain", [])):
         deploy(
             lambda service, region: client(running.layout, service, region), name, CALLER,

@@ -25,7 +25,7 @@ from infra_fixtures.targets.localstack.servers import emulators
 from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.targets.own_processes import failure
 from tests.infra_fixtures.conftest import planned_layout, run_control_plane
-from tests.infra_fixtures.control_plane.fis.conftest import Experiments
+from tests.infra_fixtures.control_plane.fis.conftest import Experiments, role_for
 from tests.infra_fixtures.safety.lock_race import racing
 
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -102,8 +102,7 @@ def test_an_experiment_of_fis_acts_on_its_network_and_takes_its_documents(client
     iam, ec2, ssm = (clients.client(service, "us-east-1") for service in ("iam", "ec2", "ssm"))
     services = ["fis.amazonaws.com", "ssm.amazonaws.com"]
     trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName="fis", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    role = role_for(iam, "fis", {"Version": "2012-10-17", "Statement": [trust]})
     run = Experiments(clients.client("fis", "us-east-1"), role)
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]

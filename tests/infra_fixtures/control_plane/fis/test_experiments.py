@@ -14,7 +14,7 @@ from infra_fixtures.internal_api.admin import set_region
 from infra_fixtures.processes.events import read_events
 from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import AwsClient, planned_layout, run_control_plane
-from tests.infra_fixtures.control_plane.fis.conftest import TRUST, WAIT, Experiments, refused, states
+from tests.infra_fixtures.control_plane.fis.conftest import TRUST, WAIT, Experiments, refused, role_for, states
 
 LONG = {"actionId": "aws:fis:wait", "parameters": {"duration": "PT12H"}}
 TAGGED = {"resourceType": "aws:ec2:subnet", "resourceTags": {"break": "me"}, "selectionMode": "ALL"}
@@ -300,7 +300,7 @@ def _cut(running: RunLayout) -> None:
             aws_secret_access_key=key.secret,
         )  # fmt: skip
 
-    made = client("iam").create_role(RoleName="fis", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    made = role_for(client("iam"), "fis", TRUST)
     ec2 = client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     ec2.create_tags(Resources=[subnet], Tags=[{"Key": "break", "Value": "me"}])
