@@ -29,7 +29,8 @@ from tests.docs.pages import ROOT, Block, as_modules, blocks
 from tests.real_world import System
 from traffic.contract import Contract
 
-SCENARIO, FAULT, TARGET, SAFETY = "writing-a-scenario.md", "writing-a-fault.md", "writing-a-target.md", "safety.md"
+SCENARIO, FAULT, TARGET = "writing-a-scenario.md", "writing-a-fault.md", "writing-a-target.md"
+SAFETY, FIS = "safety.md", "fis.md"
 PYTHON = blocks("python")
 EXAMPLES = [b for b in PYTHON if not b.is_excerpt]
 
@@ -43,6 +44,7 @@ def test_an_excerpt_is_what_the_file_has(block: Block) -> None:
 def test_every_example_is_run_below() -> None:
     """One on another page, or in another file, needs a test of its own."""
     assert [(b.page, b.file) for b in EXAMPLES] == [
+        (FIS, ""),
         (SAFETY, ""),
         (FAULT, "infra_fixtures/faults/functions_frozen.py"),
         (FAULT, "tests/infra_fixtures/faults/test_functions_frozen.py"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from infra_fixtures.data_plane.network.conditions import OPEN, Conditions, Reachability, compose
 from infra_fixtures.data_plane.network.flow import Flow
@@ -26,8 +26,11 @@ CONNECT_LIMIT_S = 5.0
 class Link:
     """Listens on one address and carries each connection to another; all calls from one event loop."""
 
-    def __init__(self, name: str, listen: Address, target: Address) -> None:
+    def __init__(
+        self, name: str, listen: Address, target: Address, *, service_of: Callable[[bytes], str] = lambda _: ""
+    ) -> None:
         self.name = name
+        self.service_of = service_of
         self.listen = listen
         self.target = target
         self.opened = 0
@@ -140,7 +143,7 @@ class Link:
         for flow in list(self._flows):
             if not flow.established:
                 self._begin(flow)
-            elif not self._settle_one(flow) and flow.partitioned:
+            elif not self.settle(flow) and flow.partitioned:
                 flow.reset()
 
     def _listen(self, should_listen: bool) -> None:
@@ -191,11 +194,11 @@ class Link:
         except (OSError, TimeoutError):
             flow.reset()
             return
-        self._settle_one(flow)
+        self.settle(flow)
 
-    def _settle_one(self, flow: Flow) -> bool:
+    def settle(self, flow: Flow) -> bool:
         """Cut an established connection where packets do not pass; whether they do not."""
-        denied = not self.reachability_of(flow.source).keeps(tracked=flow.tracked)
+        denied = not self.reachability_of(flow.source).keeps(tracked=flow.tracked, service=flow.service)
         up, down = denied or self._conditions.up.cut, denied or self._conditions.down.cut
         if up or down:
             flow.cut(up=up, down=down)
