@@ -37,6 +37,7 @@ from infra_fixtures.data_plane.lambda_runtime import LambdaService
 from infra_fixtures.data_plane.network.control import WRITER, LinksOrder, link_state, obey
 from infra_fixtures.data_plane.network.link import Link
 from infra_fixtures.data_plane.network.policy import NetworkPolicy
+from infra_fixtures.data_plane.network.services import service_in_request
 from infra_fixtures.internal_api.listening import control_address, listening
 from infra_fixtures.internal_api.reconciler import ReconcilerProgress, run_reconcilers
 from infra_fixtures.powers import Harm
@@ -51,7 +52,7 @@ def inner_links(region: RegionLayout, database_uid: int | None) -> dict[str, Lin
     links = {
         WRITER: Link(WRITER, region.writer, region.node, database_uid),
         "reader": Link("reader", region.reader, region.node, database_uid),
-        "egress": Link("egress", region.egress, region.aws),
+        "egress": Link("egress", region.egress, region.aws, service_of=service_in_request),
     }
     links[WRITER].set_active(False)
     return links

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drill.wait import WaitTimeout, wait_until
-from infra_fixtures.fis.experiment import LOOK_EVERY_S, ExperimentFailed, State
+from infra_fixtures.fis.experiment import HARMLESS, LOOK_EVERY_S, ExperimentFailed, State
 
 EFFECTIVE_WITHIN_S = 30.0
 ISOLATING = "aws:network:disrupt-connectivity"
@@ -46,19 +46,24 @@ class Effect:
         return {subnet: acl for acls in self._before.values() for subnet, acl in acls.items()}
 
     def await_it(self, state: State, seen_ns: int) -> int:
-        """The time.monotonic_ns() by which the first action that has begun took effect; `seen_ns` where only FIS can tell.
+        """The time.monotonic_ns() by which the actions that have begun took effect; `seen_ns` where only FIS can tell.
 
-        Raises ExperimentFailed where it is under way and every subnet has the ACL that it had.
+        Raises ExperimentFailed where they are under way and a subnet keeps the ACL that it had.
         """
-        begun = [name for name, action in state.actions.items() if action.begun]
+        begun = [name for name, a in state.actions.items() if a.begun and a.action_id not in HARMLESS]
         before = [self._before.get(name, {}) for name in begun]
         if not all(before):
             return seen_ns  # one that cannot be read has begun
         subnets = sorted({subnet for acls in before for subnet in acls})
         known = self.acls
+
+        def all_have_another() -> bool:
+            found = acls_of(self._ec2, subnets)
+            return all(found.get(subnet, known[subnet]) != known[subnet] for subnet in subnets)
+
         try:
             wait_until(
-                lambda: any(known[s] != acl for s, acl in acls_of(self._ec2, subnets).items()),
+                all_have_another,
                 what=f"{state.id} to give {', '.join(subnets)} another network ACL, as FIS says it does",
                 timeout_s=EFFECTIVE_WITHIN_S,
                 every_s=LOOK_EVERY_S / 4,

@@ -192,7 +192,7 @@ def _associated(holders: Any, id_key: str, name: str) -> str:
     return str(bound[0].get("SubnetId") or name) if bound else name
 
 
-def _routing_control(place: Place, arn: str) -> Tags:
+def routing_control(place: Place, arn: str) -> Tags:
     """The configuration of routing controls is in one region alone
     (https://docs.aws.amazon.com/r53recovery/latest/dg/introduction-regions.html)."""
     config = place.client("route53-recovery-control-config", "us-west-2")
@@ -230,7 +230,7 @@ LOOKUPS: Mapping[str, Mapping[str, Lookup]] = {
         "GlobalClusterIdentifier": _rds("global-cluster"),
         "DBSubnetGroupName": _rds("subgrp"),
     },
-    "route53-recovery-cluster": {"RoutingControlArn": _routing_control},
+    "route53-recovery-cluster": {"RoutingControlArn": routing_control},
     "route53": {
         "HostedZoneId": _route53("hostedzone"),
         "HealthCheckId": _route53("healthcheck"),

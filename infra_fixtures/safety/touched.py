@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra_fixtures.safety.tag_lookups import LOOKUPS, Lookup, Place, Tags, by_arn, of_ec2, pairs_of
+from infra_fixtures.safety.tag_lookups import LOOKUPS, Lookup, Place, Tags, by_arn, of_ec2, pairs_of, routing_control
 
 _ABSENT = re.compile(r"NotFound|NoSuch|^404$")
 _EC2_ID = re.compile(r"[a-z]+-[0-9a-f]{8}(?:[0-9a-f]{9})?")
@@ -42,7 +42,7 @@ def touched(service: str, parameters: Mapping[str, Any]) -> Iterator[Touched]:
     table = LOOKUPS.get(service, {})
     if service == "route53-recovery-cluster":
         for entry in parameters.get("UpdateRoutingControlStateEntries") or ():
-            yield Touched(str(entry.get("RoutingControlArn")), _routing_control)
+            yield Touched(str(entry.get("RoutingControlArn")), routing_control)
     for name, given in parameters.items():
         for value in _words(given):
             if name in table:

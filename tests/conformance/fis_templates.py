@@ -24,6 +24,7 @@ from drill.wait import wait_until
 from infra_fixtures.internal_api.clients import client
 from infra_fixtures.run_layout import RunLayout
 from tests.infra_fixtures.conftest import planned_layout
+from tests.infra_fixtures.control_plane.fis.conftest import role_for
 from tests.infra_fixtures.data_plane.running import EAST, GLOBAL, data_plane
 
 PACE = 100.0
@@ -67,7 +68,7 @@ def documents_below(directories: Iterable[Path]) -> dict[str, list[tuple[Path, s
     """Every document of Systems Manager, by the directory that it lies in: its file, and its content as JSON."""
     found: dict[str, list[tuple[Path, str]]] = {}
     for path in sorted(p for d in directories for p in d.rglob("*") if p.suffix in (".yaml", ".yml", ".json")):
-        said = yaml.safe_load(path.read_text())
+        said = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
         if isinstance(said, dict) and "mainSteps" in said and str(said.get("schemaVersion")) == "0.3":
             found.setdefault(str(path.parent), []).append((path, json.dumps(said, default=str)))
     return found
@@ -154,7 +155,7 @@ class Lane:
             r for text in texts for r in _ROLE.findall(re.sub(r"\{\{ *global:ACCOUNT_ID *\}\}", account, text))
         }:
             try:
-                iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+                role_for(iam, name, {"Version": "2012-10-17", "Statement": [trust]})
             except iam.exceptions.EntityAlreadyExistsException:
                 continue
 

@@ -32,7 +32,7 @@ from tests.real_world import System
 from traffic.contract import Contract
 
 AWS, SCENARIO, FAULT, TARGET = "aws.md", "writing-a-scenario.md", "writing-a-fault.md", "writing-a-target.md"
-SAFETY = "safety.md"
+SAFETY, FIS = "safety.md", "fis.md"
 PYTHON = blocks("python")
 EXAMPLES = [b for b in PYTHON if not b.is_excerpt]
 
@@ -47,6 +47,7 @@ def test_every_example_is_run_below() -> None:
     """One on another page, or in another file, needs a test of its own."""
     assert sorted((b.page, b.file) for b in EXAMPLES) == [
         (AWS, ""),
+        (FIS, ""),
         (SAFETY, ""),
         (FAULT, "infra_fixtures/faults/functions_frozen.py"),
         (FAULT, "tests/infra_fixtures/faults/test_functions_frozen.py"),

@@ -5,9 +5,11 @@ Run by its path, isolated: it imports nothing of this repository. The script's o
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import boto3
 import botocore.client
 
+PR_SET_PDEATHSIG = 1
 STANDARD = (
     "base64", "collections", "concurrent.futures", "copy", "csv", "datetime", "decimal", "encodings.idna", "hashlib", "io",
     "itertools", "logging", "math", "random", "re", "statistics", "string", "textwrap", "threading", "time", "typing",
@@ -36,6 +39,8 @@ def main() -> None:
         os.setgroups([])
         os.setgid(asked["uid"])
         os.setuid(asked["uid"])
+        # Another user has no signal for its parent's end (prctl(2)): it is asked for anew.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     scope: dict[str, Any] = {"__name__": "automation", "boto3": boto3}
     try:
         exec(compile(asked["script"], "script", "exec"), scope)

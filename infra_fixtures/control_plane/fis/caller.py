@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
 from infra_fixtures.internal_api.clients import call, client, client_as
 from infra_fixtures.processes.events import EventLog
@@ -19,7 +19,7 @@ from infra_fixtures.run_layout import RunLayout
 
 log = logging.getLogger(__name__)
 
-UNREACHABLE = (EndpointConnectionError, ConnectionClosedError, HTTPClientError)
+UNREACHABLE = (EndpointConnectionError, ConnectTimeoutError, HTTPClientError)
 AGAIN_S = 0.2
 
 
@@ -64,13 +64,15 @@ class Caller:
         """The same on behalf of another subject."""
         return Caller(self.layout, self.region, self.role_arn, self._gate, self._events, subject)
 
-    async def do(self, service: str, operation: str, /, region: str = "", **parameters: Any) -> Any:
-        """One call (`operation` as botocore's clients name it); ClientError where AWS says no."""
+    async def do(self, service: str, operation: str, /, **parameters: Any) -> Any:
+        """One call (`operation` as botocore's clients name it); ClientError where AWS says no.
+
+        Who is cancelled in it is so only once the call has ended: what follows may undo it.
+        """
         await self._gate.wait()
-        where = region or self.region
-        made = await call(client_as, self.layout, self.role_arn, service, where)
-        self._events.record("fis.call", self.subject, f"{self.role_arn} {service}:{operation} {where}")
-        return await call(getattr(made, operation), **parameters)
+        made = await call(client_as, self.layout, self.role_arn, service, self.region)
+        self._events.record("fis.call", self.subject, f"{self.role_arn} {service}:{operation} {self.region}")
+        return await _to_its_end(call(getattr(made, operation), **parameters))
 
     async def pages(self, service: str, operation: str, /, **parameters: Any) -> list[Mapping[str, Any]]:
         """All pages of an operation that has them."""
@@ -94,6 +96,15 @@ class Caller:
             except UNREACHABLE as e:
                 log.warning("%s could not yet put something back: %s", self.subject, e)
                 await asyncio.sleep(AGAIN_S)
+
+
+async def _to_its_end(calling: Coroutine[Any, Any, Any]) -> Any:
+    task = asyncio.ensure_future(calling)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 def code_of(error: ClientError) -> str:

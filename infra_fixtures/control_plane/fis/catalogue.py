@@ -13,6 +13,7 @@ from infra_fixtures.control_plane.fis.actions import (
     automation,
     connectivity,
     databases,
+    endpoints,
     invocations,
     s3_replication,
     waiting,
@@ -23,7 +24,7 @@ from infra_fixtures.control_plane.fis.targets import TARGET_TYPES
 
 ACTIONS: Mapping[str, Action] = {
     action.id: action
-    for family in (alarms, automation, connectivity, databases, invocations, s3_replication, waiting)
+    for family in (alarms, automation, connectivity, databases, endpoints, invocations, s3_replication, waiting)
     for action in family.ACTIONS
 }
 

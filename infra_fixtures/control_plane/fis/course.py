@@ -88,6 +88,11 @@ class Course:
         if empty and experiment.summary()["experimentOptions"]["emptyTargetResolutionMode"] == "fail":
             experiment.fail("Target resolution returned empty set.", "EmptyTargetResolution", f"targets.{empty[0]}")
             return False
+        if absent := await self._look_at_alarms():
+            experiment.fail(
+                f"The alarm of a stop condition does not exist: {absent}.", "StopCondition", "stopConditions"
+            )
+            return False
         if self._stop_reason is not None:
             experiment.to("stopped", self._stop_reason)
             return False
@@ -200,31 +205,31 @@ class Course:
         else:
             experiment.to("completed", "Experiment completed.")
 
-    async def _watch(self) -> None:
-        """Stop the experiment when the alarm of a stop condition is in ALARM."""
-        alarms = [c["value"] for c in self.experiment.said["stopConditions"] if c["source"] != "none"]
-        if not alarms:
-            return
-        while True:
-            try:
-                if met := await self._in_alarm(alarms):
-                    self.stop(f"Experiment halted by stop condition {met}.")
-                    return
-            except Exception:
-                log.exception("the stop conditions of %s could not be looked at", self.experiment.id)
-            await asyncio.sleep(LOOK_S)
+    @property
+    def _alarms(self) -> list[str]:
+        return [str(c["value"]) for c in self.experiment.said["stopConditions"] if c["source"] != "none"]
 
-    async def _in_alarm(self, alarms: list[str]) -> str | None:
-        names = [arn.rpartition(":alarm:")[2] for arn in alarms]
+    async def _watch(self) -> None:
+        """Look at the alarms of the stop conditions again and again."""
+        while self._alarms:
+            await asyncio.sleep(LOOK_S)
+            try:
+                if absent := await self._look_at_alarms():
+                    self.stop(f"Experiment halted: the alarm {absent} of a stop condition is no more.")
+            except (ClientError, BotoCoreError):
+                log.exception("the stop conditions of %s could not be looked at", self.experiment.id)
+
+    async def _look_at_alarms(self) -> str | None:
+        """Stop the experiment where the alarm of a stop condition is in ALARM; the first alarm that is not there."""
+        if not self._alarms:
+            return None
+        names = [arn.rpartition(":alarm:")[2] for arn in self._alarms]
         said = await self._caller.look("cloudwatch", "describe_alarms", AlarmNames=names)
-        return next(
-            (
-                str(a["AlarmArn"])
-                for a in said["MetricAlarms"]
-                if a["AlarmArn"] in alarms and a["StateValue"] == "ALARM"
-            ),
-            None,
-        )
+        states = {str(a["AlarmArn"]): a["StateValue"] for a in said["MetricAlarms"]}
+        for arn in self._alarms:
+            if states.get(arn) == "ALARM":
+                self.stop(f"Experiment halted by stop condition {arn}.")
+        return next((arn for arn in self._alarms if arn not in states), None)
 
     def _to(self, status: str, reason: str) -> None:
         self.experiment.to(status, reason)

@@ -104,6 +104,16 @@ async def _subnets(caller: Caller, account_id: str) -> list[Resource]:
     ]
 
 
+async def _endpoints(caller: Caller, account_id: str) -> list[Resource]:
+    return [
+        Resource(
+            f"arn:aws:ec2:{caller.region}:{account_id}:vpc-endpoint/{e['VpcEndpointId']}", _tags(e.get("Tags", ())), e
+        )
+        for page in await caller.pages("ec2", "describe_vpc_endpoints")
+        for e in page["VpcEndpoints"]
+    ]
+
+
 async def _buckets(caller: Caller, account_id: str) -> list[Resource]:
     found = []
     for said in (await caller.do("s3", "list_buckets"))["Buckets"]:
@@ -156,6 +166,9 @@ TARGET_TYPES: Mapping[str, TargetType] = {
             "availabilityZoneIdentifier": _ZONE,
             "vpc": Parameter("The VPC that contains the target subnets."),
         },
+    ),
+    "aws:ec2:vpc-endpoint": TargetType(
+        "An Amazon VPC endpoint", _endpoints, {"vpc": Parameter("The VPC that contains the target endpoints.")}
     ),
     "aws:lambda:function": TargetType("An AWS Lambda function", _functions),
     "aws:rds:cluster": TargetType(

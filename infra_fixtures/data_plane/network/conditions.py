@@ -105,17 +105,19 @@ class Reachability:
     """What the VPC says of connections from one source.
 
     `opens`: a new connection may be made. `tracked`: one made now outlives the security-group rule that admitted it.
-    `stateless`: network ACLs and routes let packets pass both ways, established or not.
+    `stateless`: network ACLs and routes let packets pass both ways, established or not. `denied`: services of AWS, by the
+    names that requests are signed for, whose addresses packets do not reach although they reach others.
     Source: VPC user guide, "Security group connection tracking" and "Network ACLs".
     """
 
     opens: bool
     tracked: bool
     stateless: bool
+    denied: frozenset[str] = frozenset()
 
-    def keeps(self, *, tracked: bool) -> bool:
-        """Whether an established connection lives on."""
-        return self.stateless and (self.opens or tracked)
+    def keeps(self, *, tracked: bool, service: str | None = None) -> bool:
+        """Whether an established connection lives on; `service` is the one that it is to, where that is known."""
+        return self.stateless and (self.opens or tracked) and service not in self.denied
 
 
 OPEN = Reachability(opens=True, tracked=True, stateless=True)

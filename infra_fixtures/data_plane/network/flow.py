@@ -32,6 +32,12 @@ class Carrier(Protocol):
     def conditions(self) -> Conditions:
         """What is done to what passes."""
 
+    def service_of(self, data: bytes) -> str:
+        """Which service of AWS a connection's first bytes are for; empty where that cannot be told."""
+
+    def settle(self, flow: Flow) -> bool:
+        """Cut a connection where packets do not pass; whether they do not."""
+
     def forget(self, flow: Flow) -> None:
         """A connection has ended."""
 
@@ -49,6 +55,7 @@ class Flow:
         self.beginning = False
         self.tracked = True
         self.cut_up = self.cut_down = False
+        self.service: str | None = None
         self._waiting: socket.socket | None = client
         self._client = _End(self, up=True)
         self._server = _End(self, up=False)
@@ -84,6 +91,13 @@ class Flow:
             self._client.cut()
         if self.cut_down:
             self._server.cut()
+
+    def admits(self, data: bytes) -> bool:
+        """Whether what the client sends passes: its first bytes say which service the connection is to."""
+        if self.service is None:
+            self.service = self.link.service_of(data)
+            self.link.settle(self)
+        return not self.cut_up
 
     def retime(self, up: Way, down: Way) -> None:
         """Conditions have changed: what is on its way arrives as they are now, and not as they were when it set out."""
@@ -183,6 +197,8 @@ class _End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         link = self._flow.link
+        if self._up and not self._flow.admits(data):
+            return
         if self._up:
             link.bytes_up += len(data)
             way = link.conditions.up

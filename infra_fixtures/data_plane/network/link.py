@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from infra_fixtures.access.held_address import HeldAddress
 from infra_fixtures.access.peer import ForeignServer
@@ -37,8 +37,17 @@ class Link:
     `owner` is the user whom the process at `target` runs as; None: as this process does.
     """
 
-    def __init__(self, name: str, listen: Address, target: Address, owner: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        listen: Address,
+        target: Address,
+        owner: int | None = None,
+        *,
+        service_of: Callable[[bytes], str] = lambda _: "",
+    ) -> None:
         self.name = name
+        self.service_of = service_of
         self.listen = listen
         self.target = target
         self.owner = owner
@@ -158,7 +167,7 @@ class Link:
         for flow in list(self._flows):
             if not flow.established:
                 self._begin(flow)
-            elif not self._settle_one(flow) and flow.partitioned:
+            elif not self.settle(flow) and flow.partitioned:
                 flow.reset()
 
     def _listen(self, should_listen: bool) -> None:
@@ -209,11 +218,11 @@ class Link:
         except (OSError, TimeoutError):
             flow.reset()
             return
-        self._settle_one(flow)
+        self.settle(flow)
 
-    def _settle_one(self, flow: Flow) -> bool:
+    def settle(self, flow: Flow) -> bool:
         """Cut an established connection where packets do not pass; whether they do not."""
-        denied = not self.reachability_of(flow.source).keeps(tracked=flow.tracked)
+        denied = not self.reachability_of(flow.source).keeps(tracked=flow.tracked, service=flow.service)
         up, down = denied or self._conditions.up.cut, denied or self._conditions.down.cut
         if up or down:
             flow.cut(up=up, down=down)

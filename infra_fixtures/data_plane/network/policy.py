@@ -107,9 +107,41 @@ def _egress(vpc: Vpc, functions: Placement) -> list[Reachability]:
             stateless=(subnet.default_route is not None or subnet.vpc in vpc.endpoints)
             and acl_admits(subnet.acl, egress=True, ports=(HTTPS, HTTPS), peer=ANYWHERE)
             and acl_admits(subnet.acl, egress=False, ports=EPHEMERAL, peer=ANYWHERE),
+            denied=_denied_by_acl(vpc, subnet) | _denied_by_endpoint(vpc, functions, subnet),
         )
         for subnet in _subnets(vpc, functions)
     ]
+
+
+def _denied_by_acl(vpc: Vpc, subnet: Subnet) -> frozenset[str]:
+    """The services of whose addresses the subnet's ACL denies some."""
+    return frozenset(
+        service
+        for service, addresses in vpc.prefixes.items()
+        if not all(
+            acl_admits(subnet.acl, egress=True, ports=(HTTPS, HTTPS), peer=peer)
+            and acl_admits(subnet.acl, egress=False, ports=EPHEMERAL, peer=peer)
+            for peer in addresses
+        )
+    )
+
+
+def _denied_by_endpoint(vpc: Vpc, functions: Placement, subnet: Subnet) -> frozenset[str]:
+    """The services whose interface endpoint lets the subnet's functions not in; one without groups that are known does."""
+    return frozenset(
+        endpoint.service
+        for endpoint in vpc.interfaces
+        if endpoint.vpc == subnet.vpc
+        and endpoint.groups
+        and all(g in vpc.groups for g in endpoint.groups)
+        and not groups_admit(
+            [vpc.groups[g] for g in endpoint.groups],
+            egress=False,
+            port=HTTPS,
+            peer=subnet.cidr,
+            peer_groups=functions.groups,
+        )
+    )
 
 
 def _groups(vpc: Vpc, placement: Placement) -> list[SecurityGroup]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from infra_fixtures.data_plane.network.rules import Network, SecurityGroup, Subnet, acl_of, default_route_of, group_of
 from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.internal_api.clients import call, client
 from infra_fixtures.run_layout import RunLayout
 
+PREFIXED = ("s3", "dynamodb")
 DATABASE_VARIABLE = "DB_WRITER_HOST"
 """Functions with this environment variable are those that the database links serve."""
 
@@ -38,6 +42,15 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceEndpoint:
+    """An interface endpoint with private DNS: all of its VPC reaches the service (its signing name) through it."""
+
+    service: str
+    vpc: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Vpc:
     """A region's network as far as links need it; `functions` or `database` None: not in a VPC, or not there."""
 
@@ -47,6 +60,10 @@ class Vpc:
     subnets: Mapping[str, Subnet]
     endpoints: frozenset[str]
     """VPCs that have a service endpoint."""
+    interfaces: tuple[InterfaceEndpoint, ...] = ()
+    """The interface endpoints that stand for a service's name in their VPC."""
+    prefixes: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    """The addresses of the services that have an AWS-managed prefix list, by signing name."""
 
 
 class VpcReader:
@@ -55,7 +72,7 @@ class VpcReader:
     def __init__(self, layout: RunLayout, region: str) -> None:
         self._layout = layout
         self._region = region
-        self._stale: set[str] = {"functions", "database", *_EC2}
+        self._stale: set[str] = {"functions", "database", "prefixes", *_EC2}
         self._answers: dict[str, Any] = {}
 
     def mark(self, changes: Iterable[Change]) -> None:
@@ -88,6 +105,7 @@ class VpcReader:
                 "subnets": lambda: ec2.describe_subnets()["Subnets"],
                 "gateways": lambda: ec2.describe_internet_gateways()["InternetGateways"],
                 "endpoints": lambda: ec2.describe_vpc_endpoints()["VpcEndpoints"],
+                "prefixes": self._prefixes,
             }
         )
         endpoints = [e for e in self._answers["endpoints"] if e.get("State", "available").lower() == "available"]
@@ -97,6 +115,16 @@ class VpcReader:
             {g["GroupId"]: group_of(g) for g in self._answers["groups"]},
             self._subnets(),
             frozenset(e["VpcId"] for e in endpoints),
+            tuple(
+                InterfaceEndpoint(
+                    str(e["ServiceName"]).rpartition(".")[2],
+                    e["VpcId"],
+                    tuple(g["GroupId"] for g in e.get("Groups", ())),
+                )
+                for e in endpoints
+                if e.get("VpcEndpointType") == "Interface" and e.get("PrivateDnsEnabled")
+            ),
+            self._answers["prefixes"],
         )
 
     async def _refresh(self, questions: Mapping[str, Callable[[], Any]]) -> None:
@@ -146,6 +174,18 @@ class VpcReader:
             subnets, key=lambda s: (s.get("SubnetAvailabilityZone", {}).get("Name") not in zones, s["SubnetIdentifier"])
         )
         return Placement(groups, tuple(s["SubnetIdentifier"] for s in ranked))
+
+    def _prefixes(self) -> dict[str, tuple[Network, ...]]:
+        """AWS's own lists of S3's and DynamoDB's addresses in the region; they do not change while a run lasts."""
+        ec2 = client(self._layout, "ec2", self._region)
+        names = {f"com.amazonaws.{self._region}.{service}": service for service in PREFIXED}
+        found: dict[str, tuple[Network, ...]] = {}
+        with contextlib.suppress(ClientError):  # an emulator need not have them
+            for known in ec2.describe_managed_prefix_lists()["PrefixLists"]:
+                if known.get("PrefixListName") in names:
+                    entries = ec2.get_managed_prefix_list_entries(PrefixListId=known["PrefixListId"])["Entries"]
+                    found[names[known["PrefixListName"]]] = tuple(Network(e["Cidr"]) for e in entries)
+        return found
 
     def _subnets(self) -> dict[str, Subnet]:
         attached = frozenset(

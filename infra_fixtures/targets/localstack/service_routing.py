@@ -40,6 +40,9 @@ TABLE = (
     MotoService("cloudwatch", "evaluates alarms itself, at AWS's pace alone, and tells nobody of a change of state"),
     MotoService("events", "starts a schedule's targets itself, in its own Lambda, at AWS's pace alone"),
     MotoService("lambda", "needs Docker, and IAM in the same process, to take a function"),
+    MotoService(
+        "fis", "not in the free licence; its experiments are executed by the harness, as in the embedded target"
+    ),
     MotoService("secretsmanager", "a secret's replica in another region would have to reach another LocalStack"),
 )
 

@@ -22,6 +22,7 @@ CALLS: list[tuple[str, str, dict[str, Any], Operation]] = [
         {"Bucket": "b", "Delete": {"Objects": [{"Key": "k"}]}},
         Operation("s3", "DeleteObjects", "b"),
     ),
+    ("rds", "reboot_db_instance", {"DBInstanceIdentifier": "d"}, Operation("rds", "RebootDBInstance", "d")),
     (
         "s3",
         "copy_object",

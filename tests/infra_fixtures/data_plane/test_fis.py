@@ -15,8 +15,8 @@ import pytest
 from drill.wait import wait_until
 from infra_fixtures.internal_api.clients import client
 from tests.infra_fixtures.conftest import planned_layout
-from tests.infra_fixtures.control_plane.fis.conftest import TRUST, Experiments
-from tests.infra_fixtures.data_plane.deploying import deploy
+from tests.infra_fixtures.control_plane.fis.conftest import EVERYTHING, TRUST, Experiments, role_for
+from tests.infra_fixtures.data_plane.deploying import ROLE, deploy
 from tests.infra_fixtures.data_plane.running import EAST, WEST, Running, data_plane
 
 
@@ -38,9 +38,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def role(running: Running) -> str:
     """A role that FIS may assume."""
-    iam = client(running.layout, "iam", EAST)
-    made = iam.create_role(RoleName="experiments", AssumeRolePolicyDocument=json.dumps(TRUST))
-    return str(made["Role"]["Arn"])
+    return role_for(client(running.layout, "iam", EAST), "experiments", TRUST)
 
 
 def experiments(running: Running, role: str, region: str = EAST) -> Experiments:
@@ -160,9 +158,11 @@ import boto3, time
 from botocore.config import Config
 
 def handler(event, context):
-    if event.get("aws"):
-        once = Config(connect_timeout=0.5, read_timeout=0.5, retries={"max_attempts": 0})
+    once = Config(connect_timeout=0.5, read_timeout=0.5, retries={"max_attempts": 0})
+    if event.get("aws") == "s3":
         return len(boto3.client("s3", config=once).list_buckets()["Buckets"])
+    if event.get("aws") == "secretsmanager":
+        return len(boto3.client("secretsmanager", config=once).list_secrets()["SecretList"])
     return {"statusCode": 200, "body": "as ever"}
 """
 EXTENSION = {
@@ -185,7 +185,21 @@ def functions(running: Running) -> Running:
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
     ec2.create_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     group = ec2.create_security_group(VpcId=vpc, GroupName="functions", Description="functions")["GroupId"]
+    door = ec2.create_security_group(VpcId=vpc, GroupName="endpoint", Description="endpoint")["GroupId"]
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]}
+    ec2.authorize_security_group_ingress(GroupId=door, IpPermissions=[https])
+    ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName=f"com.amazonaws.{EAST}.secretsmanager", VpcEndpointType="Interface", SubnetIds=[subnet],
+        SecurityGroupIds=[door], PrivateDnsEnabled=True,
+        TagSpecifications=[{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "break", "Value": "me"}]}],
+    )  # fmt: skip
     client(running.layout, "s3", EAST).create_bucket(Bucket="fis-lambda")
+    client(running.layout, "iam", EAST).create_role(
+        RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
+    )
+    client(running.layout, "iam", EAST).put_role_policy(
+        RoleName=ROLE, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING)
+    )
     for name, layers in (("extended", [LAYER]), ("plain", [])):
         deploy(
             lambda service, region: client(running.layout, service, region), name, CALLER,
@@ -209,27 +223,59 @@ def invoke(running: Running, name: str, **event: Any) -> Any:
     return json.loads(said["Payload"].read())
 
 
-def reaches_aws(running: Running) -> bool:
-    """Whether a function reaches AWS's APIs from its subnet."""
-    return isinstance(invoke(running, "plain", aws=True), int)
+SERVICES = ("s3", "secretsmanager")
 
 
-@pytest.mark.parametrize("scope", ["all", pytest.param("vpc", marks=pytest.mark.nightly)])
-def test_a_subnet_is_cut_off_and_connected_again(functions: Running, role: str, scope: str) -> None:
-    """The functions of a disrupted subnet reach AWS's APIs no more, and do again once the experiment was stopped."""
+def reached(running: Running) -> set[str]:
+    """Which of AWS's services a function reaches from its subnet."""
+    return {service for service in SERVICES if isinstance(invoke(running, "plain", aws=service), int)}
+
+
+def cut(scope: str) -> dict[str, Any]:
+    """aws:network:disrupt-connectivity of the target `t`."""
+    parameters = {"duration": "PT12H", "scope": scope}
+    return {
+        "actionId": "aws:network:disrupt-connectivity", "parameters": parameters, "targets": {"Subnets": "t"}
+    }  # fmt: skip
+
+
+CLOSE = {
+    "actionId": "aws:network:disrupt-vpc-endpoint",
+    "parameters": {"duration": "PT12H"},
+    "targets": {"VPCEndpoints": "t"},
+}
+
+
+@pytest.mark.parametrize(
+    ("acting", "kind", "left"),
+    [
+        (cut("all"), "aws:ec2:subnet", set()),
+        pytest.param(cut("vpc"), "aws:ec2:subnet", set(), marks=pytest.mark.nightly),
+        (cut("s3"), "aws:ec2:subnet", {"secretsmanager"}),
+        pytest.param(cut("dynamodb"), "aws:ec2:subnet", {"s3", "secretsmanager"}, marks=pytest.mark.nightly),
+        (CLOSE, "aws:ec2:vpc-endpoint", {"s3"}),
+    ],
+)
+def test_functions_are_cut_off_and_connected_again(
+    functions: Running, role: str, acting: Mapping[str, Any], kind: str, left: set[str]
+) -> None:
+    """They reach what the action leaves them and no more, and all again once the experiment was stopped."""
     run = experiments(functions, role)
-    assert reaches_aws(functions)
-    target = {"resourceType": "aws:ec2:subnet", "resourceTags": {"break": "me"}, "selectionMode": "ALL"}
-    cut = {
-        "actionId": "aws:network:disrupt-connectivity",
-        "parameters": {"duration": "PT12H", "scope": scope},
-        "targets": {"Subnets": "t"},
-    }
-    started = run.start({"cut": cut}, {"t": target})
-    wait_until(lambda: not reaches_aws(functions), what="the cut", timeout_s=10)
+    ec2 = client(functions.layout, "ec2", EAST)
+
+    def made() -> tuple[int, int]:
+        groups = ec2.describe_security_groups()["SecurityGroups"]
+        return len(ec2.describe_network_acls()["NetworkAcls"]), len(groups)
+
+    before = made()
+    wait_until(lambda: reached(functions) == set(SERVICES), what="both services", timeout_s=10)
+    target = {"resourceType": kind, "resourceTags": {"break": "me"}, "selectionMode": "ALL"}
+    started = run.start({"a": acting}, {"t": target})
+    wait_until(lambda: made() != before and reached(functions) == left, what=f"only {left}", timeout_s=10)
     run.fis.stop_experiment(id=started)
     assert run.ended(started)["state"]["status"] == "stopped"
-    wait_until(lambda: reaches_aws(functions), what="the way back", timeout_s=10)
+    wait_until(lambda: reached(functions) == set(SERVICES), what="the way back", timeout_s=10)
+    assert made() == before
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from drill.wait import wait_until
 from gameday.fis_templates import written
 from gameday.scenario import Scenario
-from infra_fixtures.faults.fault import injected
+from infra_fixtures.faults.fault import Fault, injected
 from infra_fixtures.faults.fis_experiment import FisExperiment
+from infra_fixtures.faults.planned_switchover import PlannedSwitchover
 from infra_fixtures.faults.schedule import Schedule, injected_in_turn
 from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
+from infra_fixtures.fis.switchover import GLOBAL_CLUSTER, STANDBY_CLUSTER, SWITCHOVER
 from infra_fixtures.fis.template_file import Substitution
 from infra_fixtures.fis.written import Place
 from infra_fixtures.processes.events import Event, read_events
 from infra_fixtures.provision.naming import RUN_TAG
 from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import Journal, open_entries
+from infra_fixtures.targets.parts import DatabasePart, part_of
 from tests.real_world import System
 
 FAULT = FisExperiment(
@@ -79,25 +84,62 @@ def test_what_is_written_of_a_fault_is_executed_with_just_the_permissions_writte
     system: System, tmp_path: Path
 ) -> None:
     """From our fault to a template and a role, and back as a fault: each call that FIS makes is one that the role may make."""
+    before = _acls(system)
+    with _made(system, SubnetsIsolated(), tmp_path) as (fault, found):
+        with injected(system.world, fault):
+            assert set(_acls(system).values()).isdisjoint(before.values())
+        role = found["template"]["roleArn"]
+    assert _acls(system) == before
+    allowed = {action for s in found["permissions"]["Statement"] for action in s["Action"]}
+    made = {_as_action(e.detail) for e in _calls(system) if e.detail.startswith(f"{role} ")}
+    assert "ec2:ReplaceNetworkAclAssociation" in made
+    assert made <= allowed
+
+
+def test_the_switchover_that_is_written_moves_the_database(system: System, tmp_path: Path) -> None:
+    """By its automation document, as its own role; the roles are given back by whoever plays the drill."""
+    world = system.world
+    with _made(system, PlannedSwitchover(), tmp_path) as (fault, found), injected(world, fault):
+        wait_until(lambda: system.writer() == world.standby, what="the standby to become the writer", timeout_s=30)
+    assert world.journal.open_entries() == []
+    allowed = {action for s in found["automation-permissions"]["Statement"] for action in s["Action"]}
+    made = {_as_action(e.detail) for e in _calls(system) if f"role/{SWITCHOVER.role} " in e.detail}
+    assert "rds:SwitchoverGlobalCluster" in made
+    assert made <= allowed
+
+
+@contextlib.contextmanager
+def _made(system: System, fault: Fault, directory: Path) -> Iterator[tuple[FisExperiment, dict[str, Any]]]:
+    """What is written of a fault, with its roles and its automation made as a user would: the fault that plays it."""
     world, region = system.world, system.world.primary
     account = world.client("sts", region).get_caller_identity()["Account"]
     place = Place(account, world.primary, world.standby, {RUN_TAG: world.run_id})
-    found = dict(written("drill-written", Scenario.of(SubnetsIsolated()), place).documents)
-    file = tmp_path / "written.json"
+    found: dict[str, Any] = dict(written("drill-written", Scenario.of(fault), place).documents)
+    file = directory / "written.json"
     file.write_text(json.dumps(found["template"]))
-    iam, name = world.client("iam"), found["template"]["roleArn"].rpartition("/")[2]
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(found["trust"]))
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(found["permissions"]))
-    before = _acls(system)
-    with injected(world, FisExperiment(template_file=str(file))):
-        assert set(_acls(system).values()).isdisjoint(before.values())
-    iam.delete_role_policy(RoleName=name, PolicyName="p")
-    iam.delete_role(RoleName=name)
-    assert _acls(system) == before
-    allowed = {action for s in found["permissions"]["Statement"] for action in s["Action"]}
-    made = {_as_action(e.detail) for e in _calls(system) if e.detail.startswith(found["template"]["roleArn"])}
-    assert "ec2:ReplaceNetworkAclAssociation" in made
-    assert made <= allowed
+    iam, ssm = world.client("iam"), world.client("ssm", region)
+    roles = {"": found["template"]["roleArn"].rpartition("/")[2]}
+    if "automation" in found:
+        roles["automation-"] = SWITCHOVER.role
+        content = json.dumps(found["automation"])
+        ssm.create_document(Content=content, Name=SWITCHOVER.name, DocumentType="Automation", DocumentFormat="JSON")
+    for prefix, role in roles.items():
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(found[f"{prefix}trust"]))
+        policy = json.dumps(found[f"{prefix}permissions"])
+        iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy)
+    database = part_of(world, DatabasePart)
+    texts = (
+        Substitution(GLOBAL_CLUSTER, database.global_cluster_id),
+        Substitution(STANDBY_CLUSTER, database.clusters[world.standby].arn),
+    )
+    try:
+        yield FisExperiment(template_file=str(file), substitute=texts), found
+    finally:
+        for role in roles.values():
+            iam.delete_role_policy(RoleName=role, PolicyName="p")
+            iam.delete_role(RoleName=role)
+        if "automation" in found:
+            ssm.delete_document(Name=SWITCHOVER.name)
 
 
 def _calls(system: System) -> list[Event]:
@@ -109,7 +151,7 @@ def _calls(system: System) -> list[Event]:
 def _as_action(detail: str) -> str:
     """`ROLE ec2:describe_subnets REGION` as IAM calls it."""
     service, _, operation = detail.split()[1].partition(":")
-    return f"{service}:{operation.title().replace('_', '')}"
+    return f"{service}:{operation if operation[0].isupper() else operation.title().replace('_', '')}"
 
 
 def _passes(system: System, link: str) -> list[bool]:

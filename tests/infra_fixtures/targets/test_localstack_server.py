@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from infra_fixtures.targets.localstack.servers import emulators
 from infra_fixtures.targets.localstack.service_routing import moto_services
 from infra_fixtures.targets.own_processes import failure
 from tests.infra_fixtures.conftest import planned_layout, run_control_plane
+from tests.infra_fixtures.control_plane.fis.conftest import Experiments, role_for
 from tests.infra_fixtures.safety.lock_race import racing
 
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -93,6 +95,58 @@ def test_moto_and_localstack_hold_one_account(clients: Clients) -> None:
     assert made["KmsKeyId"] == key["Arn"]
     with pytest.raises(rds.exceptions.KMSKeyNotAccessibleFault):
         rds.create_db_cluster(DBClusterIdentifier="other", KmsKeyId=key["Arn"][:-4] + "0000", **wanted)
+
+
+def test_an_experiment_of_fis_acts_on_its_network_and_takes_its_documents(clients: Clients) -> None:
+    """A subnet that LocalStack holds gets a clone of its ACL and its own again; a document that it holds is executed."""
+    iam, ec2, ssm = (clients.client(service, "us-east-1") for service in ("iam", "ec2", "ssm"))
+    services = ["fis.amazonaws.com", "ssm.amazonaws.com"]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    role = role_for(iam, "fis", {"Version": "2012-10-17", "Statement": [trust]})
+    run = Experiments(clients.client("fis", "us-east-1"), role)
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    ec2.create_tags(Resources=[subnet], Tags=[{"Key": "break", "Value": "me"}])
+
+    def acls() -> dict[str, list[str]]:
+        found = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"]
+        return {a["NetworkAclId"]: [s["SubnetId"] for s in a["Associations"]] for a in found}
+
+    before = acls()
+    for scope in ("all", "s3"):
+        cut = {
+            "actionId": "aws:network:disrupt-connectivity",
+            "parameters": {"duration": "PT12H", "scope": scope},
+            "targets": {"Subnets": "t"},
+        }
+        target = {"resourceType": "aws:ec2:subnet", "resourceTags": {"break": "me"}, "selectionMode": "ALL"}
+        started = run.start({"cut": cut}, {"t": target})
+        wait_until(lambda: any(s and a not in before for a, s in acls().items()), what="the clone", timeout_s=20)
+        run.fis.stop_experiment(id=started)
+        assert run.ended(started)["state"]["status"] == "stopped"
+        assert acls() == before
+    content = {
+        "schemaVersion": "0.3",
+        "assumeRole": role,
+        "mainSteps": [
+            {
+                "name": "tag",
+                "action": "aws:executeAwsApi",
+                "inputs": {
+                    "Service": "ec2", "Api": "CreateTags", "Resources": [subnet], "Tags": [{"Key": "by", "Value": "fis"}]
+                },
+            }
+        ],
+    }  # fmt: skip
+    ssm.create_document(Name="tag", DocumentType="Automation", DocumentFormat="JSON", Content=json.dumps(content))
+    automate = {
+        "actionId": "aws:ssm:start-automation-execution",
+        "parameters": {"documentArn": f"arn:aws:ssm:us-east-1:{ACCOUNT}:document/tag", "maxDuration": "PT1M"},
+    }
+    ended = run.ended(run.start({"automate": automate}))
+    assert ended["state"]["status"] == "completed", ended["state"]
+    tags = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["Tags"]
+    assert {"Key": "by", "Value": "fis"} in tags
 
 
 def test_objects_lie_in_the_run_s_own_directory(layout: RunLayout, clients: Clients) -> None:

@@ -21,8 +21,10 @@ from infra_fixtures.control_plane.fis.actions.action import (
     unless_gone,
 )
 
-ALL, ZONE, VPC = "all", "availability-zone", "vpc"
-SCOPES = (ALL, ZONE, VPC)
+ALL, ZONE, VPC, PREFIX_LIST = "all", "availability-zone", "vpc", "prefix-list"
+SERVICES = ("dynamodb", "s3")
+SCOPES = (ALL, ZONE, *SERVICES, PREFIX_LIST, VPC)
+LIST = "prefixListIdentifier"
 FIRST_DENY, FIRST_COPY = 1, 1000
 """Numbers of the entries of a clone: denials come before all that the original says, which keeps its order."""
 LAST = 32767
@@ -103,7 +105,21 @@ async def _denied(acting: Acting, subnet: Resource) -> list[Network]:
         others = await acting.caller.do("ec2", "describe_subnets", Filters=asked)
         zone = subnet.said["AvailabilityZone"]
         return [Network(s["CidrBlock"]) for s in others["Subnets"] if s["AvailabilityZone"] != zone]
+    if scope in SERVICES:
+        return await _listed(acting, f"com.amazonaws.{acting.caller.region}.{scope}")
+    if scope == PREFIX_LIST:
+        return await _listed(acting, acting.parameters.get(LIST, ""))
     return []
+
+
+async def _listed(acting: Acting, identifier: str) -> list[Network]:
+    """The IPv4 addresses of a prefix list, given by its id, ARN or name."""
+    wanted = identifier.rpartition("/")[2]
+    for known in (await acting.caller.do("ec2", "describe_managed_prefix_lists"))["PrefixLists"]:
+        if wanted in (known["PrefixListId"], known.get("PrefixListName")):
+            said = await acting.caller.do("ec2", "get_managed_prefix_list_entries", PrefixListId=known["PrefixListId"])
+            return [Network(e["Cidr"]) for e in said["Entries"] if ":" not in e["Cidr"]]
+    raise ActionFailed(f"There is no prefix list {identifier or '(prefixListIdentifier is not given)'}.")
 
 
 def _copied(entries: Iterable[Entry], scope: str, vpc: Iterable[Network]) -> Iterator[dict[str, Any]]:
@@ -143,6 +159,7 @@ ACTIONS = (
         {
             "duration": DURATION,
             "scope": Parameter("The type of traffic to deny.", required=True, values=SCOPES),
+            LIST: Parameter("The customer managed prefix list, where the scope is prefix-list."),
         },
         ("Subnets", "aws:ec2:subnet"),
     ),

@@ -18,6 +18,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ENDED = {"completed", "stopped", "failed", "cancelled"}
 WAIT = {"actionId": "aws:fis:wait", "parameters": {"duration": "PT1M"}}
 
@@ -29,11 +30,17 @@ def control_plane() -> Iterator[RunLayout]:
         yield from run_control_plane(msgspec.structs.replace(layout, pace=PACE))
 
 
+def role_for(iam: Any, name: str, trust: Mapping[str, Any]) -> str:
+    """Make a role that may do everything, for whom the trust policy lets assume it; its ARN."""
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+    return str(made["Role"]["Arn"])
+
+
 @pytest.fixture(scope="module")
 def role(aws_client: AwsClient) -> str:
     """The ARN of a role that FIS may assume."""
-    made = aws_client("iam").create_role(RoleName="experiments", AssumeRolePolicyDocument=json.dumps(TRUST))
-    return str(made["Role"]["Arn"])
+    return role_for(aws_client("iam"), "experiments", TRUST)
 
 
 class Experiments:

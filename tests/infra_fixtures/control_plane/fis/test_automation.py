@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from drill.wait import wait_until
 from tests.infra_fixtures.conftest import AwsClient
-from tests.infra_fixtures.control_plane.fis.conftest import Experiments, refused
+from tests.infra_fixtures.control_plane.fis.conftest import Experiments, refused, role_for
 
 SSM_TRUST = {
     "Version": "2012-10-17",
@@ -92,8 +92,7 @@ class Documents:
 @pytest.fixture(scope="module")
 def documents(aws_client: AwsClient) -> Documents:
     """Documents whose role Systems Manager may assume."""
-    role = aws_client("iam").create_role(RoleName="automation", AssumeRolePolicyDocument=json.dumps(SSM_TRUST))
-    return Documents(aws_client("ssm"), role["Role"]["Arn"])
+    return Documents(aws_client("ssm"), role_for(aws_client("iam"), "automation", SSM_TRUST))
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from drill.wait import wait_until
 from infra_fixtures.internal_api.admin import set_region
 from infra_fixtures.processes.events import read_events
 from infra_fixtures.run_layout import RunLayout
-from tests.infra_fixtures.conftest import AwsClient
-from tests.infra_fixtures.control_plane.fis.conftest import TRUST, WAIT, Experiments, refused, states
+from tests.infra_fixtures.conftest import AwsClient, planned_layout, run_control_plane
+from tests.infra_fixtures.control_plane.fis.conftest import TRUST, WAIT, Experiments, refused, role_for, states
 
 LONG = {"actionId": "aws:fis:wait", "parameters": {"duration": "PT12H"}}
 TAGGED = {"resourceType": "aws:ec2:subnet", "resourceTags": {"break": "me"}, "selectionMode": "ALL"}
@@ -137,6 +138,24 @@ def test_an_alarm_stops_it(experiments: Experiments, aws_client: AwsClient, ec2:
     assert network(ec2) == before
 
 
+def test_an_alarm_keeps_it_from_beginning(experiments: Experiments, aws_client: AwsClient, ec2: Any) -> None:
+    """In ALARM already, nothing is done; one that does not exist fails the experiment."""
+    before = network(ec2)
+    cloudwatch = aws_client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="already", Namespace="T", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    cloudwatch.set_alarm_state(AlarmName="already", StateValue="ALARM", StateReason="before")
+    arn = cloudwatch.describe_alarms(AlarmNames=["already"])["MetricAlarms"][0]["AlarmArn"]
+    for value, status in ((arn, "stopped"), (f"{arn}-not", "failed")):
+        stop = [{"source": "aws:cloudwatch:alarm", "value": value}]
+        ended = experiments.ended(experiments.start({"cut": disrupt()}, {"subnets": TAGGED}, stopConditions=stop))
+        assert (ended["state"]["status"], states(ended)) == (status, {"cut": "cancelled"})
+        assert value in ended["state"]["reason"]
+    assert network(ec2) == before
+
+
 def test_the_safety_lever_stops_and_prevents(experiments: Experiments) -> None:
     """Engaged it stops what runs and cancels what is started; its reason changes with its status alone."""
     fis = experiments.fis
@@ -255,3 +274,36 @@ def test_a_lost_region_takes_its_fis_with_it(
         set_region(control_plane, "us-east-1", True)
     assert experiments.ended(started)["state"]["status"] == "completed"
     assert network(ec2) == before
+
+
+def test_the_end_of_the_run_undoes_what_runs() -> None:
+    """SIGTERM of the control plane stops experiments first: the last calls give the subnet its ACL, and delete the clone."""
+    with planned_layout() as layout:
+        for running in run_control_plane(layout):
+            _cut(running)
+        events = read_events(Path(layout.work_dir) / "fis.events.jsonl")
+    assert events[-1].detail == "stopped: The run ends."
+    calls = [e.detail.split()[1] for e in events if e.event == "fis.call"]
+    assert [c for c in calls if "describe" not in c][-2:] == [
+        "ec2:replace_network_acl_association",
+        "ec2:delete_network_acl",
+    ]
+
+
+def _cut(running: RunLayout) -> None:
+    """Start an experiment that cuts a subnet off for hours, and wait until it has."""
+    key = running.credentials.user
+
+    def client(service: str) -> Any:
+        return boto3.session.Session().client(
+            service, region_name="us-east-1", endpoint_url=running.primary.aws.url, aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+        )  # fmt: skip
+
+    made = role_for(client("iam"), "fis", TRUST)
+    ec2 = client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    ec2.create_tags(Resources=[subnet], Tags=[{"Key": "break", "Value": "me"}])
+    before = network(ec2)
+    Experiments(client("fis"), made).start({"cut": disrupt("PT12H")}, {"subnets": TAGGED})
+    wait_until(lambda: any(v[1] for k, v in network(ec2).items() if k not in before), what="the clone", timeout_s=5)

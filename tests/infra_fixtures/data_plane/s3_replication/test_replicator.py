@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,6 +13,7 @@ from infra_fixtures.data_plane.s3_replication.rules import Rule, read_rules
 from infra_fixtures.internal_api.clients import call, client
 from infra_fixtures.internal_api.reconciler import run_reconcilers
 from infra_fixtures.run_layout import RunLayout
+from tests.infra_fixtures.control_plane.fis.conftest import role_for
 
 SOURCE, TARGET = "orders-east", "orders-west"
 NOT_YET_S = 0.3
@@ -110,7 +110,7 @@ def test_fis_holds_back_what_it_names(control_plane: RunLayout) -> None:
     layout = control_plane
     iam, fis = client(layout, "iam", "us-east-1"), client(layout, "fis", "us-east-1")
     trust = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(RoleName="fis", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
+    role = role_for(iam, "fis", {"Version": "2012-10-17", "Statement": [trust]})
     tags = [{"Key": "pause", "Value": "me"}]
     client(layout, "s3", "us-east-1").put_bucket_tagging(Bucket=SOURCE, Tagging={"TagSet": tags})
 
