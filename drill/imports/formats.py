@@ -77,6 +77,7 @@ def _told_csv(path: Path, head: bytes) -> str | None:
     if not header:
         return None
     locust.refuse_aggregates(path, header)
+    jmeter.refuse_headless(path, header)
     for form, is_it in (
         ("k6-csv", k6.is_csv),
         ("locust", locust.is_requests),

@@ -139,3 +139,12 @@ def is_csv(header: Sequence[str]) -> bool:
     """Whether a CSV file of that header is JMeter's."""
     named = header[0].split(_delimiter(header)) if len(header) == 1 else header
     return "timeStamp" in named and "elapsed" in named
+
+
+def refuse_headless(path: Path, first: Sequence[str]) -> None:
+    """Raise UnusableInput where the first record is a sample, as JMeter before 3.0 writes it unless it is told otherwise."""
+    if len(first) > 3 and epoch_ms(first[0]) is not None and first[1].isdecimal() and {"true", "false"} & set(first):
+        raise UnusableInput(
+            f"{path} has no header line, so nobody can say which column is which: let JMeter write it "
+            "(-Jjmeter.save.saveservice.print_field_names=true), or put it above the first line"
+        )

@@ -11,7 +11,7 @@ import polars as pl
 
 from drill.history import OPS_SCHEMA, History, completed
 from drill.imported_load import imported_load
-from drill.measure.closed_loop import usual_interval_ns, with_omitted
+from drill.measure.closed_loop import DUE, Sampled, usual_interval_ns, with_omitted
 from drill.measure.downtime import downtime, latency
 from drill.measure.early import ORDERED, early_acks, shown_ns
 from drill.measure.lag import lag
@@ -24,7 +24,6 @@ from drill.measure.rpo import loss, wrong_content
 from drill.measure.rto import (
     CohortFigure,
     Recovered,
-    Sampled,
     by_cohort,
     by_kind,
     headline,
@@ -85,7 +84,7 @@ def measure(history: History, objectives: Objectives) -> Measurements:
     load = imported_load(history.marks)
     closed = load is not None and load.closed and not load.intended
     omitted_ns = usual_interval_ns(requests, load, times) if load is not None and closed else None
-    sampled = Sampled(load.basis, omitted_ns) if load is not None else Sampled()
+    sampled = Sampled(load.basis, omitted_ns) if load is not None else DUE
     whole = tried("rto", lambda: recovery_time(requests, times, objectives, clock_s=clock_s, sampled=sampled), nothing)
     cohorts: tuple[CohortFigure, ...] = tried(
         "cohorts", lambda: by_cohort(requests, times, objectives, clock_s, sampled), ()

@@ -7,7 +7,7 @@ time (the correction for coordinated omission of HdrHistogram, recordValueWithEx
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,21 @@ from drill.measure.times import Times
 
 MOST = 2_000_000
 """More omitted requests than this are thinned out evenly: they only fill time that is down anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How requests tell of the service: by which of their times, and at which interval a client that waited omitted others.
+
+    `omitted_ns` is None where none were omitted, as of an open loop.
+    """
+
+    basis: str = "requests by intended start"
+    omitted_ns: int | None = None
+
+
+DUE = Sampled()
+"""As this harness's own load tells: by when each was due."""
 
 
 def usual_interval_ns(requests: Requests, load: ImportedLoad, times: Times) -> int | None:
@@ -52,7 +67,7 @@ def with_omitted(requests: Requests, interval_ns: int | None) -> Requests:
     source = np.concatenate((np.arange(len(requests)), of))
     order = np.argsort(due, kind="stable")
     source = source[order]
-    return dataclasses.replace(
+    return replace(
         requests,
         due_ns=due[order],
         ended_ns=requests.ended_ns[source],

@@ -15,7 +15,7 @@ import polars as pl
 
 from drill.history import NS
 from drill.measure.chance import binomial_tail
-from drill.measure.closed_loop import with_omitted
+from drill.measure.closed_loop import DUE, Sampled, with_omitted
 from drill.measure.ended import ended_by_itself
 from drill.measure.later import latest_end
 from drill.measure.outage import Outage, Outages, find_outages
@@ -29,17 +29,6 @@ CHANCE = 0.01
 LIKELY = 0.5
 """What is more likely than not in an outage that goes on does not speak for its end."""
 KINDS = {"rto_read_s": "read", "rto_write_s": "write", "rto_object_s": "put_object"}
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """How requests tell of the service: by which of their times, and at which interval a client that waited omitted others.
-
-    `omitted_ns` is None where none were omitted, as of an open loop.
-    """
-
-    basis: str = "requests by intended start"
-    omitted_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +72,7 @@ def recovery_time(
     clock_s: float = 0.0,
     name: str = "rto_s",
     who: str = "",
-    sampled: Sampled = Sampled(),
+    sampled: Sampled = DUE,
 ) -> Recovered:
     """Recovery of `requests` (the whole drill's), with its bracket; `clock_s` is the uncertainty between clocks."""
     basis = sampled.basis + (f", {who}" if who else "")
@@ -161,11 +150,7 @@ def refined_by_kind(whole: Measurement, kinds: Mapping[str, Recovered]) -> Measu
 
 
 def by_cohort(
-    requests: Requests,
-    times: Times,
-    objectives: Objectives,
-    clock_s: float,
-    sampled: Sampled = Sampled(),
+    requests: Requests, times: Times, objectives: Objectives, clock_s: float, sampled: Sampled = DUE
 ) -> tuple[CohortFigure, ...]:
     """One figure for each cohort of clients."""
     figures = []
@@ -191,7 +176,7 @@ def by_kind(
     objectives: Objectives,
     reach: Reach | None,
     clock_s: float,
-    sampled: Sampled = Sampled(),
+    sampled: Sampled = DUE,
 ) -> dict[str, Recovered]:
     """rto_read_s, rto_write_s, rto_object_s, and rto_KIND_s of any other; a kind that nobody asked for is not measured."""
     found: dict[str, Recovered] = {}

@@ -159,6 +159,14 @@ def test_what_cannot_be_meant_is_refused(words: tuple[str, ...], sentence: str) 
         imported(DATA / "vegeta.json.gz", *words)
 
 
+def test_a_jmeter_file_without_its_header_is_refused(tmp_path: Path) -> None:
+    """As JMeter 2 writes it by default: its columns depend on properties that the file does not hold."""
+    path = tmp_path / "jmeter.csv"
+    path.write_bytes(b"".join(lines("jmeter.csv")[1:]))
+    with pytest.raises(UnusableInput, match=r"has no header line.*print_field_names=true"):
+        imported(path)
+
+
 def test_an_import_can_be_signed_as_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the verdict that `judge` reaches again, and with what it does not prove."""
     objectives = tmp_path / "objectives.toml"
