@@ -77,6 +77,6 @@ class _Elsewhere:
 
 def test_where_cloudwatch_shows_nothing_there_is_no_sample(system: System) -> None:
     """Of a cluster that nobody publishes anything of, nothing is claimed, and the probe lives on."""
-    with watching(CloudWatchClaims(_Elsewhere(system.world), every_s=0.1)) as notebook:  # type: ignore[arg-type]
+    with watching(CloudWatchClaims(_Elsewhere(system.world), every_s=0.1)) as notebook:
         let_pass(0.5)
     assert notebook.said == []

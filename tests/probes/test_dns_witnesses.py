@@ -30,7 +30,7 @@ class _Witnessed:
 def test_a_change_is_marked_for_each_server(system: System) -> None:
     """The one that answers follows a failover; the other one is silent, which is no answer of the standby."""
     world = system.world
-    with watching(DnsWitnesses(_Witnessed(world), every_s=0.1)) as notebook:  # type: ignore[arg-type]
+    with watching(DnsWitnesses(_Witnessed(world), every_s=0.1)) as notebook:
         notebook.await_said("dns.witness", subject="own", detail=world.primary)
         notebook.await_said("dns.witness", subject="nobody", detail=SILENT)
         invert(world, True)

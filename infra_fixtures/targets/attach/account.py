@@ -9,7 +9,7 @@ from typing import Any
 from infra_fixtures.safety.caller import Asking, caller_of, open_session
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
-from infra_fixtures.safety.target_lock import LockPlace
+from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.targets.attach.aws_parts import Aws
 from infra_fixtures.targets.permission import Permission, healing_guard, permission
 

@@ -25,9 +25,11 @@ from infra_fixtures.permissions import needs
 from infra_fixtures.permissions.calls import Role
 from infra_fixtures.provision import tear_down
 from infra_fixtures.safety.aws_operations import changes
+from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.safety.stop_conditions import Alarm, Sight
-from infra_fixtures.safety.target_lock import LockPlace, target_lock
-from infra_fixtures.safety.touched import Place, touched
+from infra_fixtures.safety.tag_lookups import Place
+from infra_fixtures.safety.target_lock import target_lock
+from infra_fixtures.safety.touched import touched
 from infra_fixtures.targets.embedded_world import Embedded
 from infra_fixtures.targets.parts import AlarmPart, part_of
 from infra_fixtures.topology import embedded_topology

@@ -25,7 +25,8 @@ from infra_fixtures.internal_api.changes import Change
 from infra_fixtures.planning.plan import COLUMNS, Plan
 from infra_fixtures.safety.call_log import CALLS, read_calls
 from infra_fixtures.safety.journal import Header, Journal
-from infra_fixtures.safety.target_lock import LockPlace, take
+from infra_fixtures.safety.lock_place import LockPlace
+from infra_fixtures.safety.target_lock import take
 from infra_fixtures.safety.undo import RestoreRegion
 from infra_fixtures.targets.emulated_account import EmulatedAccount, emulated_account
 
