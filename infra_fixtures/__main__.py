@@ -1,5 +1,5 @@
-"""python -m infra_fixtures up|status|down|heal|policies: hold a topology up for a person, clean up after a run that died, and
-print what the harness must be allowed on AWS."""
+"""python -m infra_fixtures up|status|down|heal|preflight|policies: hold a topology up for a person, clean up after a run that
+died, look at a system before a drill, and print what the harness must be allowed on AWS."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from infra_fixtures.needs import require_needs
 from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.permissions import command as policies
+from infra_fixtures.preflight.flight import described, require_ready, system_findings
 from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import TARGETS, add_options, read_options
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|policies")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|preflight|policies")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -44,7 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
-    add_options(up.add_argument)
+    preflight = commands.add_parser(
+        "preflight", help="look at a system before a drill: 0 where nothing refuses it, 2 where something does"
+    )
+    preflight.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
+    preflight.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
+    for command in (up, preflight):
+        add_options(command.add_argument)
     policies.add_arguments(
         commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
     )
@@ -60,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
                 options, pace = read_options(parsed.target, lambda name: getattr(parsed, name)), parse_pace(parsed.pace)
                 require_needs(parsed.runs_dir)
                 return _up(parsed.target, pace, parsed.runs_dir, options)
+            case "preflight":
+                options = read_options(parsed.target, lambda name: getattr(parsed, name))
+                return _preflight(parsed.target, parsed.runs_dir, options)
             case "status":
                 return _status(parsed.runs_dir)
             case "down":
@@ -96,6 +106,15 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
             while not stop.wait(1.0):
                 pass
             print("bringing it down ...", flush=True)
+    return 0
+
+
+def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
+    """Stand the system up and look at it; raises NotReady where a drill of it is refused."""
+    with standing(target, pace=10.0, runs_dir=runs_dir, options=options) as world:
+        findings = system_findings(world)
+    print(described(findings))
+    require_ready(findings)
     return 0
 
 
