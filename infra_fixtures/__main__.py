@@ -1,5 +1,6 @@
-"""python -m infra_fixtures up|status|down|heal|attach|emulate|policies: hold a topology up for a person, clean up after a run
-that died, describe a system that stands already, give an empty AWS account on this machine, and print IAM policies."""
+"""python -m infra_fixtures up|status|down|heal|preflight|attach|emulate|policies: hold a topology up for a person, clean up
+after a run that died, look at a system before a drill, describe one that stands already, give an empty AWS account on this
+machine, and print what the harness must be allowed on AWS."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from infra_fixtures.pace import parse_pace
 from infra_fixtures.permissions import command as policies
 from infra_fixtures.planning.agreement import DryRun, agreed
 from infra_fixtures.planning.plan import Intent
+from infra_fixtures.preflight.flight import described, require_ready, system_findings
 from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.standing import new_run_id, standing
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="up|status|down|heal|attach|emulate|policies"
+        dest="command", required=True, metavar="up|status|down|heal|preflight|attach|emulate|policies"
     )
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
@@ -59,11 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (c for c in commands.choices.values() if c not in (attach, emulate)):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
+    preflight = commands.add_parser(
+        "preflight", help="look at a system before a drill: 0 where nothing refuses it, 2 where something does"
+    )
+    preflight.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
+    preflight.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     for command in (up, emulate):
         command.add_argument(
             "--pace", default="10", help="how many times faster than AWS's the timers run (default 10)"
         )
-    for command in (up, commands.choices["down"]):
+    for command in (up, commands.choices["down"], preflight):
         add_options(command.add_argument)
     policies.add_arguments(
         commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
@@ -85,6 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
                 pace = pace_of(parsed.target, parse_pace(parsed.pace))
                 require_needs(parsed.runs_dir)
                 return _up(parsed.target, pace, parsed.runs_dir, options)
+            case "preflight":
+                options = read_options(parsed.target, lambda name: getattr(parsed, name))
+                return _preflight(parsed.target, parsed.runs_dir, options)
             case "status":
                 return _status(parsed.runs_dir)
             case "down":
@@ -165,6 +175,15 @@ def _describe(path: Path, given: Mapping[str, Any]) -> int:
     for fits, sentence in reached:
         print(f"  {'' if fits else 'NOT AS DESCRIBED '}{sentence}")
     return 0 if all(fits for fits, _ in reached) else 1
+
+
+def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
+    """Stand the system up and look at it; raises NotReady where a drill of it is refused."""
+    with standing(target, pace=10.0, runs_dir=runs_dir, options=options) as world:
+        findings = system_findings(world)
+    print(described(findings))
+    require_ready(findings)
+    return 0
 
 
 def _status(runs_dir: Path) -> int:

@@ -53,9 +53,9 @@ def _decide(policies: Iterable[Policy], request: Request) -> Decision:
 
 
 def _applies(statement: Policy, request: Request) -> bool:
-    known = {key.lower(): values for key, values in request.context.items()}
     if not _named(statement, "Action", request.action.lower(), str.lower):
         return False
+    known = {key.lower(): values for key, values in request.context.items()}
     if not _named(statement, "Resource", request.arn, lambda pattern: _filled(pattern, known)):
         return False
     return all(
@@ -101,6 +101,8 @@ def _holds(operator: str, key: str, expected: list[str], known: Context) -> bool
 
 def _filled(text: str, known: Context) -> str:
     """A text with its policy variables replaced; those of a single character stand for themselves."""
+    if "${" not in text:
+        return text
 
     def value(found: re.Match[str]) -> str:
         name = found[1].partition(",")[0].strip()
@@ -124,7 +126,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def like(pattern: str, value: str) -> bool:
     """Whether a value is of a pattern with IAM's wildcards, case and all."""
-    return _pattern(pattern).fullmatch(value) is not None
+    return pattern == value or (any(c in pattern for c in "*?[") and _pattern(pattern).fullmatch(value) is not None)
 
 
 def _arn_like(pattern: str, value: str) -> bool:

@@ -33,9 +33,11 @@ class Conditional:
 
 _AGAIN = "a system that is provisioned again, or whose provisioning was broken off, is mended"
 _EDGE = "the topology has CloudFront in front (`cloudfront = true`)"
-_P, _B = Role.PROVISIONER, Role.BREAKER
+_READ = "a preflight reads the policies that are attached to a role where it may not have them simulated"
+_P, _B, _O = Role.PROVISIONER, Role.BREAKER, Role.OBSERVER
 CONDITIONAL: tuple[Conditional, ...] = (
     Conditional(_P, "iam:GetRole", ("role of a run",), _AGAIN),
+    Conditional(_P, "iam:GetRolePolicy", ("role of a run",), _AGAIN),
     Conditional(_P, "lambda:PublishVersion", ("function",), _AGAIN),
     Conditional(_P, "lambda:UpdateAlias", ("function",), _AGAIN),
     Conditional(_P, "lambda:UpdateFunctionCode", ("function",), _AGAIN),
@@ -58,6 +60,20 @@ CONDITIONAL: tuple[Conditional, ...] = (
             ("DeleteDistribution", "distribution"),
         )
     ),
+    *(
+        Conditional(_O, f"iam:{action}", ("any role",), "a preflight asks about the harness's own three roles")
+        for action in (
+            "GetRole",
+            "GetRolePolicy",
+            "ListAttachedRolePolicies",
+            "ListRolePolicies",
+            "SimulatePrincipalPolicy",
+        )
+    ),
+    Conditional(_O, "rds:DescribeDBClusterParameters", ("cluster parameter group",), "a cluster has its own group"),
+    Conditional(_O, "rds:DescribeDBParameters", ("parameter group",), "an instance has its own group"),
+    Conditional(_O, "iam:GetPolicy", ("any policy",), _READ),
+    Conditional(_O, "iam:GetPolicyVersion", ("any policy",), _READ),
     Conditional(
         _B, "lambda:DeleteFunctionConcurrency", ("function",), "a throttled function had no reserved concurrency before"
     ),

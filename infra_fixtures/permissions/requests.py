@@ -48,7 +48,7 @@ ALWAYS_THERE: Mapping[str, str] = {
 """What RDS takes where a call names none, and asks for all the same: its default groups
 (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html)."""
 
-ONE_OF_THEM = frozenset({"route53:ChangeTagsForResource", "route53:ListTagsForResource"})
+ONE_OF_THEM = frozenset({"iam:SimulatePrincipalPolicy", "route53:ChangeTagsForResource", "route53:ListTagsForResource"})
 """Actions whose kinds the reference has as required, all of them, of which a call names one."""
 
 

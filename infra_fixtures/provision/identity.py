@@ -77,21 +77,6 @@ def roles(iam: Any, topology: Topology, names: Names, keys: Mapping[str, Key], *
     )
 
 
-def let_controller_steer(iam: Any, names: Names, health_check_id: str) -> None:
-    """Let the controller invert the primary's health check, and no other."""
-    _put_policy(
-        iam,
-        names.of("controller"),
-        "steer",
-        [
-            _allow(
-                ["route53:GetHealthCheck", "route53:UpdateHealthCheck"],
-                f"arn:aws:route53:::healthcheck/{health_check_id}",
-            )
-        ],
-    )
-
-
 def find_key(kms: Any, names: Names) -> Key | None:
     """The region's key, where there is one that is not to be deleted; by its tag where a run died before it had its alias."""
     aliased = ignore_errors("NotFoundException", kms.describe_key, KeyId=f"alias/{names.of('data')}")

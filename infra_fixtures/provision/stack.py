@@ -353,7 +353,6 @@ class _Stack:
         t, names, standby = self._topology, self._names, self._topology.standby.name
         lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
         existing, primary_api, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
-        identity.let_controller_steer(self._aws("iam", NO_REGION), names, check)
         canary_arn = compute.function(
             lambda_,
             t,

@@ -23,7 +23,12 @@ from infra_fixtures.faults.security_group_revoked import SecurityGroupRevoked
 from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
 from infra_fixtures.permissions import needs
 from infra_fixtures.permissions.calls import Role
+from infra_fixtures.permissions.command import NAME, REGIONS, TAG
+from infra_fixtures.permissions.policies import Narrowing
+from infra_fixtures.preflight.flight import system_findings
+from infra_fixtures.preflight.rights import rights
 from infra_fixtures.provision import tear_down
+from infra_fixtures.provision.naming import Names
 from infra_fixtures.safety.aws_operations import changes
 from infra_fixtures.safety.lock_place import LockPlace
 from infra_fixtures.safety.stop_conditions import Alarm, Sight
@@ -90,6 +95,9 @@ def _watch(system: System) -> None:
     alarm.met(Sight(world.client, lambda: None, list, 0))  # type: ignore[arg-type,return-value]
     with described(world):
         pass
+    system_findings(world)
+    role = f"arn:aws:iam::{ACCOUNT}:role/{Names(world.run_id).of('controller')}"
+    rights(world.client("iam"), {Role.OBSERVER: role}, Narrowing(REGIONS, NAME, TAG))
 
 
 def _lock(world: Embedded) -> None:
