@@ -1,5 +1,6 @@
-"""python -m infra_fixtures up|status|down|heal|preflight|attach|emulate|policies: hold a topology up for a person, clean up
-after a run that died, look at a system before a drill, describe one that stands already, give an empty AWS account on this
+"""python -m infra_fixtures up|status|down|heal|preflight|trail|attach|emulate|policies: hold a topology up for a person, clean up
+after a run that died, look at a system before a drill and at its trail
+afterwards, describe one that stands already, give an empty AWS account on this
 machine, and print what the harness must be allowed on AWS."""
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from infra_fixtures.targets import TARGETS, add_options, is_guarded, module_of, 
 from infra_fixtures.targets.attach import questions
 from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.orphan import NotGone
+from infra_fixtures.trail import compared
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="up|status|down|heal|preflight|attach|emulate|policies"
+        dest="command", required=True, metavar="up|status|down|heal|preflight|trail|attach|emulate|policies"
     )
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
@@ -75,12 +77,18 @@ def main(arguments: list[str] | None = None) -> int:
     policies.add_arguments(
         commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
     )
+    trail = commands.add_parser("trail", help="compare a run's own log of calls with CloudTrail's (docs/aws.md)")
+    trail.add_argument("run", type=Path, help="the directory of its records")
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "emulate":
             return _emulate(parse_pace(parsed.pace))
         if parsed.command == "attach":
             return _describe(parsed.topology, vars(parsed))
+        if parsed.command == "trail":
+            comparison = compared(parsed.run)
+            print("\n".join(map(plain, comparison.describe().splitlines())))
+            return 0 if comparison.agrees else 1
         if parsed.command == "policies":
             print(policies.printed(parsed), end="")
             return 0

@@ -25,7 +25,7 @@ ORDER = (
     ("gameday",),
     ("reports", "probes"),
     ("infra_fixtures.__main__",),
-    ("infra_fixtures.running_topology", "infra_fixtures.needs", "infra_fixtures.usage"),
+    ("infra_fixtures.running_topology", "infra_fixtures.needs", "infra_fixtures.usage", "infra_fixtures.trail"),
     ("infra_fixtures.standing",),
     ("infra_fixtures.watchdog",),
     ("infra_fixtures.orphan_runs",),
