@@ -49,6 +49,7 @@ def test_a_run_agrees_with_its_trail_until_somebody_else_acts(tmp_path: Path) ->
         assert (agreeing.returncode, agreeing.stderr) == (0, ""), agreeing.stdout
         assert "1 of 1 calls of this run are in CloudTrail" in agreeing.stdout
         account.client("sns", "us-west-2").create_topic(Name="theirs")
+        client.create_topic(Name="ours-too")
         differing = trail()
         assert differing.returncode == 1
         assert "in CloudTrail and not in this run's log: sns CreateTopic in us-west-2" in differing.stdout
