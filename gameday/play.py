@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> I
     return Intent(
         title=name,
         objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
-        load=_load(day, scenario, repetition, load_limit(day.options.target, day.options.of_target)).most_per_s,
+        load=_load(day, scenario, name, repetition, load_limit(day.options.target, day.options.of_target)).most_per_s,
         lasts_s=scenario.lasts_s(objectives),
     )
 
@@ -152,7 +153,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = _load(day, scenario, repetition, world.part(LoadLimitPart))
+    load = _load(day, scenario, name, repetition, world.part(LoadLimitPart))
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -194,11 +195,15 @@ def _own(world: World, load: Load, traffic: LoadGenerator, survivors: Iterable[S
     return (one for one in survivors if one.key in keys)
 
 
-def _load(day: GameDay, scenario: Scenario, repetition: int, limit: LoadLimitPart | None) -> Load:
-    """What the scenario and the command line say, and never more than the system may be asked."""
+def _load(day: GameDay, scenario: Scenario, name: str, repetition: int, limit: LoadLimitPart | None) -> Load:
+    """What the scenario and the command line say, and never more than the system may be asked.
+
+    Where a system outlives the scenario no other one of the day may use the same keys.
+    """
     load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
     if limit is None:
         return day.options.load.applied(load)
+    load = dataclasses.replace(load, seed=load.seed + zlib.crc32(name.encode()))
     load = day.options.load.applied(LoadOptions(rate=limit.rate).applied(load))
     load = LoadOptions(max_rate=limit.rate_cap).applied(load)
     if not limit.read_keys:

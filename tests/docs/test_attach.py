@@ -6,17 +6,30 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import tomli_w
 
+from infra_fixtures.faults.arc_routing_controls import ArcRoutingControls
 from infra_fixtures.faults.schedule import Schedule
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.way import Way
+from infra_fixtures.targets.attach.aws_parts import Aws, GlobalDatabase, InBoth, Tagged, Vpc
 from infra_fixtures.targets.attach.description import Database, Description, Failover, Service, Site
+from infra_fixtures.targets.parts import (
+    AlarmPart,
+    BucketPart,
+    ControllerPart,
+    DatabasePart,
+    FunctionsPart,
+    HealthChecksPart,
+    NetworkPart,
+)
 from tests.attached.scripted import CONTRACT, Scripted, scripted
 from tests.attached.test_drill import SCHEDULE, play, run_of, verdict_of
 from tests.docs.pages import ROOT, blocks
@@ -38,8 +51,8 @@ def system(layout: RunLayout, tmp_path: Path) -> Iterator[Scripted]:
 
 
 def example() -> str:
-    """The only TOML block of the page."""
-    (found,) = blocks("toml", PAGE)
+    """The whole description of the page."""
+    (found,) = (block for block in blocks("toml", PAGE) if not block.file)
     return found.text
 
 
@@ -52,12 +65,36 @@ def test_its_example_is_a_description(tmp_path: Path) -> None:
     assert found.environment == ("DNSCTL_TOKEN",)
 
 
+def test_its_other_tables_fit_into_it() -> None:
+    """The parts of an account, and a break by ARC, each in place of the example's own."""
+    tables = tomllib.loads(example())
+    for site, region in (("primary", "us-east-1"), ("standby", "us-west-2")):
+        tables[site]["name"] = region
+    account, by_arc = (tomllib.loads(block.text) for block in blocks("toml", PAGE) if block.file)
+    found = Description.parse(tomli_w.dumps({**tables, **account}), source=PAGE)
+    assert found.aws is not None
+    kinds = {type(part) for part in found.aws.parts("us-east-1", "us-west-2")}
+    assert kinds == {
+        DatabasePart, BucketPart, HealthChecksPart, NetworkPart, FunctionsPart, ControllerPart, AlarmPart
+    }  # fmt: skip
+    own = {k: v for k, v in tables.items() if k not in ("heal", "failover", "failback")}
+    turned = Schedule.from_tables(
+        list(Description.parse(tomli_w.dumps({**own, **by_arc}), source=PAGE).faults()), source=PAGE
+    )
+    assert isinstance(turned.main.fault, ArcRoutingControls)
+    assert len(turned.main.fault.endpoints) == 5
+
+
 def test_every_key_of_the_file_is_told() -> None:
     """What may stand in it stands on the page, and the defaults that it names are so."""
     page = (ROOT / "docs" / PAGE).read_text()
-    for kind in (Description, Service, Site, Database, Way, Failover):
+    for kind in (Description, Service, Site, Database, Way, Failover, Aws, GlobalDatabase, InBoth, Vpc, Tagged):
         for field in msgspec.structs.fields(kind):
-            assert re.search(rf"`(\w+\.)?{field.encode_name}`|^\[{field.encode_name}\]", page, re.MULTILINE), field
+            assert re.search(
+                rf"`(\w+\.)?{field.encode_name}`|^\[(aws\.)?{field.encode_name}(\.\w+)?\]|^{field.encode_name} = ",
+                page,
+                re.MULTILINE,
+            ), field
     assert (Way(command="x").timeout_s, Service("http://a").dns_every_s) == (600, 0.25)
     told: dict[str, Any] = {f.name: f.default for f in msgspec.structs.fields(Description)}
     assert (told["rate"], told["rate_cap"], told["moves"]) == (10, 50, True)

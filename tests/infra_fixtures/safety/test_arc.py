@@ -92,7 +92,7 @@ class Account:
         return boto3.client(
             service, region_name=region, endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="b",
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=5),
-        )  # type: ignore[call-overload]  # fmt: skip
+        )  # fmt: skip
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The plan's API, the same in every region."""

@@ -20,7 +20,7 @@ from infra_fixtures.faults.schedule import Schedule
 from infra_fixtures.faults.security_group_revoked import SecurityGroupRevoked
 from infra_fixtures.orphan_runs import heal_orphan, orphans
 from infra_fixtures.planning.walk import walked
-from infra_fixtures.safety.journal import Journal
+from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.way import Way
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.parts import BucketPart, DatabasePart, FunctionsPart, NetworkPart
@@ -118,7 +118,7 @@ def test_any_process_heals_it_by_its_api(tmp_path: Path) -> None:
     """The journal of a dead run is enough: the account is found again by its header, under the same guard."""
     told = options(tmp_path, {"function": FUNCTION})
     with attached(tmp_path, told) as world:
-        header = next(line for line in world.journal.lines() if hasattr(line, "run_id"))
+        header = next(line for line in world.journal.lines() if isinstance(line, Header))
         undo = LambdaThrottled().prepare(world).undo
     boto3.client("lambda", region_name=PRIMARY).put_function_concurrency(
         FunctionName=FUNCTION, ReservedConcurrentExecutions=0
