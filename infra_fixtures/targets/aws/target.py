@@ -173,6 +173,7 @@ def take_down(run: Header, agree: Callable[[], Mapping[str, Any]]) -> str | None
     if settings is None:
         return None
     run = msgspec.structs.replace(run, options=dict(agree()))
+    Path(run.records).mkdir(parents=True, exist_ok=True)
     gone = False
     with permitted(run).lock(REGIONS[1], lambda: gone):
         account = orphans.healing_account(run, settings)

@@ -47,9 +47,12 @@ def _all(account: EmulatedAccount) -> Iterator[str]:
             found = getattr(account.client(service, region), call)(**given)
             yield from (f"{region} {service} {listed} {one[name]}" for one in found.get(listed, ()))
         ec2, kms, s3 = (account.client(service, region) for service in ("ec2", "kms", "s3"))
+        vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]}
         for call, listed, name in KINDS:
             for one in getattr(ec2, call)()[listed]:
-                if str(one.get("State", "")).lower() not in ("deleted", "deleting"):
+                # moto keeps the ACL that came with a VPC, AWS does not
+                lives = listed != "NetworkAcls" or one["VpcId"] in vpcs
+                if lives and str(one.get("State", "")).lower() not in ("deleted", "deleting"):
                     yield f"{region} {listed} {one[name]}"
         for key in kms.list_keys()["Keys"]:
             if kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion":
