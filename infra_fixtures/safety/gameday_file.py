@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.session
 import msgspec
+import tomli_w
 
 from drill.objective import nearest
 from drill.plain_file import read_bytes
@@ -135,6 +136,22 @@ class GameDayFile(Table, frozen=True):
             confirmed=confirmed,
             blast_radius=BlastRadius(frozenset(self.blast_radius.services), self.blast_radius.resources),
             read_only=self.read_only,
+        )
+
+    def elsewhere(self, account: str, now: dt.datetime) -> str:
+        """The text of a file that allows the same in another account, at this hour: an emulated one, for a rehearsal."""
+        told = {k: v for k, v in msgspec.to_builtins(self, builtin_types=(dt.datetime,)).items() if k != " source"}
+        hour = dt.timedelta(hours=1)
+        return tomli_w.dumps(
+            {
+                **told,
+                "accounts": [account],
+                "window": [{"opens": now - hour, "closes": now + hour}],
+                "weekly_window": [],
+                "alarm": [],
+                "no_alarm_because": "a rehearsal",
+                "read_only": False,
+            }
         )
 
     def _mistakes(self) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import sys
 import urllib.request
@@ -16,6 +17,7 @@ from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.gate import EVERYWHERE, gate
 from infra_fixtures.provision import provision, take_first_steps
+from infra_fixtures.safety.caller import Asking, caller_of
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.aws import orphan as orphans
@@ -28,9 +30,10 @@ from infra_fixtures.targets.aws.progress import Progress
 from infra_fixtures.targets.aws.sessions import base_session, duty
 from infra_fixtures.targets.aws.system import edges_of, is_final
 from infra_fixtures.targets.aws.world import Aws
+from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import answers
-from infra_fixtures.targets.permission import Outline, Permission, permission
+from infra_fixtures.targets.permission import Outline, Permission, file_of, permission
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import Endpoint, World
 
@@ -47,9 +50,13 @@ HEALTH = "/health"
 def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
     """What the run may do; raises UnusableInput."""
     settings = _settings(run)
+    session = base_session(settings)
+    caller_of(
+        Asking(session, settings.endpoints), REGIONS[1]
+    )  # credentials that are none are refused before they are used
     system, ledger = look(run, settings)
     owned = Owned(system, ledger)
-    return permission(run, base_session(settings), settings.endpoints, lasts_s=lasts_s, owned=owned)
+    return permission(run, session, settings.endpoints, lasts_s=lasts_s, owned=owned)
 
 
 def outline(run: Header) -> Outline:
@@ -78,6 +85,26 @@ def outline(run: Header) -> Outline:
     )
     lasts_s = EMULATED_S if settings.emulator is not None else STAND_UP_S + (0.0 if system.stays else TAKE_DOWN_S)
     return Outline(makes=makes, price=price.sentence(max(1.0, settings.hours)), stand_up_s=lasts_s)
+
+
+@contextlib.contextmanager
+def emulated(run: Header) -> Iterator[tuple[Header, dict[str, str]] | None]:
+    """The run as it would be in an emulated account, and the environment of a process that uses it: there its faults are
+    rehearsed while nothing stands. None where an emulator is all that is drilled, unless a plan is all that is asked for."""
+    if _settings(run).emulator is not None and not run.options.get("dry_run"):
+        yield None
+        return
+    with emulated_account() as account:
+        text = file_of(run).elsewhere(account.account_id, dt.datetime.now(dt.UTC))
+        options = {
+            **{name: value for name, value in run.options.items() if not name.startswith("aws_")},
+            "aws_endpoint": [f"{where}={url}" for where, url in account.endpoints.items()],
+            "aws_name_server": account.name_server,
+            "gameday": {"path": "the game day file", "text": text},
+            "yes": account.account_id,
+            "dry_run": False,
+        }
+        yield msgspec.structs.replace(run, pace=account.layout.pace, options=options), account.environment()
 
 
 @contextlib.contextmanager
