@@ -92,7 +92,7 @@ def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
     for arn, _ in sorted(_members(rds, names).items(), key=lambda member: member[1]):
         retry_while(
             NOT_YET,
-            lambda arn=arn: ignore_errors(  # type: ignore[misc]
+            lambda arn=arn: ignore_errors(
                 NO_CLUSTER,
                 clients[arn.split(":")[3]].remove_from_global_cluster,
                 GlobalClusterIdentifier=names.global_cluster,

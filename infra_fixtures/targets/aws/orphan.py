@@ -72,7 +72,8 @@ class AwsOrphan:
 
     def part(self, kind: type[P]) -> P | None:
         """The global database and the health checks, as they are found by their names; None of anything else."""
-        names, found = self._account.system.names, None
+        names = self._account.system.names
+        found: DatabasePart | HealthChecksPart | None = None
         if kind is DatabasePart:
             clusters = {}
             for region in REGIONS:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from drill.unusable import UnusableInput
-from infra_fixtures.targets.aws import world
 from infra_fixtures.targets.aws.world import RegionOf
 
 
@@ -20,7 +21,7 @@ def test_an_unknown_address_has_both_names_looked_up_again(monkeypatch: pytest.M
             raise UnusableInput("it cannot be resolved")
         return answers[name]
 
-    monkeypatch.setattr(world.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     region_of = RegionOf({"d-east": "us-east-1", "d-west": "us-west-2"}, addresses)
     assert region_of("192.0.2.1") == "us-east-1"
     assert region_of("192.0.2.2") == "us-west-2"
