@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ class DnsAnswer:
         self._name = named.name
         self._server = world.entry.dns
         self._every_s = named.every_s if every_s is None else every_s
-        self._regions = regions_by_address(world)
+        self._leads_to = leading(world)
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Ask until told to stop."""
@@ -43,7 +44,7 @@ class DnsAnswer:
         """The region answered (or the bare address of none), or None where the name server is silent."""
         server = self._server or (str(dns.resolver.get_default_resolver().nameservers[0]), 53)
         address = address_of(self._name, server)
-        return address if address is None else self._regions.get(address, address)
+        return self._leads_to(address) if address else address
 
 
 def address_of(name: str, server: tuple[str, int]) -> str | None:
@@ -58,10 +59,12 @@ def address_of(name: str, server: tuple[str, int]) -> str | None:
     return addresses[0] if addresses else ""
 
 
-def regions_by_address(world: World) -> dict[str, str]:
-    """Which region an address leads to."""
+def leading(world: World) -> Callable[[str], str]:
+    """Which region an address leads to; the address itself where it leads to none."""
     hosts = {address: region for region in (world.primary, world.standby) for address in _hosts(world, region)}
-    return hosts | dict(world.entry.regions)
+    regions = hosts | dict(world.entry.regions)
+    told = part_of(world, DnsPart).region_of or (lambda _: None)
+    return lambda address: regions.get(address) or told(address) or address
 
 
 def _hosts(world: World, region: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from drill.parts import Recorder
 from infra_fixtures.targets.parts import ApiPart, DnsPart, NameServersPart, part_of
 from infra_fixtures.targets.world import World
-from probes.dns_answer import address_of, regions_by_address
+from probes.dns_answer import address_of, leading
 
 EVERY_S = 1.0
 """A public resolver is nobody's to load: one question a second."""
@@ -21,7 +21,7 @@ SILENT = "no answer"
 
 class DnsWitnesses:
     """Marks dns.witness whenever the answer of a server changes; subject is the server, detail the region answered, the bare
-    address of none, or `no answer`."""
+    address of none, `no address` or `no answer`."""
 
     name = "dns_witnesses"
     needs: ClassVar[tuple[type, ...]] = (DnsPart, ApiPart, NameServersPart)
@@ -29,7 +29,7 @@ class DnsWitnesses:
     def __init__(self, world: World, every_s: float = EVERY_S) -> None:
         self._name = part_of(world, DnsPart).name
         self._servers = part_of(world, NameServersPart).servers
-        self._regions = regions_by_address(world)
+        self._leads_to = leading(world)
         self._every_s = every_s
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
@@ -44,4 +44,6 @@ class DnsWitnesses:
 
     def _ask(self, server: tuple[str, int]) -> str:
         address = address_of(self._name, server)
-        return SILENT if address is None else self._regions.get(address, address)
+        if address is None:
+            return SILENT
+        return self._leads_to(address) if address else "no address"

@@ -52,6 +52,8 @@ def agreed(
     outline: Outline = module.outline(run) if hasattr(module, "outline") else Outline()
     if outline.stand_up_s:
         allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
+    for sentence in () if run.options.get("dry_run") else allowed.objections:
+        raise UnusableInput(sentence)
     found = _found(module, run, schedule)
     plan = Plan.of(allowed, intent, outline, found.faults, found.makes)
     plan.write(directory)

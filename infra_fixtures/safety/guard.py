@@ -19,7 +19,16 @@ from infra_fixtures.safety.aws_operations import READING, changes, regions_named
 from infra_fixtures.safety.blast_radius import Spread
 from infra_fixtures.safety.call_log import names_of
 from infra_fixtures.safety.refused import Refused
-from infra_fixtures.safety.rehearsal import MADE_UP, UNTAGGED, Planned, PowerRehearsed, answer_to, made_up, note_tagged
+from infra_fixtures.safety.rehearsal import (
+    MADE_UP,
+    UNTAGGED,
+    Planned,
+    PowerRehearsed,
+    answer_to,
+    is_rehearsed,
+    made_up,
+    note_tagged,
+)
 from infra_fixtures.safety.scope import Scope, Tag, listed
 from infra_fixtures.safety.tag_lookups import Clients, Place, Tags
 from infra_fixtures.safety.touched import Touched, tags_carried, touched
@@ -69,6 +78,7 @@ class Guard:
         events.register_last("before-parameter-build", self._judge_call, unique_id=f"guard-{id(self)}-call")
         events.register_last("before-sign.s3", self._judge_signature, unique_id=f"guard-{id(self)}-sign")
         events.register_first("before-call", self._rehearse, unique_id=f"guard-{id(self)}-rehearse")
+        events.register_first("request-created", self._hold_back, unique_id=f"guard-{id(self)}-hold")
 
     def allow_power(self, name: str, region: str) -> None:
         """Raise Refused where an act that is no AWS call (a kill, a link rule) may not be done in that region."""
@@ -127,6 +137,11 @@ class Guard:
 
     def _rehearse(self, *, model: Any, context: Mapping[str, Any], **_: Any) -> Any:
         return answer_to(model, context) if self._rehearsed is not None and changes(model) else None
+
+    def _hold_back(self, *, request: Any, **_: Any) -> None:
+        """Whatever answers a rehearsed call, or does not: it is never sent."""
+        if is_rehearsed(request.context):
+            raise Refused(str(request.url), "it is rehearsed only", "this is a mistake of the harness: report it")
 
     def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         if not changes(model):

@@ -419,6 +419,17 @@ def test_a_rehearsal_judges_and_notes_and_sends_nothing(bench: Bench) -> None:
         ec2.create_network_acl(VpcId=vpc)
 
 
+def test_a_rehearsed_call_is_held_back_twice(bench: Bench) -> None:
+    """Were its answer lost on the way, it would still not be sent."""
+    guard = bench.guard()
+    sqs = bench.client(guard, "sqs")
+    sqs.meta.events.unregister("before-call", unique_id=f"guard-{id(guard)}-rehearse")
+    with guard.rehearsing() as planned, pytest.raises(Refused, match="it is rehearsed only"):
+        sqs.create_queue(QueueName="q")
+    assert len(planned) == 1
+    assert bench.sent == []
+
+
 def test_a_rehearsal_finds_what_would_be_made_without_the_tag(bench: Bench) -> None:
     """Nobody could touch it again, and so not undo it either: it is refused while nothing is made yet."""
     free = bench.free("ec2")
