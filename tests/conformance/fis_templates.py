@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import yaml  # type: ignore[import-untyped]
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from drill.wait import wait_until
 from infra_fixtures.internal_api.clients import client
@@ -82,7 +82,7 @@ def filled(text: str, account: str) -> str:
         value = next((v for k, v in _FILLED if k in word), "placeholder")
         return account if "ACCOUNT" in word else value
 
-    return _PLACEHOLDER.sub(fill, text)
+    return _PLACEHOLDER.sub(fill, text).replace("{{ aws:region }}", EAST)
 
 
 class Lane:
@@ -140,6 +140,8 @@ class Lane:
             made = fis.create_experiment_template(**asked)["experimentTemplate"]["id"]
         except ClientError as e:
             return Row(name, "refused", f"{e.response['Error']['Code']}: {e.response['Error']['Message']}")
+        except ParamValidationError as e:
+            return Row(name, "refused", f"by botocore: {' '.join(str(e).split())}")
         started = fis.start_experiment(experimentTemplateId=made)["experiment"]["id"]
         wait_until(
             lambda: fis.get_experiment(id=started)["experiment"]["state"]["status"] in ENDED,
