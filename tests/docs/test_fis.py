@@ -35,6 +35,10 @@ def test_the_example_is_played() -> None:
             role_for(client("iam"), "experiments", TRUST)
             subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
             ec2.create_tags(Resources=[subnet], Tags=[{"Key": "fis-ready", "Value": "true"}])
+            client("cloudwatch").put_metric_alarm(
+                AlarmName="checkout-5xx", Namespace="T", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+                Threshold=1, ComparisonOperator="GreaterThanThreshold",
+            )  # fmt: skip
             before = len(ec2.describe_network_acls()["NetworkAcls"])
             asked = template.text.replace("ACCOUNT", running.account_id).replace("REGION", "us-east-1")
             ended = found["play"](client("fis"), json.loads(asked))

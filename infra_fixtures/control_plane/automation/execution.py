@@ -24,6 +24,8 @@ from infra_fixtures.control_plane.fis.caller import Caller, sentence_of
 log = logging.getLogger(__name__)
 
 _SSM = "ssm:"
+UNINTERRUPTED = frozenset({"aws:executeAwsApi", "aws:executeScript"})
+"""Steps that a cancelled execution lets come to their end, so that what cleans up knows what they did (their outputs)."""
 
 
 @dataclass(slots=True)
@@ -127,23 +129,26 @@ class Execution:
         """Do one; where it jumps to."""
         for attempt in range(int(step.get("maxAttempts", 1))):
             log.info("automation %s: step %s, attempt %d", self.id, record.name, attempt + 1)
+            jump = None
             try:
-                result = await self._attempt(step)
+                if (result := await self._attempt(step)) is not None:
+                    self._keep_outputs(step, record, result)
+                    jump = result.jump
+                record.end("Success")
             except TimeoutError:
-                record.end("TimedOut", f"it took longer than {step['timeoutSeconds']} s")
+                record.end("TimedOut", f"it took longer than {step.get('timeoutSeconds', 'it may')} s")
             except (StepFailed, ClientError, BotoCoreError) as e:
                 record.end("Failed", str(e) if isinstance(e, StepFailed) else sentence_of(e))
-            else:
-                if result is None:
-                    record.end("Cancelled")
-                    return None
-                self._keep_outputs(step, record, result)
-                record.end("Success")
-                return result.jump
+            if self._cancelled.is_set():
+                self._cancelled.clear()  # the steps that clean up are not cancelled again
+                record.end("Cancelled", record.message)
+                return None
+            if record.status == "Success":
+                return jump
         return None
 
     async def _attempt(self, step: Mapping[str, Any]) -> StepResult | None:
-        """None where it was cancelled; a cancelled execution's later steps (its clean-up) are not cancelled again."""
+        """What the step gave; None where it was cancelled. What changes something is not cancelled half-way."""
         inputs = filled(step.get("inputs") or {}, self._known)
         limit = float(step["timeoutSeconds"]) if "timeoutSeconds" in step else None
         doing = asyncio.create_task(perform(self.caller, step["action"], inputs))
@@ -151,10 +156,9 @@ class Execution:
         try:
             async with asyncio.timeout(limit):
                 await asyncio.wait({doing, cancelling}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
-            self._cancelled.clear()
-            return None
+                if step["action"] in UNINTERRUPTED:
+                    await asyncio.wait({doing})
+            return doing.result() if doing.done() else None
         finally:
             for task in (doing, cancelling):
                 task.cancel()

@@ -53,6 +53,11 @@ async def _cancel(acting: Acting, started: list[str]) -> None:
             return (await _look(acting, execution))["AutomationExecutionStatus"] not in RUNNING
 
         await await_until(ended, what=f"the end of automation {execution}", timeout_s=CANCEL_LIMIT_S, every_s=LOOK_S)
+        said = await _look(acting, execution)
+        failed = [s for s in said["StepExecutions"] if s["StepStatus"] in ("Failed", "TimedOut")]
+        if said["AutomationExecutionStatus"] == "Cancelled" and failed:
+            told = "; ".join(f"{s['StepName']}: {s.get('FailureMessage', '')}" for s in failed)
+            raise ActionFailed(f"The automation {execution} was cancelled, and steps of it failed: {told}")
 
 
 async def _look(acting: Acting, execution: str) -> Mapping[str, Any]:

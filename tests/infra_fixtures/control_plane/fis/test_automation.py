@@ -20,13 +20,14 @@ SSM_TRUST = {
 DOCUMENT_ARN = "arn:aws:ssm:us-east-1:123456789012:document/"
 BUCKET = "impaired"
 DENY = """
-import boto3, json
+import boto3, json, time
 
 def deny(events, context):
     s3 = boto3.client("s3")
     statement = {"Sid": "FISDeny", "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
                  "Resource": f"arn:aws:s3:::{events['bucket']}/*"}
     s3.put_bucket_policy(Bucket=events["bucket"], Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    time.sleep(0.5)
     print("denied")
     return {"bucket": events["bucket"], "who": boto3.client("sts").get_caller_identity()["Account"]}
 
@@ -131,6 +132,20 @@ def test_stopped_a_document_cleans_up(experiments: Experiments, documents: Docum
     experiments.fis.stop_experiment(id=started)
     assert experiments.ended(started)["state"]["status"] == "stopped"
     assert readable(s3)
+
+
+def test_what_cannot_be_cleaned_up_is_told(experiments: Experiments, documents: Documents, s3: Any) -> None:
+    """A clean-up that fails fails the stopped action, and names the step."""
+    steps = impairment("PT12H")
+    steps[-1]["inputs"]["Script"] = "def allow(events, context):\n  raise ValueError('no such luck')\n"
+    started = experiments.start({"impair": documents.action(steps)})
+    wait_until(lambda: not readable(s3), what="the denial", timeout_s=10)
+    experiments.fis.stop_experiment(id=started)
+    ended = experiments.ended(started)
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    assert ended["state"]["status"] == "failed"
+    assert "Not put back: " in ended["actions"]["impair"]["state"]["reason"]
+    assert "allow: ValueError: no such luck" in ended["actions"]["impair"]["state"]["reason"]
 
 
 def test_calls_waits_asserts_and_branches(experiments: Experiments, documents: Documents, s3: Any) -> None:
