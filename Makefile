@@ -63,7 +63,7 @@ test: run-venv  ## the harness's own tests
 
 nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill, LocalStack, Kinto (hours)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
-	@$(PY) -m pytest tests/scenarios tests/workload tests/infra_fixtures/targets -m nightly
+	@$(PY) -m pytest tests/scenarios tests/workload tests/attached tests/infra_fixtures/targets -m nightly
 
 lint: dev-venv  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .
@@ -84,6 +84,7 @@ lock:  ## resolve requirements/*.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" --group pyproject.toml:dev -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile --python-version 3.13 --exclude-newer 2026-02-27T00:00:00Z --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/localstack.in -o requirements/localstack.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/kinto.in -o requirements/kinto.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --custom-compile-command "make lock" requirements/datasette.in -o requirements/datasette.lock
 
 clean:  ## remove .venv and caches; records in RUNS_DIR stay
-	rm -rf -- "$$VENV" .localstack-venv .kinto-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf -- "$$VENV" .localstack-venv .kinto-venv .datasette-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

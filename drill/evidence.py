@@ -158,6 +158,7 @@ def _doubts(history: History, found: Measurements, objectives: Objectives, requi
 def _limits(found: Measurements, objectives: Objectives) -> dict[str, float]:
     limits: dict[str, float | None] = {
         "rto_s": objectives.rto_s,
+        "outage_s": objectives.rto_s if "outage_s" in found.named and found["outage_s"].value is not None else None,
         "rpo_s": objectives.rpo_s,
         "lost_writes": objectives.lost_writes,
         "lost_after_fault": objectives.lost_after_fault,

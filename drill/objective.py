@@ -90,7 +90,8 @@ class Objectives:
     rpo_s: the oldest lost write may have been acknowledged at most so long before the fault.
     lost_writes: how many acknowledged writes may be lost (not set: counted, not judged).
     lost_after_fault: how many writes acknowledged *after* the fault may be lost (split brain).
-    lag_p99_s, s3_lag_p99_s: steady replication lag of the database and (not set: not judged) of the object store.
+    lag_p99_s, s3_lag_p99_s: steady replication lag of the database ("none" in a file: not judged, as where both sites use one
+    store) and (not set: not judged) of the object store.
     availability: the share of good ops that makes service up; deadline_s: a good op is answered within it of its
     intended start; window_s: the sliding window the share is taken over; settle_s: how long recovery must have held.
     reliability: the share of failovers that must be shown, at `confidence`, to meet rto_s (not set: told, not judged);
@@ -101,7 +102,7 @@ class Objectives:
     rpo_s: float = 5.0
     lost_writes: float | None = None
     lost_after_fault: float = 0.0
-    lag_p99_s: float = 5.0
+    lag_p99_s: float | None = 5.0
     s3_lag_p99_s: float | None = None
     availability: float = 0.99
     deadline_s: float = 3.0
@@ -122,6 +123,9 @@ class Objectives:
 
 
 KEYS = tuple(f.name for f in dataclasses.fields(Objectives))
+UNLIMITED = "none"
+MAY_BE_UNLIMITED = ("lost_writes", "lag_p99_s", "s3_lag_p99_s", "reliability")
+"""What need not be judged: a file may say so in a word, its JSON by null."""
 
 
 def objective_tables(path: Path) -> dict[str, Any]:
@@ -147,10 +151,10 @@ def resolve_objectives(tables: Mapping[str, Any], target: str, scenario: str, *,
 
     `source` is what an error names.
     """
-    return Objectives(**resolve_values(tables, target, scenario, source=source))
+    return Objectives(**resolve_values(tables, target, scenario, source=source))  # type: ignore[arg-type]
 
 
-def resolve_values(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> dict[str, float]:
+def resolve_values(tables: Mapping[str, Any], target: str, scenario: str, *, source: str) -> dict[str, float | None]:
     """What the tables set for that scenario, without the defaults of what none of them sets.
 
     [scenario.NAME] counts for every NAME[parameters] as well; a table of NAME[parameters] itself overrides it.
@@ -194,7 +198,7 @@ def refuse_unknown_names(
             raise UnusableInput(f"{source}: there is no {layer} {name}; {nearest(name, sorted(known))}")
 
 
-def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
+def checked_values(table: Any, name: str, source: str) -> dict[str, float | None]:
     """The values of one table, each of which a drill can be held to; raises UnusableInput naming `source`, table, key."""
     if not isinstance(table, Mapping):
         raise UnusableInput(f"{source}: [{name}] must be a table; a key of it goes under that heading")
@@ -202,6 +206,8 @@ def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
         where = f"{source} [{name}]: {key}"
         if key not in KEYS:
             raise UnusableInput(f"{source} [{name}]: unknown key {key}; {nearest(key, KEYS)}")
+        if key in MAY_BE_UNLIMITED and value in (UNLIMITED, None):
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnusableInput(f"{where} is {value!r}, which is no number: give a number such as {_sample(key)}")
         if not -LARGEST < value < LARGEST or value < 0:
@@ -216,7 +222,7 @@ def checked_values(table: Any, name: str, source: str) -> dict[str, float]:
             raise UnusableInput(f"{where} is {value}: give a share of at least 0.5 and below 1, such as {_sample(key)}")
         if key in ("deadline_s", "window_s") and value == 0:
             raise UnusableInput(f"{where} is 0: give seconds above 0, such as {_sample(key)}")
-    return {key: float(value) for key, value in table.items()}
+    return {key: None if value in (UNLIMITED, None) else float(value) for key, value in table.items()}
 
 
 def _sample(key: str) -> float:

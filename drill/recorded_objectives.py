@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from drill.objective import KEYS, Objectives, checked_values, objective_tables, resolve_values
+from drill.objective import KEYS, MAY_BE_UNLIMITED, Objectives, checked_values, objective_tables, resolve_values
 from drill.plain_file import read_bytes, read_json
 from drill.unusable import UnusableInput
 
@@ -49,7 +49,7 @@ class RecordedObjectives:
         """Those of tables already read from `file`; raises UnusableInput, naming `source` (default: the file)."""
         values = resolve_values(tables, target, scenario, source=source or file)
         defaults = tuple(key for key in KEYS if key not in values)
-        return cls(scenario, target, file, sha256, Objectives(**values), defaults)
+        return cls(scenario, target, file, sha256, Objectives(**values), defaults)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, directory: Path) -> RecordedObjectives | None:
@@ -62,9 +62,11 @@ class RecordedObjectives:
             said = msgspec.convert(found, _File)
         except msgspec.ValidationError as e:
             raise UnusableInput(f"{path} is not what this drill writes ({e}): restore the file") from e
-        values = checked_values({k: v for k, v in said.values.items() if v is not None}, "values", str(path))
+        values = checked_values(
+            {k: v for k, v in said.values.items() if v is not None or k in MAY_BE_UNLIMITED}, "values", str(path)
+        )
         defaults = tuple(key for key in KEYS if key in said.defaults or key not in values)
-        return cls(said.scenario, said.target, said.file, said.sha256, Objectives(**values), defaults)
+        return cls(said.scenario, said.target, said.file, said.sha256, Objectives(**values), defaults)  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Any]:
         """As the file has it, and as every verdict.json has it under `objectives`."""
@@ -84,6 +86,8 @@ class RecordedObjectives:
         unjudged = ", ".join(key for key, value in values.items() if value is None)
         digest = f" (SHA-256 {self.sha256[:12]})" if self.sha256 else ""
         not_judged = f"; not set and not judged: {unjudged}" if unjudged else ""
+        off = [key for key in KEYS if key not in self.defaults and getattr(self.objectives, key) is None]
+        not_judged += f"; said not to be judged: {', '.join(off)}" if off else ""
         return f"Judged by {self.file}{digest}; limits by default: {by_default}{not_judged}."
 
     def write(self, directory: Path) -> None:

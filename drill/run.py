@@ -22,6 +22,7 @@ from drill.expectation import MARK as EXPECTED
 from drill.expectation import Expectation
 from drill.history import NS, History, Mark, Sample, Survivor
 from drill.measure import Recovery, recovery
+from drill.measure.observed import EVENT as OBSERVES
 from drill.measure.serving import serving_region
 from drill.measure.unrecorded import schedules
 from drill.objective import Objectives, Verdict
@@ -55,6 +56,8 @@ class Plan:
     failover."""
     feel_s: float = 6.0
     """How long to wait for the fault to be felt before concluding that it was not."""
+    observe_s: float | None = None
+    """Nothing is broken: outages that others cause are watched for so long, or until `Drill.enough` is set."""
     expect: Verdict = Verdict.MET
     """What must come out: a drill that checks the harness itself expects UNPROVEN, and fails if it passes."""
     expect_because: str = ""
@@ -85,6 +88,8 @@ class Drill:
     """The region that serves in normal operation; a system that has failed over already is not steady."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the verdict is labelled with: target, pace, where the objectives are from."""
+    enough: threading.Event = field(default_factory=threading.Event)
+    """Ends an observation in good order."""
     _marks: list[Mark] = field(default_factory=list)
     _samples: list[Sample] = field(default_factory=list)
     _survivors: list[Survivor] | None = None
@@ -128,10 +133,25 @@ class Drill:
         with self._marking("baseline.failed", "system"):
             steady = self._baseline(plan)
         if steady and not self._ended.is_set():
-            self._break(fault, plan)
+            if plan.observe_s is None:
+                self._break(fault, plan)
+            else:
+                self._observe(plan.observe_s)
             return
         why = "it was ended before its fault" if self._ended.is_set() else "not steady under load"
         self.mark("drill.refused", "system", f"{why}, so nothing was broken")
+        self._end_observation()
+        self._collect()
+
+    def _observe(self, for_s: float) -> None:
+        """Watch for so long, or until it is enough, and break nothing."""
+        self._phase("observing")
+        self.mark(OBSERVES, "system", f"for {for_s:g} s, nothing is broken")
+        ends_s = time.monotonic() + for_s
+        with self._marking("observation.failed", "system"):
+            while time.monotonic() < ends_s and not self.enough.is_set() and not self._check_failures():
+                self._ended.wait(POLL_INTERVAL_S)
+                self._show(None)
         self._end_observation()
         self._collect()
 

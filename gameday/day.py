@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -16,11 +17,10 @@ from rich.console import Console
 from drill.objective import objective_tables
 from drill.recorded_objectives import RecordedObjectives
 from drill.stored import write_repetitions
-from drill.unusable import UnusableInput
 from gameday.names import refuse_unknown
 from gameday.options import Options
 from gameday.refusal import record_refusal
-from infra_fixtures.orphan_runs import orphans
+from infra_fixtures.orphan_runs import refuse_orphans
 from infra_fixtures.targets import TARGETS
 from infra_fixtures.targets.world import World
 from reports import allure as allure_report
@@ -46,6 +46,8 @@ class GameDay:
     chosen: list[str] = field(default_factory=list)
     tell_junit: Callable[[str, object], None] = lambda _name, _value: None
     """Notes a property of the whole run in junit.xml."""
+    agreed_to: dict[str, str] = field(default_factory=dict)
+    """The account that a person has agreed to change, by scenario: a repetition does not ask again."""
     _described: bool = False
 
     @classmethod
@@ -126,11 +128,7 @@ def check_options(options: Options, scenarios: set[str]) -> None:
     refuse_unknown(
         objective_tables(options.objectives), targets=TARGETS, scenarios=scenarios, source=str(options.objectives)
     )
-    for journal in orphans(options.runs_dir):
-        raise UnusableInput(
-            f"the run {journal.parent.name} died and may have left a fault or processes: run `python -m infra_fixtures "
-            f"heal --runs-dir {options.runs_dir}` first"
-        )
+    refuse_orphans(options.runs_dir)
 
 
 @contextlib.contextmanager
@@ -138,6 +136,26 @@ def ending_gracefully() -> Iterator[None]:
     """SIGTERM ends what runs in here as Ctrl-C does, so that faults are healed and systems torn down."""
     before = {number: signal.getsignal(number) for number in ENDING}
     end_gracefully()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def enough_on_interrupt(enough: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM says that it is enough; another one ends what runs in here as ever."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if enough.is_set():
+            _interrupt(number, frame)
+        enough.set()
+
+    for number in ENDING:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, told)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from gameday.numbers import whole_number
 from gameday.scenario import MOST_BYTES
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.safety.stop_conditions import from_tables
-from infra_fixtures.targets import TARGETS, read_options
+from infra_fixtures.targets import TARGETS, pace_of, read_options
 from infra_fixtures.targets import add_options as add_target_options
 from traffic.load_options import LoadOptions, add_load_options
 
@@ -43,7 +43,7 @@ class Options:
             raise UnusableInput(f"--target {target} is unknown: give one of {', '.join(TARGETS)}")
         return cls(
             target=target,
-            pace=parse_pace(get("pace")),
+            pace=pace_of(target, parse_pace(get("pace"))),
             objectives=Path(get("objectives")),
             runs_dir=Path(get("runs_dir")),
             repeat=whole_number("--repeat", get("repeat"), least=1),

@@ -5,24 +5,33 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drill.evidence import Judgement
-from drill.parts import Observer
+from drill.history import Survivor
+from drill.parts import Effect, Observer
 from drill.run import Drill
+from drill.unusable import UnusableInput
 from gameday.day import GameDay
 from gameday.scenario import EVERYONE, Scenario
+from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
+from infra_fixtures.planning.agreement import agreed, rehearsed
+from infra_fixtures.planning.plan import Intent
+from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.safety.stop_conditions import Sight, from_tables
 from infra_fixtures.safety.stop_watch import stop_watches
 from infra_fixtures.standing import standing
-from infra_fixtures.targets.parts import WorkloadPart, part_of
+from infra_fixtures.targets import load_limit
+from infra_fixtures.targets.parts import LoadLimitPart, RolesStayPart, SharedStorePart, WorkloadPart, part_of
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
 from probes.machinery import refuse_broken
@@ -33,6 +42,7 @@ from reports.observers import Several
 from reports.pictures import draw
 from reports.record import load_run, load_scenario
 from traffic.load import Load, Service
+from traffic.load_options import LoadOptions
 from traffic.runner import LoadGenerator
 
 
@@ -47,23 +57,71 @@ class Showing:
 
 
 def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetition: int = 1) -> Judgement:
-    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, and where a system cannot
-    stand GateNotPassed or UnusableInput, once that is recorded."""
-    with _standing(day, name, repetition, showing.live) as world:
-        require_all(world, scenario.faults)
+    """Play it once on a fresh topology and return its judgement; raises what `Drill.run` raises, where a system cannot
+    stand, or may not be touched, GateNotPassed or UnusableInput, once that is recorded, and DryRun where only a plan was
+    asked for."""
+    intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
+    run = _agreed(day, intent, scenario, directory, repetition, showing.live)
+    with _standing(day, name, repetition, showing.live, run.options) as world:
+        faults = scenario.faults.in_world(world)
+        require_all(world, faults)
+        rehearsed(run, intent, faults, world, directory, showing.live.say)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
         with stop_watches(conditions, sight) as watches:
             drill.probes = [*drill.probes, *watches]
-            judgement = drill.run(injected_in_turn(world, scenario.faults, drill.mark, drill.ended), plan)
+            judgement = drill.run(injected_in_turn(world, faults, drill.mark, drill.ended), plan)
         scenario.check_figures(judgement)
         showing.live.phase("tearing down")
         return judgement
 
 
+def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> Intent:
+    """What the plan of a real account says of it."""
+    objectives = day.objectives_of(name).objectives
+    return Intent(
+        title=name,
+        objectives={k: v for k, v in dataclasses.asdict(objectives).items() if v is not None},
+        load=_load(day, scenario, repetition, load_limit(day.options.target, day.options.of_target)).most_per_s,
+        lasts_s=scenario.lasts_s(objectives),
+    )
+
+
+def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, repetition: int, live: Live) -> Header:
+    """The run, once what is planned in a real account is agreed to; where it is not, that is the scenario's verdict."""
+    known = day.agreed_to.get(intent.title)
+    options = {**day.options.of_target, **({"yes": known} if known else {})}
+    run = Header(
+        day.run.run_id, day.options.target, day.options.pace, options, tempfile.gettempdir(), str(day.run.path)
+    )
+    try:
+        told = agreed(run, intent, scenario.faults, directory, live.say, live.aside)
+    except UnusableInput as e:
+        day.refuse(intent.title, repetition, e)
+        raise
+    if "yes" in told.options:
+        day.agreed_to[intent.title] = str(told.options["yes"])
+    return told
+
+
+def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, showing: Showing) -> Judgement:
+    """Drive the system for so long, or until it is enough, break nothing, and judge the outages that came; raises as `play`.
+
+    Its roles are left alone: nothing of it is put back, as nothing was changed.
+    """
+    scenario = Scenario.of(Nothing(), impact=False)
+    with _standing(day, name, 1, showing.live, day.options.of_target) as world:
+        drill, sight = _drill(day, world, scenario, name, 1, showing)
+        drill.enough = enough
+        plan = dataclasses.replace(scenario.plan(world), observe_s=for_s)
+        with stop_watches((*world.stop_conditions, *from_tables(day.options.stop)), sight) as watches:
+            drill.probes = [*drill.probes, *watches]
+            return drill.run(contextlib.nullcontext(Effect("nothing", "system", 0, 0)), plan)
+
+
 @contextlib.contextmanager
-def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[World]:
+def _standing(day: GameDay, name: str, repetition: int, live: Live, options: Mapping[str, Any]) -> Iterator[World]:
     """A steady system; where none stands, that is recorded as the scenario's verdict."""
     with contextlib.ExitStack() as stack:
         try:
@@ -75,7 +133,7 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live) -> Iterator[
                     pace=day.options.pace,
                     runs_dir=day.options.runs_dir,
                     run_id=day.run.run_id,
-                    options=day.options.of_target,
+                    options=options,
                 )
             )
             day.describe(world)
@@ -93,7 +151,7 @@ def _drill(
     conditions look at."""
     directory = day.run.scenario(name, repetition)
     t0_ns = time.monotonic_ns()
-    load = day.options.load.applied(Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1))
+    load = _load(day, scenario, repetition, world.part(LoadLimitPart))
     showing.describe(dataclasses.asdict(load))
     traffic = _traffic(day, world, load, directory, t0_ns, showing.live)
     objectives = day.objectives_of(name)
@@ -103,7 +161,7 @@ def _drill(
         refuse_broken(world)
         with world.healing():
             world.return_to_primary()
-        await_steady_state(world)
+        await_steady_state(world, roles=world.part(RolesStayPart) is None)
 
     def publish(_judgement: Judgement) -> None:
         draw(load_scenario(directory), load_run(day.run.path))
@@ -116,7 +174,7 @@ def _drill(
         objectives=objectives.objectives,
         traffic=traffic,
         probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
-        read_survivors=lambda region: read_survivors(world, region, t0_ns),
+        read_survivors=lambda region: _own(world, load, traffic, read_survivors(world, region, t0_ns)),
         healthy_again=healthy_again,
         primary_region=world.primary,
         observer=Several(showing.live, *showing.observers),
@@ -124,6 +182,27 @@ def _drill(
         context=day.context(repetition, objectives),
     )
     return drill, Sight(world.client, traffic.ops, drill.samples, t0_ns)
+
+
+def _own(world: World, load: Load, traffic: LoadGenerator, survivors: Iterable[Survivor]) -> Iterable[Survivor]:
+    """What survived of this drill's records, where others keep records of theirs in the same place."""
+    if world.part(SharedStorePart) is None:
+        return survivors
+    sent = traffic.ops()["key"].max()
+    keys = range(load.first_key, max(load.own_keys.stop, sent + 1 if isinstance(sent, int) else 0))
+    return (one for one in survivors if one.key in keys)
+
+
+def _load(day: GameDay, scenario: Scenario, repetition: int, limit: LoadLimitPart | None) -> Load:
+    """What the scenario and the command line say, and never more than the system may be asked."""
+    load = Load(cohorts=scenario.settings.cohorts or EVERYONE, seed=day.seed + repetition - 1)
+    if limit is None:
+        return day.options.load.applied(load)
+    load = day.options.load.applied(LoadOptions(rate=limit.rate).applied(load))
+    load = LoadOptions(max_rate=limit.rate_cap).applied(load)
+    if not limit.read_keys:
+        return load
+    return dataclasses.replace(load, read_keys=limit.read_keys, reads_per_s=load.orders_per_s + load.reads_per_s)
 
 
 def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int, live: Live) -> LoadGenerator:
@@ -138,6 +217,7 @@ def _traffic(day: GameDay, world: World, load: Load, directory: Path, t0_ns: int
             dns_host=dns_host,
             dns_port=dns_port,
             headers=contract.secrets(),
+            regions=entry.regions,
         ),
         contract=contract,
         t0_ns=t0_ns,

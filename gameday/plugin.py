@@ -23,6 +23,7 @@ from gameday.repeating import scenario_of
 from gameday.scenario import Scenario
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.needs import require_needs
+from infra_fixtures.planning.agreement import DryRun
 from infra_fixtures.safety.machine_semaphore import LIMIT_S as SEMAPHORE_LIMIT_S
 from infra_fixtures.targets.parts import MissingPart
 from reports import allure as allure_report
@@ -59,9 +60,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A drill may wait for its turn, and for workers that are started by hand, beyond the time it is given itself."""
+    """Scenarios that are made for another target are left out. A drill may wait for its turn, and for workers that are
+    started by hand, beyond the time it is given itself."""
     day = config.stash.get(GAME_DAY, None)
     if day is not None:
+        elsewhere = [item for item in items if not _is_played_on(item, day.options.target)]
+        items[:] = [item for item in items if item not in elsewhere]
+        config.hook.pytest_deselected(items=elsewhere)
         tables = objective_tables(day.options.objectives)
         try:
             refuse_unknown_parameters(tables, items, source=str(day.options.objectives))
@@ -70,6 +75,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         limit_s = float(config.getini("timeout") or 0) + day.options.distribution.patience_s + SEMAPHORE_LIMIT_S
         for item in items:
             item.add_marker(pytest.mark.timeout(limit_s))
+
+
+def _is_played_on(item: pytest.Item, target: str) -> bool:
+    """Whether the scenario is for every target, or for this one."""
+    only = item.get_closest_marker("target")
+    return only is None or target in only.args
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -114,7 +125,7 @@ def play(request: pytest.FixtureRequest, game_day: GameDay, repetition: int) -> 
         def play_this(scenario: Scenario) -> Judgement:
             try:
                 return play_once(game_day, scenario, name, showing, repetition)
-            except (NotSupported, MissingPart) as e:
+            except (NotSupported, MissingPart, DryRun) as e:
                 pytest.skip(str(e))
             except UnusableInput as e:
                 pytest.exit(f"error: {e}", returncode=pytest.ExitCode.USAGE_ERROR)

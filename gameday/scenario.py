@@ -12,20 +12,24 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from drill.demands import Demand, moved_to, stayed_at
+from drill.demands import Demand, What, moved_to, stayed_at
 from drill.evidence import Judgement
-from drill.objective import Verdict
+from drill.objective import Objectives, Verdict
 from drill.plain_file import read_bytes
-from drill.run import Plan
+from drill.run import MARGIN, Plan
 from drill.unusable import UnusableInput
+from infra_fixtures.faults.described import Described
 from infra_fixtures.faults.fault import Fault, region_of
 from infra_fixtures.faults.schedule import Schedule, Scheduled
 from infra_fixtures.safety import stop_conditions
+from infra_fixtures.targets.parts import BreakPart, DatabasePart
 from infra_fixtures.targets.world import World
 from traffic.load import Load
 
 MOST_BYTES = 2**20
 LONGEST_S = 3600.0
+HEALING_S = 180.0
+"""What healing may take, with the way back to the primary, until the system is steady again."""
 
 EVERYONE: Mapping[str, float] = {"follower": 0.7, "fresh": 0.1, "sticky": 0.2}
 """The default mix of clients: sticky ones keep a connection for as long as its endpoint lives."""
@@ -103,8 +107,9 @@ class Scenario(msgspec.Struct, frozen=True):
         """What the drill is told."""
         s = self.settings
         demands: tuple[Demand, ...] = ()
-        if s.moved_to is not None:
-            demands += moved_to(region_of(world, s.moved_to))
+        if (to := self._moved_to(world)) is not None:
+            shown = moved_to(region_of(world, to))
+            demands += tuple(d for d in shown if d.what != What.PROMOTED or world.part(DatabasePart) is not None)
         if s.stayed_at is not None:
             demands += stayed_at(region_of(world, s.stayed_at))
         return Plan(
@@ -115,6 +120,20 @@ class Scenario(msgspec.Struct, frozen=True):
             expect=s.expect,
             expect_because=s.expect_because,
         )
+
+    def _moved_to(self, world: World) -> str | None:
+        """Who must have taken over: what the settings say, else what the system's own description does where it is played."""
+        told = world.part(BreakPart)
+        if self.settings.moved_to or self.settings.stayed_at or told is None:
+            return self.settings.moved_to
+        return told.moved_to if any(isinstance(one.fault, Described) for one in self.faults.faults) else None
+
+    def lasts_s(self, objectives: Objectives) -> float:
+        """How long its drill takes at most once a system stands, healing included, where nothing hangs."""
+        plan = Plan(baseline_s=self.settings.baseline_s)
+        last = max(one.at_s + (one.for_s or 0.0) for one in self.faults.faults)
+        watched = (objectives.rto_s or 0.0) * MARGIN + objectives.settle_s + objectives.window_s
+        return plan.warm_up_s + plan.baselines * plan.baseline_s + last + watched + HEALING_S
 
     def check_figures(self, judgement: Judgement) -> None:
         """Raise AssertionError where a figure does not lie where it must."""

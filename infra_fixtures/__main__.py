@@ -1,5 +1,6 @@
-"""python -m infra_fixtures up|status|down|heal|preflight|policies: hold a topology up for a person, clean up after a run that
-died, look at a system before a drill, and print what the harness must be allowed on AWS."""
+"""python -m infra_fixtures up|status|down|heal|attach|emulate|preflight|policies: hold a topology up for a person, clean up after
+a run that died, describe a system that stands already, give an empty AWS account on this machine, look at a system before a
+drill, and print what the harness must be allowed on AWS."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,13 +21,19 @@ from drill.unusable import UnusableInput
 from infra_fixtures import usage
 from infra_fixtures.gate import GateNotPassed
 from infra_fixtures.needs import require_needs
-from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans
+from infra_fixtures.orphan_runs import NotHealed, heal_orphan, orphans, refuse_orphans
 from infra_fixtures.pace import parse_pace
 from infra_fixtures.permissions import command as policies
+from infra_fixtures.planning.agreement import DryRun, agreed
+from infra_fixtures.planning.plan import Intent
 from infra_fixtures.preflight.flight import described, require_ready, system_findings
-from infra_fixtures.running_topology import RunningTopology, bring_down, find_running
-from infra_fixtures.standing import standing
-from infra_fixtures.targets import TARGETS, add_options, read_options
+from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
+from infra_fixtures.safety.journal import Header
+from infra_fixtures.standing import new_run_id, standing
+from infra_fixtures.targets import TARGETS, add_options, is_guarded, module_of, pace_of, read_options
+from infra_fixtures.targets.attach import questions
+from infra_fixtures.targets.emulated_account import emulated_account
+from infra_fixtures.targets.orphan import NotGone
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     settle(os.environ)
     speak_utf8()
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down|heal|preflight|policies")
+    named = "up|status|down|heal|attach|emulate|preflight|policies"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=named)
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
     for name, help_ in (
         ("status", "what stands, with its endpoints"),
@@ -41,30 +50,45 @@ def main(arguments: list[str] | None = None) -> int:
         ("heal", "heal what a dead run left: undo its faults, end its processes, remove its files"),
     ):
         commands.add_parser(name, help=help_)
-    for command in commands.choices.values():
+    emulate = commands.add_parser(
+        "emulate", help="give an empty AWS account on this machine until Ctrl-C (docs/aws.md)"
+    )
+    attach = commands.add_parser("attach", help="describe a system that stands already (docs/attach.md)")
+    attach.add_argument("--init", action="store_true", required=True, help="ask for it, reach it, and write the file")
+    attach.add_argument("--topology", type=Path, default=Path("system.toml"), help="the file (default system.toml)")
+    questions.add_flags(attach.add_argument)
+    for command in (c for c in commands.choices.values() if c not in (attach, emulate)):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
-    up.add_argument("--pace", default="10", help="how many times faster than AWS's the timers run (default 10)")
+    for command in (up, emulate):
+        command.add_argument(
+            "--pace", default="10", help="how many times faster than AWS's the timers run (default 10)"
+        )
     preflight = commands.add_parser(
         "preflight", help="look at a system before a drill: 0 where nothing refuses it, 2 where something does"
     )
     preflight.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
     preflight.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
-    for command in (up, preflight):
-        add_options(command.add_argument)
     policies.add_arguments(
         commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
     )
+    for command in (up, preflight, commands.choices["down"]):
+        add_options(command.add_argument)
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "policies":
             print(policies.printed(parsed), end="")
             return 0
+        if parsed.command == "emulate":
+            return _emulate(parse_pace(parsed.pace))
+        if parsed.command == "attach":
+            return _describe(parsed.topology, vars(parsed))
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
             case "up":
-                options, pace = read_options(parsed.target, lambda name: getattr(parsed, name)), parse_pace(parsed.pace)
+                options = read_options(parsed.target, lambda name: getattr(parsed, name))
+                pace = pace_of(parsed.target, parse_pace(parsed.pace))
                 require_needs(parsed.runs_dir)
                 return _up(parsed.target, pace, parsed.runs_dir, options)
             case "preflight":
@@ -73,23 +97,32 @@ def main(arguments: list[str] | None = None) -> int:
             case "status":
                 return _status(parsed.runs_dir)
             case "down":
-                return _down(parsed.runs_dir)
+                _down(parsed.runs_dir)
+                return _take_down(parsed.target, parsed.runs_dir, lambda name: getattr(parsed, name))
             case _:
                 return _heal(parsed.runs_dir)
     except UnusableInput as e:
         print("\n".join(f"error: {line}" for line in str(e).splitlines()), file=sys.stderr)
         return 2
-    except NotHealed as e:
+    except (NotHealed, NotGone) as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
     except GateNotPassed as e:
         print(f"error: the system could not be stood up: {e}", file=sys.stderr)
         return 1
+    except DryRun as e:
+        print(e)
+        return 0
     except KeyboardInterrupt:
         return 1
 
 
-def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
+def _show(text: str) -> None:
+    print(text, flush=True)
+
+
+def _until_told() -> threading.Event:
+    """Is set by Ctrl-C and SIGTERM."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -97,7 +130,29 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    with standing(target, pace=pace, runs_dir=runs_dir, options=options) as world:
+    return stop
+
+
+def _emulate(pace: float) -> int:
+    """Hold an emulated account; 2 where one of its processes ends by itself."""
+    stop = _until_told()
+    with emulated_account(pace=pace) as account:
+        print(account.describe(), flush=True)
+        print("\nCtrl-C ends it, with all that is in it.", flush=True)
+        while not stop.wait(1.0):
+            account.require_alive()
+    return 0
+
+
+def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) -> int:
+    run_id = new_run_id()
+    directory = Path(runs_dir, run_id)
+    run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
+    if is_guarded(target, options):
+        refuse_orphans(runs_dir)
+    agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
+    stop = _until_told()  # until now Ctrl-C ends whoever is asked
+    with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
         running = RunningTopology.of(world)
         with running.announced(runs_dir), usage.described(world) as lines:
             print(running.describe(), flush=True)
@@ -118,19 +173,46 @@ def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
     return 0
 
 
+def _describe(path: Path, given: Mapping[str, Any]) -> int:
+    """Write the description of a system; 1 where a part of it does not answer as described."""
+    ask = input if sys.stdin.isatty() else None
+    described = questions.write(path, questions.answers(given, ask))
+    print(f"{path} is written; drill it: python -m scenarios play scenarios/schedules/attached.toml --target attach "
+          f"--topology {path}")  # fmt: skip
+    reached = list(questions.reached(described, path.parent))
+    for fits, sentence in reached:
+        print(f"  {'' if fits else 'NOT AS DESCRIBED '}{sentence}")
+    return 0 if all(fits for fits, _ in reached) else 1
+
+
 def _status(runs_dir: Path) -> int:
     running = find_running(runs_dir)
     print("\n\n".join(h.describe() for h in running) if running else "nothing is held up")
     return 0
 
 
-def _down(runs_dir: Path) -> int:
+def _down(runs_dir: Path) -> None:
     running = find_running(runs_dir)
     for h in running:
-        bring_down(h)
+        bring_down(h, getattr(module_of(h.target), "TAKE_DOWN_S", DOWN_TIMEOUT_S))
         print(f"{h.run_id} is down")
     if not running:
         print("nothing is held up")
+
+
+def _take_down(target: str, runs_dir: Path, given: Callable[[str], Any]) -> int:
+    """Remove a system that outlives its runs, where the target has such and the options name one."""
+    take_down = getattr(module_of(target), "take_down", None)
+    if take_down is None:
+        return 0
+    run_id = new_run_id()
+    directory = Path(runs_dir, run_id)
+    run = Header(run_id, target, 1.0, read_options(target, given), tempfile.gettempdir(), str(directory))
+    said = take_down(
+        run, lambda: agreed(run, Intent(title="the removal of the system"), None, directory, _show).options
+    )
+    if said is not None:
+        print(said)
     return 0
 
 

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from drill.unusable import UnusableInput
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import JOURNAL, Begun, Header, Journal, has_ended, header, is_held
@@ -25,6 +27,15 @@ def orphans(runs_dir: Path) -> Iterator[Path]:
         # Held first: a run that ends between the two looks has ended by the second.
         if not is_held(path) and not has_ended(path):
             yield path
+
+
+def refuse_orphans(runs_dir: Path) -> None:
+    """Raise UnusableInput where a run died there and is not healed."""
+    for journal in orphans(runs_dir):
+        raise UnusableInput(
+            f"the run {journal.parent.name} died and may have left a fault or processes: run `python -m infra_fixtures "
+            f"heal --runs-dir {runs_dir}` first"
+        )
 
 
 def _journals(runs_dir: Path) -> list[Path]:
@@ -50,7 +61,7 @@ def heal_orphan(path: Path, by: str) -> str:
         if told is None:
             raise NotHealed(f"{path} has faults and no header that says where: undo them by hand, then remove it")
         with _naming_the_run(told):
-            orphan = orphan_of(told)
+            orphan = orphan_of(msgspec.structs.replace(told, records=str(path.parent)))
             killed = orphan.end_processes()
             with orphan.taken_over():
                 healed = _undo_and_remove(orphan, journal, by)

@@ -92,11 +92,11 @@ def find_running(runs_dir: Path) -> list[RunningTopology]:
     return found
 
 
-def bring_down(running: RunningTopology) -> None:
+def bring_down(running: RunningTopology, timeout_s: float = DOWN_TIMEOUT_S) -> None:
     """Ask its process to bring it down and wait until it has; raises WaitTimeout if it does not."""
     os.kill(running.pid, signal.SIGTERM)
     wait_until(
         lambda: not running.alive,
         what=f"process {running.pid} to bring {running.run_id} down",
-        timeout_s=DOWN_TIMEOUT_S,
+        timeout_s=timeout_s,
     )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from infra_fixtures.access.credentials import AccessKey
 from infra_fixtures.safety.lease import work_prefix
-from infra_fixtures.targets.parts import ApiPart, WorkloadPart, part_of
+from infra_fixtures.targets.parts import ApiPart, RowsPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import DatabaseEndpoint, World
 from traffic.template import Template
 
@@ -100,7 +100,7 @@ def _aws_api(world: World, keep: Keep) -> Iterator[tuple[str, str]]:
 
 def _database(world: World, keep: Keep) -> Iterator[tuple[str, str]]:
     rows = part_of(world, WorkloadPart).contract.survivors.rows
-    if rows is None:
+    if rows is None or world.part(RowsPart) is not None:
         return
     nodes = {region: world.database(region) for region in (world.primary, world.standby)}
     own = f"PGPASSFILE={keep('pgpass', _lines(map(_pgpass, nodes.values())))}"

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from drill.host_environment import child_environment
@@ -28,16 +29,16 @@ log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """The harness's side: starts the watchdog and dismisses it when all is tidy."""
+    """The harness's side: starts the watchdog and dismisses it when all is tidy; `more` are variables that healing needs."""
 
-    def __init__(self, journal_dir: Path) -> None:
+    def __init__(self, journal_dir: Path, more: Mapping[str, str] | None = None) -> None:
         with (journal_dir / LOG).open("ab") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "infra_fixtures.watchdog"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
-                env=child_environment(os.environ, PYTHONPATH=str(REPOSITORY)),
+                env=child_environment(os.environ, **{**(more or {}), "PYTHONPATH": str(REPOSITORY)}),
                 start_new_session=True,
             )
         # Told here and not on the command line, so that nobody takes the watchdog for one of the run's own processes.

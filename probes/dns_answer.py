@@ -16,8 +16,6 @@ from drill.parts import Recorder
 from infra_fixtures.targets.parts import ApiPart, DnsPart, part_of
 from infra_fixtures.targets.world import World
 
-EVERY_S = 0.025
-
 
 class DnsAnswer:
     """Marks dns.answer whenever the authoritative answer changes; subject is the name, detail the region answered."""
@@ -25,13 +23,14 @@ class DnsAnswer:
     name = "dns_answer"
     needs: ClassVar[tuple[type, ...]] = (DnsPart, ApiPart)
 
-    def __init__(self, world: World, every_s: float = EVERY_S) -> None:
-        self._name = part_of(world, DnsPart).name
+    def __init__(self, world: World, every_s: float | None = None) -> None:
+        named = part_of(world, DnsPart)
+        self._name = named.name
         self._server = world.entry.dns
-        self._every_s = every_s
+        self._every_s = named.every_s if every_s is None else every_s
         self._regions = {
             address: region for region in (world.primary, world.standby) for address in _hosts(world, region)
-        }
+        } | dict(world.entry.regions)
 
     def watch(self, recorder: Recorder, stop: threading.Event) -> None:
         """Ask until told to stop."""

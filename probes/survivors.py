@@ -17,7 +17,7 @@ import psycopg
 
 from drill.content import checksum, of_order
 from drill.history import Survivor
-from infra_fixtures.targets.parts import ApiPart, BucketPart, WorkloadPart, part_of
+from infra_fixtures.targets.parts import ApiPart, BucketPart, RowsPart, WorkloadPart, part_of
 from infra_fixtures.targets.world import DatabaseEndpoint, World
 from probes.listing import list_records
 from traffic.contract import Objects, Rows
@@ -36,7 +36,11 @@ def read_survivors(world: World, region: str, t0_ns: int) -> Iterator[Survivor]:
     """
     stores = part_of(world, WorkloadPart).contract.survivors
     if stores.rows is not None:
-        yield from _rows(world.database(region), stores.rows, region, t0_ns)
+        through = world.part(RowsPart)
+        if through is None:
+            yield from _rows(world.database(region), stores.rows, region, t0_ns)
+        else:
+            yield from _rows_through(through, stores.rows, region, t0_ns)
     if stores.listing is not None:
         yield from list_records(part_of(world, ApiPart).endpoints[region], stores.listing, region, t0_ns)
     if stores.objects is not None:
@@ -60,6 +64,13 @@ def _rows(database: DatabaseEndpoint, rows: Rows, region: str, t0_ns: int) -> It
         cursor.itersize = ROWS_A_FETCH
         for key, content, copies in cursor.execute(rows.sql.encode()):
             yield Survivor("aurora", key, copies, at_ns, region, of_order(key, content))
+
+
+def _rows_through(through: RowsPart, rows: Rows, region: str, t0_ns: int) -> Iterator[Survivor]:
+    """All records that are there when the reading begins: none is deleted, so a later page lacks none of them."""
+    at_ns = time.monotonic_ns() - t0_ns
+    for key, content, copies in through.read(region, rows.sql):
+        yield Survivor("aurora", key, copies, at_ns, region, of_order(key, content))
 
 
 def _receipts(s3: Any, bucket: str, objects: Objects, region: str, t0_ns: int) -> Iterator[Survivor]:

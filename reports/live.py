@@ -11,6 +11,7 @@ import datetime as dt
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -88,6 +89,18 @@ class Live:
         """A line that stays on the terminal, whole, so that it can be copied; it is kept in no record."""
         with contextlib.suppress(OSError, ValueError):
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is redrawn in here: a person is asked something on the same terminal."""
+        if self._redrawn is None:
+            yield
+            return
+        self._redrawn.stop()
+        try:
+            yield
+        finally:
+            self._redrawn.start()
 
     def close(self) -> None:
         """Stop drawing; on a terminal one line stays: how long each phase took. May be called twice."""

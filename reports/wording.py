@@ -93,6 +93,8 @@ LABELS = {
     "acked_writes": "Acknowledged writes",
     "in_doubt_writes": "In-doubt writes",
     "downtime_s": "Time down in all",
+    "outage_s": "Longest outage that was observed",
+    "outages": "Outages that were observed",
     "lag_p50_s": "Replication lag p50",
     "lag_p95_s": "Replication lag p95",
     "lag_p99_s": "Replication lag p99",

@@ -29,6 +29,7 @@ ORDER = (
     ("infra_fixtures.standing",),
     ("infra_fixtures.watchdog",),
     ("infra_fixtures.orphan_runs",),
+    ("infra_fixtures.planning",),
     ("infra_fixtures.faults", "infra_fixtures.preflight"),
     ("infra_fixtures.targets",),
     ("infra_fixtures.provision", "infra_fixtures.control_plane", "infra_fixtures.data_plane"),

@@ -29,6 +29,10 @@ from traffic.resolver import Route53Resolver
 BLOCK = 16 * 1024
 
 
+class WriteRefused(Exception):
+    """A load that may only read was about to write: a defect, which must reach nobody's service."""
+
+
 class _RequestTimeout(BaseException):
     """Raised into a request that outlasts its limit; a BaseException, so that no library mistakes it for its own."""
 
@@ -152,10 +156,17 @@ class Cohort:
             headers["Connection"] = "close"
         self._headers = _overriding(headers, contract.headers, service.headers)
         self._region_header = contract.region_header.lower()
+        self._regions = service.regions
+        self._only = contract.read if load.read_keys else None
         self._heads: dict[int, str] = {}
 
     def send(self, request: Request, path: str, body: bytes | None) -> Answer:
-        """Send it as the contract's `request` says, to `path`, with `body` as JSON where it has one."""
+        """Send it as the contract's `request` says, to `path`, with `body` as JSON where it has one.
+
+        Where the load may only read, anything but the contract's read raises WriteRefused, and nothing is sent.
+        """
+        if self._only is not None and request is not self._only:
+            raise WriteRefused(f"{request.method} {path} is not the contract's read: nothing else may be sent")
         head = f"{request.method} {self._path}{path} HTTP/1.1\r\n{self._head(request)}"
         if body is None:
             return self._exchange(request.method, f"{head}\r\n".encode("latin-1"))
@@ -206,6 +217,7 @@ class Cohort:
 
     def _ask(self, sock: Any, method: str, request: bytes) -> Answer:
         try:
+            peer = sock.getpeername()[0] if self._regions else ""
             sock.sendall(request)
             block = sock.recv(BLOCK)
             if not block:
@@ -228,7 +240,9 @@ class Cohort:
         finally:
             answer.release()
         region = answer.get(self._region_header)
-        return Answer(answer.get_code(), region if isinstance(region, str) else None, answer.read())
+        return Answer(
+            answer.get_code(), region if isinstance(region, str) else None, answer.read(), self._regions.get(peer)
+        )
 
 
 def _overriding(*sets: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ import gevent
 from drill import content
 from drill.records import NS, Op, Outcome
 from drill.schedule import EVENT, Schedule
-from traffic.cohorts import Cohort
+from traffic.cohorts import Cohort, WriteRefused
 from traffic.contract import Contract
 from traffic.load import Load, amount_of
 from traffic.outcomes import FAIL, UNKNOWN, Answer, InDoubt, NotSent, json_of, of_read, of_receipt, of_write, region_of
@@ -107,7 +107,7 @@ class Dispatcher:
         self._weights = [load.cohorts[n] for n in self._names]
         self._in_flight: set[_Request] = set()
         self._acknowledged: deque[tuple[int, int]] = deque()
-        self._readable: deque[int] = deque(maxlen=READABLE)
+        self._readable: deque[int] = deque(load.read_keys, maxlen=None if load.read_keys else READABLE)
         self._due_ns = NEVER_NS
         self._until_ns: float = math.inf
         self._worst_ns = 0
@@ -142,7 +142,7 @@ class Dispatcher:
                 self._due_ns = int(min(next_order, next_read))
                 if self._due_ns > now:
                     break
-            if not told and orders > number:
+            if not told and (reads if load.read_keys else orders) > number:
                 self._recorder.started()
                 told = True
             gevent.sleep(0)
@@ -150,6 +150,10 @@ class Dispatcher:
     def _schedule(self, begin_ns: int) -> tuple[Callable[[int], float], Callable[[int], float]]:
         """When order n and read n are due; the whole schedule is told once, by the first of those who share it."""
         load, every = self._load, self._receipt_every
+        if load.read_keys:
+            only = Schedule("read", begin_ns, load.reads_per_s, 0.5, load.legs(load.reads_per_s / load.orders_per_s))
+            self._tell([only])
+            return lambda _: math.inf, only.due_ns
         orders = Schedule("write", begin_ns, load.orders_per_s, 0.0, load.legs())
         told, read_at = [orders], lambda _: math.inf
         if every:
@@ -162,10 +166,13 @@ class Dispatcher:
             reads = Schedule("read", begin_ns, load.reads_per_s, 0.5, ramp)
             told.append(reads)
             read_at = reads.due_ns
-        if self._share.number == 0:
-            for schedule in told:
-                self._recorder.mark(EVENT, schedule.op, schedule.detail())
+        self._tell(told)
         return orders.due_ns, read_at
+
+    def _tell(self, schedules: list[Schedule]) -> None:
+        if self._share.number == 0:
+            for schedule in schedules:
+                self._recorder.mark(EVENT, schedule.op, schedule.detail())
 
     def stop(self, grace_s: float, until_ns: int | None = None) -> None:
         """Start nothing that is due at `until_ns` (None: now) or later, end in `grace_s`, record the rest as in doubt."""
@@ -184,6 +191,8 @@ class Dispatcher:
         gevent.killall([r.greenlet for r in left if r.greenlet is not None], block=False)
 
     def _order(self, key: int, intended_ns: int) -> None:
+        if self._load.read_keys:
+            raise WriteRefused("a write was due in a load that may only read")
         every = self._receipt_every
         receipt = bool(every) and key % every == 0
         self._launch(_Request(key, self._cohort(self._for_orders), intended_ns, read=False, receipt=receipt))

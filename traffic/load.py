@@ -20,6 +20,7 @@ FOLLOWER = "follower"
 STICKY = "sticky"
 FRESH = "fresh"
 COHORTS = (FOLLOWER, STICKY, FRESH)
+KEY_BITS = 20
 
 
 def amount_of(key: int) -> int:
@@ -46,7 +47,8 @@ class Load:
     key is a multiple of `receipt_every` asks for a receipt (0: none does). `cohorts`: the share of requests each kind of
     client sends; follower drops a connection whose peer left the current DNS answer, sticky keeps its connection while it
     lives, fresh opens one per request. `connect_timeout_s` limits resolving and connecting each, `request_timeout_s` the
-    time from sending to the last byte of the answer. `seed` decides keys and cohorts; drawn anew unless given, so that
+    time from sending to the last byte of the answer. With `read_keys` nothing is written at all: records of these keys are
+    read, `reads_per_s` of them a second. `seed` decides keys and cohorts; drawn anew unless given, so that
     runs never share keys. Raises UnusableInput.
     """
 
@@ -58,13 +60,23 @@ class Load:
     cohorts: Mapping[str, float] = field(default_factory=lambda: {FOLLOWER: 0.7, FRESH: 0.1, STICKY: 0.2})
     connect_timeout_s: float = 2.0
     request_timeout_s: float = 3.0
+    read_keys: tuple[int, ...] = ()
     seed: int = field(default_factory=lambda: secrets.randbelow(2**31))
+
+    @property
+    def most_per_s(self) -> float:
+        """The most requests a second that are ever due."""
+        writes = max([self.orders_per_s, *(point.per_s for point in self.ramp)])
+        return writes * (1 + self.reads_per_s / self.orders_per_s)
 
     def __post_init__(self) -> None:
         fastest = f" (at most {FASTEST})"
         _require(0 < self.orders_per_s <= FASTEST, f"orders_per_s is {self.orders_per_s}: give a rate above 0{fastest}")
         _require(
             0 <= self.reads_per_s <= FASTEST, f"reads_per_s is {self.reads_per_s}: give a rate of 0 or more{fastest}"
+        )
+        _require(
+            not self.read_keys or self.reads_per_s > 0, "read_keys are given and reads_per_s is 0: give a rate above 0"
         )
         _require(self.most_in_flight > 0, f"most_in_flight is {self.most_in_flight}: give 1 or more")
         self._check_ramp()
@@ -106,15 +118,20 @@ class Load:
     @property
     def first_key(self) -> int:
         """Keys of a run count up from here; below 2**52, so that every JSON reader keeps them exact."""
-        return random.Random(self.seed).randrange(1, 2**32) << 20
+        return random.Random(self.seed).randrange(1, 2**32) << KEY_BITS
+
+    @property
+    def own_keys(self) -> range:
+        """The keys of its first million writes: no load of another seed writes them."""
+        return range(self.first_key, self.first_key + (1 << KEY_BITS))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """Where the orders go: `base_url` as clients know it, resolved through the name server `dns_host`:`dns_port`.
 
-    `dns_host` None: the host's own name servers (/etc/resolv.conf). `headers` are sent with every request. Raises
-    UnusableInput.
+    `dns_host` None: the host's own name servers (/etc/resolv.conf). `headers` are sent with every request. `regions`: which
+    region is reached at an address, for answers that do not say who served. Raises UnusableInput.
     """
 
     base_url: str = "http://api.dr-drill.example:18080"
@@ -122,6 +139,7 @@ class Service:
     dns_host: str | None = None
     dns_port: int = 53
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)

@@ -39,11 +39,13 @@ class InDoubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer that was read to its end; `region` is what its region header says."""
+    """An HTTP answer that was read to its end; `region` is what its region header says, `reached` which region is at the
+    address that it came from."""
 
     status: int
     region: str | None
     body: bytes
+    reached: str | None = None
 
 
 def json_of(answer: Answer) -> Any:
@@ -86,13 +88,13 @@ def of_read(read: Read, answer: Answer, document: Any, key: int) -> Judged:
 
 
 def region_of(contract: Contract, pointers: AnswerPointers, answer: Answer | None, document: Any) -> str | None:
-    """Which region answered: by the answer's header, else by its body, else the only one there is."""
+    """Which region answered: by the answer's header, else by its body, else the only one there is or the one at its address."""
     if answer is None:
         return None
     if answer.region is not None:
         return answer.region
     found = _at(document, pointers.region)
-    return found if isinstance(found, str) else contract.region
+    return found if isinstance(found, str) else contract.region or answer.reached
 
 
 def _shown(pointers: AnswerPointers, document: Any, key: int) -> set[bool | None]:

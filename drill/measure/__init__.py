@@ -13,6 +13,7 @@ from drill.measure.downtime import downtime, latency
 from drill.measure.early import ORDERED, early_acks, shown_ns
 from drill.measure.lag import lag
 from drill.measure.ledger import STORES, Ledger, ledger
+from drill.measure.observed import is_observation, observed
 from drill.measure.online import Recovery, recovery
 from drill.measure.reach import Reach
 from drill.measure.requests import Requests
@@ -85,7 +86,10 @@ def measure(history: History, objectives: Objectives) -> Measurements:
         found += tried("loss", lambda: loss(ledgers, times, history.survivors is not None, clock_s), [])
         found += tried("early acknowledgements", lambda: [early_acks(ledgers[ORDERED])], [])
     found += tried("content", lambda: [wrong_content(ops, ledgers)], [])
-    found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
+    if is_observation(history.marks):
+        found += tried("the outage", lambda: observed(requests, times, objectives, clock_s), [])
+    else:
+        found += tried("downtime", lambda: downtime(whole, times, objectives, clock_s), [])
     found += tried("latency", lambda: latency(ops, times), [])
     found += tried("lag", lambda: lag(history.samples, times), [])
     phases: tuple[Phase, ...] = tried("the waterfall", lambda: waterfall(ops, history.marks, times, whole, rto), ())

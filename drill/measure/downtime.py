@@ -31,7 +31,7 @@ def downtime(whole: Recovered, times: Times, objectives: Objectives, clock_s: fl
         return [Measurement.unknown(name, unit, why) for name, unit in units.items()]
     begin_ns = times.begin_ns if times.begin_ns is not None else 0
     deadline_ns = objectives.deadline_ns
-    value, lower, upper = _time_down(seen, whole.outages, begin_ns, times.end_ns, deadline_ns)
+    value, lower, upper = time_down(seen, whole.outages, begin_ns, times.end_ns, deadline_ns)
     count = len(whole.outages.found)
     lower, upper = max(0.0, lower - 2 * count * clock_s), upper + 2 * count * clock_s
     down = Measurement(
@@ -39,7 +39,7 @@ def downtime(whole: Recovered, times: Times, objectives: Objectives, clock_s: fl
     )
     window_ns = round(objectives.window_s * NS)
     refused = find_outages(seen.due_ns, seen.bad & ~seen.late, seen.stratum, objectives.allowance, window_ns)
-    refused_s, refused_lower, refused_upper = _time_down(seen, refused, begin_ns, times.end_ns, deadline_ns)
+    refused_s, refused_lower, refused_upper = time_down(seen, refused, begin_ns, times.end_ns, deadline_ns)
     off_s = 2 * len(refused.found) * clock_s
     refused_lower, refused_upper = max(0.0, refused_lower - off_s), refused_upper + off_s
     degraded = Measurement(
@@ -90,7 +90,7 @@ def _budget(failed: int, n: int, objectives: Objectives) -> Measurement:
     return Measurement.exact("error_budget", spent, "ratio", because, "requests since the fault")
 
 
-def _time_down(
+def time_down(
     seen: Requests, outages: Outages, begin_ns: int, end_ns: int, deadline_ns: int
 ) -> tuple[float, float, float]:
     """(value, lower, upper) in seconds: the union of all outages, each from its first bad to its first good request.

@@ -8,6 +8,7 @@ import polars as pl
 
 from drill.history import History
 from drill.measure import Measurements
+from drill.measure.observed import is_observation
 from drill.proof.doubt import Doubt
 from drill.regions import REGIONS
 
@@ -37,9 +38,11 @@ def readable(history: History) -> Iterator[Doubt]:
 
 
 def marked(history: History, found: Measurements) -> Iterator[Doubt]:
-    """There was a fault, and its observation ended after it."""
+    """There was a fault, and its observation ended after it; an outage that was only observed has a fault that nobody knows."""
     times = found.times
-    if times.begin_ns is None or times.effective_ns is None:
+    if is_observation(history.marks):
+        yield from _observed(found)
+    elif times.begin_ns is None or times.effective_ns is None:
         missing = "fault.begin" if times.begin_ns is None else "fault.effective"
         yield Doubt(f"there is no fault: the mark {missing} is missing")
     elif times.effective_ns < times.begin_ns:
@@ -48,6 +51,16 @@ def marked(history: History, found: Measurements) -> Iterator[Doubt]:
         yield Doubt("the observation did not end: there is no drill.end after the fault")
     elif times.effective_ns is not None and times.end_ns < times.effective_ns:
         yield Doubt("the observation ended before the fault took effect")
+
+
+def _observed(found: Measurements) -> Iterator[Doubt]:
+    outages = found.named.get("outages")
+    if outages is None or not outages.value:
+        yield Doubt("nothing was broken, and no outage was seen while it was observed")
+    yield Doubt(
+        "when the fault began is not known, as nobody here caused it: how long service was down is told (outage_s, downtime_s), "
+        "how long recovery took is not"
+    )
 
 
 def regions(history: History, ops: pl.DataFrame) -> Iterator[Doubt]:

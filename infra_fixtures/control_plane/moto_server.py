@@ -29,7 +29,9 @@ HOSTS_REMEMBERED = 1024
 _OVERLAY_PACKAGE = "infra_fixtures.control_plane.overlays"
 
 OVERLAYS: dict[str, Sequence[str]] = {
-    "rds": ("neighbours", "rds_clusters", "rds_global"),
+    "rds": ("neighbours", "rds_clusters", "rds_global", "rds_offers"),
+    "sts": ("sts_roles",),
+    "acm": ("acm_validation",),
     "route53": ("route53_health", "route53_records"),
     "awslambda": ("neighbours", "lambda_code", "lambda_capacity"),
     "kms": ("kms_keys",),

@@ -36,11 +36,13 @@ class Injection:
     """A fault made ready for one world: what it hits, how it is undone, and the act.
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
+    `guarded`: all that it changes passes the world's guard, as AWS API calls and powers do; what does not is never rehearsed.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
+    guarded: bool = True
 
 
 class Harmed(NamedTuple):
@@ -85,6 +87,9 @@ class Fault(
     def harms(self) -> tuple[Harmed, ...]:
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
+
+    def check(self, world: World) -> None:
+        """Raise NotSupported where the world lacks something else that this needs; nothing is changed yet."""
 
     @abc.abstractmethod
     def prepare(self, world: World) -> Injection:
@@ -138,6 +143,7 @@ def require(world: World, fault: Fault) -> None:
     lacking += [part for part in fault.parts if world.part(part) is None]
     for kind in lacking:
         raise NotSupported(fault.name, world.target, kind.__name__)
+    fault.check(world)
     named = msgspec.structs.asdict(fault).get("region", PRIMARY)
     if named != REPLICATION.scope:
         region_of(world, named)

@@ -14,11 +14,11 @@ from infra_fixtures.targets.world import World
 class ControllerFailed(Exception):
     """The failover controller answered with an error; the message is its own."""
 
-    parts: ClassVar[tuple[type, ...]] = (ControllerPart,)
-
 
 class PlannedSwitchover(Fault, frozen=True):
     """Invoke the standby's failover controller with mode switchover; healing gives the roles back."""
+
+    parts: ClassVar[tuple[type, ...]] = (ControllerPart,)
 
     @property
     def harms(self) -> tuple[Harmed, ...]:

@@ -20,8 +20,10 @@ from drill.objective import nearest
 from drill.parts import Effect
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
+from infra_fixtures.faults.described import Described
 from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
 from infra_fixtures.safety.heal import undo_all
+from infra_fixtures.targets.parts import BreakPart, part_of
 from infra_fixtures.targets.world import World
 
 NS = 10**9
@@ -77,6 +79,20 @@ class Schedule(msgspec.Struct, frozen=True):
     def main(self) -> Scheduled:
         """The fault that is measured: the one said to be, else the last one to begin."""
         return next((one for one in self.faults if one.main), self.faults[-1])
+
+    def in_world(self, world: World) -> Schedule:
+        """The same, with what the system's own description says in place of each `Described`; raises NotSupported."""
+        found: list[Scheduled] = []
+        for one in self.faults:
+            if not isinstance(one.fault, Described):
+                found.append(one)
+                continue
+            require(world, one.fault)
+            told = Schedule.from_tables(list(part_of(world, BreakPart).faults), source="the system's description")
+            found += [
+                msgspec.structs.replace(f, at_s=one.at_s + f.at_s, for_s=f.for_s or one.for_s) for f in told.faults
+            ]
+        return Schedule(tuple(found))
 
     def to_tables(self) -> list[dict[str, Any]]:
         """Its `[[faults]]` tables in TOML."""

@@ -87,11 +87,14 @@ def usage(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, a
         apigateway.create_usage_plan_key(usagePlanId=usage_plan["id"], keyId=key["id"], keyType="API_KEY")
 
 
-def domain(apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, api: str) -> Api:
-    """The custom domain name, mapped to the stage."""
+def domain(
+    apigateway: Any, topology: Topology, plan: RegionPlan, names: Names, api: str, certificate_arn: str = ""
+) -> Api:
+    """The custom domain name, mapped to the stage; `certificate_arn` is the plan's own where none is given."""
     existing = ignore_errors("NotFoundException", apigateway.get_domain_name, domainName=topology.api_name)
     if existing is None:
-        certificate = {"regionalCertificateArn": plan.certificate_arn} if plan.certificate_arn else {}
+        arn = certificate_arn or plan.certificate_arn
+        certificate = {"regionalCertificateArn": arn} if arn else {}
         if topology.edge_scheme == "https" and not certificate:
             raise UnusableInput(
                 f"the API's name {topology.api_name} needs a certificate in {plan.name}: give certificate_arn for it"

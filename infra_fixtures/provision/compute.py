@@ -77,7 +77,7 @@ def function(lambda_: Any, topology: Topology, names: Names, desired: Function) 
             **settings,
         )
         _await_active(lambda_, existing)
-    elif _update(lambda_, existing, settings, code) and desired.alias:
+    elif _await_active(lambda_, existing) and _update(lambda_, existing, settings, code) and desired.alias:
         existing = lambda_.publish_version(FunctionName=desired.name)
         ignore_errors(
             "ResourceNotFoundException",
@@ -101,7 +101,11 @@ def scaling(autoscaling: Any, lambda_: Any, plan: RegionPlan, names: Names) -> N
     resource = f"function:{names.orders}:{ALIAS}"
     capacity = plan.capacity
     found = autoscaling.describe_scalable_targets(ServiceNamespace="lambda", ResourceIds=[resource])["ScalableTargets"]
-    if any((t["MinCapacity"], t["MaxCapacity"]) == (capacity.scaling_min, capacity.scaling_max) for t in found):
+    policies = autoscaling.describe_scaling_policies(
+        ServiceNamespace="lambda", PolicyNames=[names.of(SCALING_POLICY)], ResourceId=resource
+    )["ScalingPolicies"]
+    wanted = (capacity.scaling_min, capacity.scaling_max)
+    if policies and any((t["MinCapacity"], t["MaxCapacity"]) == wanted for t in found):
         return
     autoscaling.register_scalable_target(
         **SCALING, ResourceId=resource, MinCapacity=capacity.scaling_min, MaxCapacity=capacity.scaling_max
@@ -159,15 +163,15 @@ def tear_down_scaling(autoscaling: Any, names: Names) -> None:
 
 def tear_down(lambda_: Any, names: Names) -> None:
     """Delete the run's functions in this region."""
-    for name in (names.orders, names.controller, names.canary):
+    for name in (names.orders, names.controller, names.canary, names.reader):
         ignore_errors("ResourceNotFoundException", lambda_.delete_function, FunctionName=name)
 
 
-def _await_active(lambda_: Any, made: Mapping[str, Any]) -> None:
-    """A function in a VPC is Pending until its network interfaces are there."""
+def _await_active(lambda_: Any, made: Mapping[str, Any]) -> bool:
+    """True, once it is active: a function in a VPC is Pending until its network interfaces are there."""
     if made.get("State", "Active") == "Active":
-        return
-    wait_until(
+        return True
+    return wait_until(
         lambda: lambda_.get_function_configuration(FunctionName=made["FunctionName"])["State"] == "Active",
         what=f"the function {made['FunctionName']} to be active",
         timeout_s=ACTIVE_WITHIN_S,

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from drill.wait import wait_until
-from infra_fixtures.provision.boto_errors import ignore_errors
+from infra_fixtures.provision.boto_errors import ignore_errors, retry_while
 from infra_fixtures.provision.identity import Key
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.network import Network
@@ -19,6 +21,9 @@ AVAILABLE = "available"
 AVAILABLE_WITHIN_S = 2400.0
 """A global database takes AWS some 20 minutes."""
 DELETION_LIMIT_S = 2400.0
+LOOK_EVERY_S = 0.05
+NOT_YET = ("InvalidGlobalClusterStateFault", "InvalidDBClusterStateFault", "InvalidDBInstanceState")
+"""A database that is still being made, promoted or changed refuses what comes next until that is over."""
 BACKUP_DAYS = 1
 NO_CLUSTER = ("DBClusterNotFoundFault", "DBClusterNotFound")
 NO_INSTANCE = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
@@ -94,7 +99,11 @@ def global_cluster(rds: Any, topology: Topology, names: Names) -> None:
 def cluster(
     rds: Any, topology: Topology, plan: RegionPlan, names: Names, *, network: Network, own: Key, password: str | None
 ) -> None:
-    """A region's cluster and its instance: the global cluster's primary where a password is given, else a secondary."""
+    """A region's cluster and its instance: the global cluster's primary where a password is given, else a secondary.
+
+    A secondary can be added once the primary is available
+    (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html).
+    """
     group = subnet_group(rds, names, network)
     owner: dict[str, Any] = {}
     if password is not None:
@@ -103,9 +112,11 @@ def cluster(
             "MasterUserPassword": password,
             "DatabaseName": topology.database,
         }
-    ignore_errors(
-        "DBClusterAlreadyExistsFault",
-        rds.create_db_cluster,
+    retry_while(
+        NOT_YET,
+        lambda **settings: ignore_errors("DBClusterAlreadyExistsFault", rds.create_db_cluster, **settings),
+        what=f"the global cluster to take the cluster of {plan.name}",
+        timeout_s=AVAILABLE_WITHIN_S,
         DBClusterIdentifier=names.cluster(plan.name),
         GlobalClusterIdentifier=names.global_cluster,
         Engine=topology.engine,
@@ -130,16 +141,28 @@ def cluster(
     )
 
 
-def await_cluster(rds: Any, names: Names, region: str, is_final: Callable[[str], bool]) -> Cluster:
-    """The cluster once it is available and its endpoints are those that will last; raises WaitTimeout."""
+def await_cluster(
+    rds: Any, names: Names, region: str, is_final: Callable[[str], bool], look_every_s: float = LOOK_EVERY_S
+) -> Cluster:
+    """The cluster once it and its instance are available and its endpoints are those that will last; raises WaitTimeout.
+
+    AWS lets a client ask only so often, and all of an account's clients together: every some seconds is enough there.
+    """
 
     def ready() -> dict[str, Any] | None:
         found = rds.describe_db_clusters(DBClusterIdentifier=names.cluster(region))["DBClusters"][0]
         ends = (found.get("Endpoint"), found.get("ReaderEndpoint"))
         return found if found["Status"] == AVAILABLE and all(e and is_final(e) for e in ends) else None
 
+    def serves() -> bool:
+        found = rds.describe_db_instances(DBInstanceIdentifier=names.instance(region))["DBInstances"][0]
+        return bool(found["DBInstanceStatus"] == AVAILABLE)
+
     found = wait_until(
-        ready, what=f"the cluster of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=0.05
+        ready, what=f"the cluster of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=look_every_s
+    )
+    wait_until(
+        serves, what=f"the instance of {region} to be available", timeout_s=AVAILABLE_WITHIN_S, every_s=look_every_s
     )
     assert found is not None
     return Cluster(
@@ -153,14 +176,19 @@ def await_cluster(rds: Any, names: Names, region: str, is_final: Callable[[str],
 
 
 def tear_down(clients: Mapping[str, Any], names: Names) -> None:
-    """Delete the global database whole; `clients` are RDS by region. Waits until the clusters are gone."""
-    for region, rds in clients.items():
-        found = ignore_errors(NO_CLUSTER, rds.describe_db_clusters, DBClusterIdentifier=names.cluster(region))
-        if found is not None:
-            ignore_errors(
-                NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True
-            )
+    """Delete the global database whole; `clients` are RDS by region. Waits until the clusters are gone.
+
+    Clusters leave the global database first, the secondary before the primary, and are deleted as what they are then,
+    standalone ones (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-deleting.html).
+    """
     _dissolve(clients, names)
+    for region, rds in clients.items():
+        _delete(
+            lambda rds=rds, region=region: ignore_errors(  # type: ignore[misc]
+                NO_INSTANCE, rds.delete_db_instance, DBInstanceIdentifier=names.instance(region), SkipFinalSnapshot=True
+            ),
+            what=f"the instance of {region} to let itself be deleted",
+        )
     for region, rds in clients.items():
         wait_until(
             lambda rds=rds, region=region: (  # type: ignore[misc]
@@ -171,8 +199,11 @@ def tear_down(clients: Mapping[str, Any], names: Names) -> None:
             timeout_s=DELETION_LIMIT_S,
             every_s=0.5,
         )
-        ignore_errors(
-            NO_CLUSTER, rds.delete_db_cluster, DBClusterIdentifier=names.cluster(region), SkipFinalSnapshot=True
+        _delete(
+            lambda rds=rds, region=region: ignore_errors(  # type: ignore[misc]
+                NO_CLUSTER, rds.delete_db_cluster, DBClusterIdentifier=names.cluster(region), SkipFinalSnapshot=True
+            ),
+            what=f"the cluster of {region} to let itself be deleted",
         )
     for region, rds in clients.items():
         wait_until(
@@ -184,6 +215,22 @@ def tear_down(clients: Mapping[str, Any], names: Names) -> None:
             every_s=0.5,
         )
         ignore_errors("DBSubnetGroupNotFoundFault", rds.delete_db_subnet_group, DBSubnetGroupName=names.of("private"))
+
+
+def _delete(call: Callable[[], Any], what: str) -> None:
+    """Delete it, as soon as its state lets it; one that is deleted already by another is no error."""
+
+    def called() -> Any:
+        try:
+            return call()
+        except ClientError as e:
+            if "deleted" in e.response["Error"].get("Message", "") or "deleting" in e.response["Error"].get(
+                "Message", ""
+            ):
+                return None
+            raise
+
+    retry_while(NOT_YET, called, what=what, timeout_s=DELETION_LIMIT_S)
 
 
 def tear_down_secret(primary: Any, names: Names, replica: str) -> None:
@@ -200,26 +247,39 @@ def tear_down_secret(primary: Any, names: Names, replica: str) -> None:
 def _dissolve(clients: Mapping[str, Any], names: Names) -> None:
     """Take the members out of the global cluster, readers first, and delete it."""
     rds = next(iter(clients.values()))
-    found = ignore_errors(
-        "GlobalClusterNotFoundFault", rds.describe_global_clusters, GlobalClusterIdentifier=names.global_cluster
-    )
-    if found is None:
-        return
-    members = found["GlobalClusters"][0]["GlobalClusterMembers"]
-    for member in sorted(members, key=lambda m: bool(m["IsWriter"])):
-        arn = str(member["DBClusterArn"])
-        clients[arn.split(":")[3]].remove_from_global_cluster(
-            GlobalClusterIdentifier=names.global_cluster, DbClusterIdentifier=arn
+    for arn, _ in sorted(_members(rds, names).items(), key=lambda member: member[1]):
+        retry_while(
+            NOT_YET,
+            lambda arn=arn: ignore_errors(  # type: ignore[misc]
+                NO_CLUSTER,
+                clients[arn.split(":")[3]].remove_from_global_cluster,
+                GlobalClusterIdentifier=names.global_cluster,
+                DbClusterIdentifier=arn,
+            ),
+            what=f"{arn} to let itself be taken out of the global cluster",
+            timeout_s=DELETION_LIMIT_S,
         )
         wait_until(
-            lambda arn=arn: all(  # type: ignore[misc]
-                m["DBClusterArn"] != arn
-                for m in rds.describe_global_clusters(GlobalClusterIdentifier=names.global_cluster)["GlobalClusters"][
-                    0
-                ]["GlobalClusterMembers"]
-            ),
+            lambda arn=arn: arn not in _members(rds, names),  # type: ignore[misc]
             what=f"{arn} to leave the global cluster",
             timeout_s=DELETION_LIMIT_S,
             every_s=0.5,
         )
-    rds.delete_global_cluster(GlobalClusterIdentifier=names.global_cluster)
+    retry_while(
+        NOT_YET,
+        lambda: ignore_errors(
+            "GlobalClusterNotFoundFault", rds.delete_global_cluster, GlobalClusterIdentifier=names.global_cluster
+        ),
+        what=f"{names.global_cluster} to be empty",
+        timeout_s=DELETION_LIMIT_S,
+    )
+
+
+def _members(rds: Any, names: Names) -> dict[str, bool]:
+    """The ARNs of the global cluster's members, and whether each is the writer; nothing where there is no such cluster."""
+    found = ignore_errors(
+        "GlobalClusterNotFoundFault", rds.describe_global_clusters, GlobalClusterIdentifier=names.global_cluster
+    )
+    if found is None:
+        return {}
+    return {str(m["DBClusterArn"]): bool(m["IsWriter"]) for m in found["GlobalClusters"][0]["GlobalClusterMembers"]}

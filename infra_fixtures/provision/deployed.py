@@ -66,3 +66,5 @@ class Deployed(msgspec.Struct, frozen=True):
     regions: Mapping[str, DeployedRegion]
     distribution: str = ""
     """CloudFront's name for the way in; empty where none is used."""
+    reader_function: str = ""
+    """The function that reads the database for the harness, in both regions; empty where there is none."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from infra_fixtures.gate import gate
 from infra_fixtures.provision import monitoring
 from infra_fixtures.provision.boto_errors import retry_while
 from infra_fixtures.provision.deployed import Deployed
@@ -55,3 +58,34 @@ def arm(clients: Clients, deployed: Deployed, healthy: Callable[[], bool]) -> No
         deployed.alarm_name,
         healthy,
     )
+
+
+def take_first_steps(
+    clients: Clients, deployed: Deployed, healthy: Callable[[], bool], await_data_plane: Callable[[], None]
+) -> None:
+    """Arm the failover alarm, once the primary is `healthy`; meanwhile create the tables and warm the functions.
+
+    The migration and a call in each region leave as many workers as a system has that has been serving and looked at.
+    """
+    given_up = threading.Event()
+
+    def well() -> bool:
+        if given_up.is_set():
+            raise RuntimeError("another step failed")
+        return healthy()
+
+    with ThreadPoolExecutor(1 + len(deployed.regions)) as pool:
+        arming = pool.submit(arm, clients, deployed, well)
+        try:
+            await_data_plane()
+            warming = {r: pool.submit(invoke_orders, clients, deployed, r, "ping") for r in deployed.regions}
+            with gate(deployed.primary, "creating the tables"):
+                migrate(clients, deployed)
+            for region, step in warming.items():
+                with gate(region, "the first call of the order API"):
+                    step.result()
+            with gate(deployed.primary, "its health check, before the failover alarm is armed"):
+                arming.result()
+        except BaseException:
+            given_up.set()
+            raise

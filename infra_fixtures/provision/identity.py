@@ -32,18 +32,25 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Role ARNs: the order API's by region, and of the jobs there is one of."""
+    """Role ARNs: the order API's and the reader's by region, and of the jobs there is one of."""
 
     orders: Mapping[str, str]
     controller: str
     canary: str
     replication: str
+    readers: Mapping[str, str]
 
 
 def key(kms: Any, names: Names, region: str) -> Key:
-    """The region's key for data at rest, found by its alias."""
+    """The region's key for data at rest, found by its alias, or by its tag where a run died before it had that."""
     alias = f"alias/{names.of('data')}"
     found = ignore_errors("NotFoundException", kms.describe_key, KeyId=alias)
+    if found is not None and found["KeyMetadata"]["KeyState"] == "PendingDeletion":  # a teardown that was cut short
+        kms.delete_alias(AliasName=alias)
+        found = None
+    if found is None and (nameless := find_key(kms, names)) is not None:
+        kms.create_alias(AliasName=alias, TargetKeyId=nameless.id)
+        return nameless
     if found is None:
         tags = [{"TagKey": k, "TagValue": v} for k, v in names.tags(f"data-{region}").items()]
         found = kms.create_key(Description=f"data at rest of drill {names.run_id}", Tags=tags)
@@ -51,8 +58,8 @@ def key(kms: Any, names: Names, region: str) -> Key:
     return Key(found["KeyMetadata"]["KeyId"], found["KeyMetadata"]["Arn"])
 
 
-def roles(iam: Any, topology: Topology, names: Names, keys: Mapping[str, Key]) -> Roles:
-    """Every role with its policy."""
+def roles(iam: Any, topology: Topology, names: Names, keys: Mapping[str, Key], *, readers: bool = False) -> Roles:
+    """Every role with its policy; those of the readers where they are wanted."""
     account = keys[topology.primary.name].account
     primary, standby = topology.region_names
     return Roles(
@@ -63,6 +70,10 @@ def roles(iam: Any, topology: Topology, names: Names, keys: Mapping[str, Key]) -
         controller=_role(iam, names, "controller", LAMBDA, _controller_policy(names, primary, standby, account)),
         canary=_role(iam, names, "canary", LAMBDA, _canary_policy(topology, names, standby, account)),
         replication=_role(iam, names, "replication", S3, _replication_policy(names, primary, standby, account, keys)),
+        readers={
+            r: _role(iam, names, f"reader-{r}", LAMBDA, _reader_policy(names, r, account, keys[r], names.reader))
+            for r in (topology.region_names if readers else ())
+        },
     )
 
 
@@ -94,7 +105,8 @@ def tear_down_key(kms: Any, names: Names) -> None:
 
 def tear_down_roles(iam: Any, names: Names, regions: Iterable[str]) -> None:
     """Delete the roles and their policies."""
-    for part in (*(f"orders-{r}" for r in regions), "controller", "canary", "replication"):
+    regional = (f"{job}-{r}" for r in regions for job in ("orders", "reader"))
+    for part in (*regional, "controller", "canary", "replication"):
         name = names.of(part)
         listed = ignore_errors("NoSuchEntity", iam.list_role_policies, RoleName=name)
         if listed is not None:
@@ -125,7 +137,15 @@ def _put_policy(iam: Any, role: str, name: str, statements: list[dict[str, Any]]
 
 def _orders_policy(names: Names, region: str, account: str, own: Key) -> list[dict[str, Any]]:
     return [
-        _logs(region, account, names.orders),
+        *_reader_policy(names, region, account, own, names.orders),
+        _allow(["s3:PutObject"], f"arn:aws:s3:::{names.bucket(region, account)}/receipts/*"),
+    ]
+
+
+def _reader_policy(names: Names, region: str, account: str, own: Key, function: str) -> list[dict[str, Any]]:
+    """What a function in the private subnets needs to use the database."""
+    return [
+        _logs(region, account, function),
         # EC2 knows no resource for these when Lambda makes its network interfaces
         # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions).
         _allow(
@@ -143,7 +163,6 @@ def _orders_policy(names: Names, region: str, account: str, own: Key) -> list[di
             ["secretsmanager:GetSecretValue"],
             f"arn:aws:secretsmanager:{region}:{account}:secret:{names.of('database')}-*",
         ),
-        _allow(["s3:PutObject"], f"arn:aws:s3:::{names.bucket(region, account)}/receipts/*"),
         _allow(["kms:Decrypt", "kms:GenerateDataKey"], own.arn),
     ]
 

@@ -15,9 +15,10 @@ _RUN_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,26}[A-Za-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one run; all lower case, as S3 and RDS want them."""
+    """The names of one run; all lower case, as S3 and RDS want them. `more` are tags that everything carries besides."""
 
     run_id: str
+    more: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not _RUN_ID.fullmatch(self.run_id) or "--" in self.run_id:
@@ -50,6 +51,11 @@ class Names:
         return self.of("canary")
 
     @property
+    def reader(self) -> str:
+        """The function that reads the database for the harness, in both regions where it is wanted."""
+        return self.of("reader")
+
+    @property
     def global_cluster(self) -> str:
         """The Aurora global cluster."""
         return self.of("global")
@@ -72,7 +78,7 @@ class Names:
 
     def tags(self, part: str) -> dict[str, str]:
         """Tags as a mapping (Lambda, API Gateway, Logs)."""
-        return {"Name": self.of(part), RUN_TAG: self.run_id, PART_TAG: part}
+        return {**dict(self.more), "Name": self.of(part), RUN_TAG: self.run_id, PART_TAG: part}
 
     def tag_list(self, part: str) -> list[dict[str, str]]:
         """Tags as Key and Value pairs (most services)."""

@@ -42,6 +42,8 @@ def build(ec2: Any, topology: Topology, plan: RegionPlan, names: Names) -> Netwo
     """Make the network, or what is missing of it."""
     found = find_parts(ec2, names)
     vpc_id = found.get("vpc") or _vpc(ec2, topology, plan, names)
+    if not plan.default_vpc:  # also after a run that died before it had done so
+        _name_hosts(ec2, vpc_id)
     parts = Parts(ec2, names, vpc_id, found)
     subnets = _subnets(parts, topology)
     public = tuple(subnets[s.name] for s in topology.subnets if s.public)
@@ -69,8 +71,14 @@ def _vpc(ec2: Any, topology: Topology, plan: RegionPlan, names: Names) -> str:
             )
         return str(defaults[0]["VpcId"])
     made = ec2.create_vpc(CidrBlock=topology.vpc_cidr, TagSpecifications=names.tagged("vpc", "vpc"))["Vpc"]
-    ec2.modify_vpc_attribute(VpcId=made["VpcId"], EnableDnsHostnames={"Value": True})  # for endpoints' private names
     return str(made["VpcId"])
+
+
+def _name_hosts(ec2: Any, vpc_id: str) -> None:
+    """Give hosts names, which endpoints' private names need."""
+    attribute = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsHostnames")
+    if not attribute["EnableDnsHostnames"]["Value"]:
+        ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
 
 
 def _subnets(parts: Parts, topology: Topology) -> dict[str, str]:
@@ -93,8 +101,6 @@ def _subnets(parts: Parts, topology: Topology) -> dict[str, str]:
 
 def _gateway(parts: Parts) -> str:
     """The VPC's internet gateway; a VPC has at most one, and the default VPC brings its own."""
-    if "gateway" in parts.found:
-        return parts.found["gateway"]
     own = [{"Name": "attachment.vpc-id", "Values": [parts.vpc_id]}]
     attached = parts.ec2.describe_internet_gateways(Filters=own)["InternetGateways"]
     if attached:

@@ -6,19 +6,39 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
+from infra_fixtures.provision import (
+    api,
+    cdn,
+    certificate,
+    compute,
+    database,
+    dns,
+    identity,
+    monitoring,
+    network,
+    storage,
+)
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.provision.stack import NO_REGION, THREADS, Clients
 from infra_fixtures.topology import Topology
 
 
-def tear_down(clients: Clients, topology: Topology, run_id: str, gone: Collection[str] = ()) -> None:
+def tear_down(
+    clients: Clients,
+    topology: Topology,
+    run_id: str,
+    gone: Collection[str] = (),
+    *,
+    zone_id: str = "",
+    certificates: bool = False,
+) -> None:
     """Delete everything that provisioning made for this run, whatever part of it is there; other runs' is not touched.
 
-    `gone` are services whose API does not exist any more, with all that it held.
+    `gone` are services whose API does not exist any more, with all that it held; `zone_id` and `certificates` are as
+    provisioning was told.
     """
     names = Names(run_id)
-    functions = (names.orders, names.controller, names.canary)
+    functions = (names.orders, names.controller, names.canary, names.reader)
 
     def removed(service: str, region: str | None, remove: Callable[[Any], None]) -> None:
         if service not in gone:
@@ -47,9 +67,14 @@ def tear_down(clients: Clients, topology: Topology, run_id: str, gone: Collectio
         if topology.cloudfront:
             removed("cloudfront", NO_REGION, lambda cloudfront: cdn.tear_down(cloudfront, names))
         _all(
-            pool.submit(removed, "route53", NO_REGION, lambda route53: dns.tear_down(route53, topology, names)),
+            pool.submit(
+                removed, "route53", NO_REGION, lambda route53: dns.tear_down(route53, topology, names, zone_id)
+            ),
             *(pool.submit(fronts, r) for r in topology.region_names),
         )
+        if certificates:
+            for region in topology.region_names:
+                removed("acm", region, lambda acm: certificate.tear_down(acm, topology, names))
         removed(
             "rds",
             primary,

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from infra_fixtures.provision import api, cdn, compute, database, dns, identity, monitoring, network, storage
+from infra_fixtures.provision import (
+    api,
+    cdn,
+    certificate,
+    compute,
+    database,
+    dns,
+    identity,
+    monitoring,
+    network,
+    storage,
+)
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import DATABASE_GROUP, ENDPOINT_GROUP, FUNCTION_GROUP, RegionPlan, Topology
@@ -22,6 +36,7 @@ TRANSFER_LIMIT_S = 120
 """How long the controller waits for a switchover, and again for a failover."""
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
+READER_TIMEOUT_S = 60
 NO_REGION = None
 REGIONAL_SERVICES = (
     "kms", "ec2", "rds", "secretsmanager", "s3", "apigateway", "logs", "cloudwatch", "lambda", "sns", "events",
@@ -53,16 +68,41 @@ def provision(
     *,
     edges: Mapping[str, str] | None = None,
     is_final: Callable[[str], bool] = lambda endpoint: True,
+    zone_id: str = "",
+    certificates: bool = False,
+    readers: bool = False,
+    look_every_s: float = database.LOOK_EVERY_S,
+    tags: Mapping[str, str] | None = None,
+    steps: Callable[[str], AbstractContextManager[None]] = lambda step: contextlib.nullcontext(),
 ) -> Deployed:
     """Make the system, or what is missing of it; a second time it changes nothing.
 
     `edges` gives each region's API edge as host:port where functions cannot resolve its name. `is_final` says whether a
-    database endpoint is one that serves, where the AWS API names endpoints before the data plane has made them.
+    database endpoint is one that serves, where the AWS API names endpoints before the data plane has made them. `zone_id`
+    is a hosted zone of the topology's name that is there already; else one is made, which nobody is led to. `certificates`:
+    those of the API's name are requested, validated in the zone and awaited. `readers`: functions that read the databases
+    for a harness that cannot connect to them. `look_every_s` is how often what takes minutes is looked at. `tags` are given
+    to everything beside the run's own. `steps` is entered for each step, by its name, for as long as that lasts, in several
+    threads.
     Raises UnusableInput for a topology or run id that cannot be built, WaitTimeout for what does not get ready.
     """
-    names = Names(run_id)
+    names = Names(run_id, tuple(sorted((tags or {}).items())))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="provision") as pool:
-        return _Stack(clients, topology, names, pool, edges or {}, is_final).build()
+        options = _Options(edges or {}, is_final, zone_id, certificates, readers, look_every_s, steps)
+        return _Stack(clients, topology, names, pool, options).build()
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What differs from target to target, as `provision` is told."""
+
+    edges: Mapping[str, str]
+    is_final: Callable[[str], bool]
+    zone_id: str
+    certificates: bool
+    readers: bool
+    look_every_s: float
+    steps: Callable[[str], AbstractContextManager[None]]
 
 
 class _Stack:
@@ -74,15 +114,13 @@ class _Stack:
         topology: Topology,
         names: Names,
         pool: ThreadPoolExecutor,
-        edges: Mapping[str, str],
-        is_final: Callable[[str], bool],
+        options: _Options,
     ) -> None:
         self._clients = clients
         self._topology = topology
         self._names = names
         self._pool = pool
-        self._edges = edges
-        self._is_final = is_final
+        self._options = options
 
     def build(self) -> Deployed:
         t, names, regions = self._topology, self._names, self._topology.region_names
@@ -93,13 +131,20 @@ class _Stack:
         held_keys = {r: f.result() for r, f in keys.items()}
         secret = self._do(database.secret, self._aws("secretsmanager", primary), t, names, held_keys)
         clusters = self._do(self._clusters, networks, held_keys, secret)
-        roles = self._do(identity.roles, self._aws("iam", NO_REGION), t, names, held_keys)
+        roles = self._do(
+            lambda: identity.roles(self._aws("iam", NO_REGION), t, names, held_keys, readers=self._options.readers),
+            step="roles",
+        )
         buckets = self._do(self._buckets, held_keys, roles)
-        zone = self._do(dns.zone, self._aws("route53", NO_REGION), t, names)
+        zone = self._do(self._zone)
+        certificates = {r: self._do(self._certificate, r, zone) for r in regions}
         account = held_keys[primary].account
-        apis = {p.name: self._do(self._api, p, account, secret) for p in t.regions}
+        apis = {p.name: self._do(self._api, p, account, secret, certificates) for p in t.regions}
         checks = {
-            r: self._do(lambda r=r: dns.health_check(self._aws("route53", NO_REGION), t, names, r, apis[r].result()))
+            r: self._do(
+                lambda r=r: dns.health_check(self._aws("route53", NO_REGION), t, names, r, apis[r].result()),
+                step=f"health check {r}",
+            )
             for r in regions
         }
         groups = {
@@ -109,14 +154,20 @@ class _Stack:
         record = self._do(
             lambda: dns.failover_records(
                 self._aws("route53", NO_REGION), t, zone.result(), _results(apis), _results(checks)
-            )
+            ),
+            step="failover records",
         )
         edge = self._do(cdn.distribution, self._aws("cloudfront", NO_REGION), t, names) if t.cloudfront else None
         orders = {
             p.name: self._do(self._orders, p, networks, roles, secret, buckets, clusters, apis) for p in t.regions
         }
         watch = self._do(self._watch, roles, clusters, checks, apis)
+        readers = [
+            self._do(self._reader, p, networks, roles, secret, clusters) for p in t.regions if self._options.readers
+        ]
         orders_arns, (alarm, topic, rule) = _results(orders), watch.result()
+        for reader in readers:
+            reader.result()
         found = clusters.result()
         return Deployed(
             run_id=names.run_id,
@@ -138,6 +189,7 @@ class _Stack:
             primary=primary,
             standby=standby,
             distribution="" if edge is None else edge.result(),
+            reader_function=names.reader if self._options.readers else "",
             regions={
                 r: _region(
                     r, networks[r].result(), held_keys[r], secret.result(), buckets.result()[r], found[r],
@@ -147,15 +199,34 @@ class _Stack:
             },
         )  # fmt: skip
 
-    def _do(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
-        return self._pool.submit(task, *arguments)
+    def _do(self, task: Callable[..., T], *arguments: Any, step: str = "") -> Future[T]:
+        """Submit a task; what it is called and where it works is the name of its step."""
+        where = [a.name for a in arguments if isinstance(a, RegionPlan)] or [a for a in arguments if isinstance(a, str)]
+        name = step or " ".join((task.__name__.strip("_").replace("_", " "), *where[:1]))
+
+        def done() -> T:
+            with self._options.steps(name):
+                return task(*arguments)
+
+        return self._pool.submit(done)
 
     def _aws(self, service: str, region: str | None) -> Any:
         return self._clients.client(service, region)
 
     def _functions(self, region: str) -> tuple[str, ...]:
         own = (self._names.controller, self._names.canary) if region == self._topology.standby.name else ()
-        return (self._names.orders, *own)
+        return (self._names.orders, *own, *((self._names.reader,) if self._options.readers else ()))
+
+    def _zone(self) -> str:
+        return self._options.zone_id or dns.zone(self._aws("route53", NO_REGION), self._topology, self._names)
+
+    def _certificate(self, region: str, zone: Future[str]) -> str:
+        if not self._options.certificates:
+            return ""
+        acm, route53 = self._aws("acm", region), self._aws("route53", NO_REGION)
+        return certificate.certificate(
+            acm, route53, self._topology, self._names, region, zone.result(), self._options.look_every_s
+        )
 
     def _clusters(
         self,
@@ -175,7 +246,9 @@ class _Stack:
                 password=secret.result().password if plan is self._topology.primary else None,
             )
         return {
-            r: database.await_cluster(self._aws("rds", r), self._names, r, self._is_final)
+            r: database.await_cluster(
+                self._aws("rds", r), self._names, r, self._options.is_final, self._options.look_every_s
+            )
             for r in self._topology.region_names
         }
 
@@ -187,11 +260,18 @@ class _Stack:
         )
         return made
 
-    def _api(self, plan: RegionPlan, account: str, secret: Future[database.Secret]) -> api.Api:
+    def _api(
+        self,
+        plan: RegionPlan,
+        account: str,
+        secret: Future[database.Secret],
+        certificates: Mapping[str, Future[str]],
+    ) -> api.Api:
         apigateway = self._aws("apigateway", plan.name)
         made = api.rest_api(apigateway, self._topology, plan, self._names, account)
         api.usage(apigateway, self._topology, plan, self._names, made, _api_key(secret.result()))
-        return api.domain(apigateway, self._topology, plan, self._names, made)
+        own = certificates[plan.name].result()
+        return api.domain(apigateway, self._topology, plan, self._names, made, own)
 
     def _orders(
         self,
@@ -217,12 +297,8 @@ class _Stack:
                 timeout_s=t.function_timeout_s,
                 memory_mb=plan.capacity.memory_mb,
                 environment={
+                    **self._database_environment(own, existing, region),
                     "DB_WRITER_HOST": own.writer,
-                    "DB_READER_HOST": own.reader,
-                    "DB_PORT": str(own.port),
-                    "DB_NAME": t.database,
-                    "DB_SECRET_ARN": existing.arns[region],
-                    "DB_TLS": t.database_tls,
                     "RECEIPTS_BUCKET": buckets.result()[region],
                     "HEALTHY_WHEN": "writable" if plan == t.primary else "readable",
                 },
@@ -235,6 +311,36 @@ class _Stack:
         compute.permit(lambda_, names.orders, "api", api.APIGATEWAY, source, alias=True)
         compute.scaling(self._aws("application-autoscaling", region), lambda_, plan, names)
         return arn
+
+    def _reader(
+        self,
+        plan: RegionPlan,
+        networks: Mapping[str, Future[network.Network]],
+        roles: Future[identity.Roles],
+        secret: Future[database.Secret],
+        clusters: Future[dict[str, database.Cluster]],
+    ) -> None:
+        """The region's function that reads its database for the harness."""
+        region, names = plan.name, self._names
+        wanted = compute.Function(
+            name=names.reader,
+            module=package.READER,
+            role=roles.result().readers[region],
+            timeout_s=READER_TIMEOUT_S,
+            memory_mb=compute.MEMORY_MB,
+            environment=self._database_environment(clusters.result()[region], secret.result(), region),
+            network=networks[region].result(),
+        )
+        compute.function(self._aws("lambda", region), self._topology, names, wanted)
+
+    def _database_environment(self, own: database.Cluster, secret: database.Secret, region: str) -> dict[str, str]:
+        return {
+            "DB_READER_HOST": own.reader,
+            "DB_PORT": str(own.port),
+            "DB_NAME": self._topology.database,
+            "DB_SECRET_ARN": secret.arns[region],
+            "DB_TLS": self._topology.database_tls,
+        }
 
     def _watch(
         self,
@@ -281,7 +387,7 @@ class _Stack:
 
     def _canary_environment(self, primary_api: api.Api) -> dict[str, str]:
         t, canary = self._topology, self._topology.canary
-        edge = self._edges.get(t.primary.name)
+        edge = self._options.edges.get(t.primary.name)
         standard = t.edge_port == (443 if t.edge_scheme == "https" else 80)
         at = edge or (primary_api.host if standard else f"{primary_api.host}:{t.edge_port}")
         return {

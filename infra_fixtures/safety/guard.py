@@ -14,21 +14,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL, GLOBAL_SERVICES
 from infra_fixtures.safety.aws_operations import READING, changes, regions_named
-from infra_fixtures.safety.scope import Scope, listed
-from infra_fixtures.safety.touched import Clients, Place, Touched, tags_carried, touched
+from infra_fixtures.safety.blast_radius import Spread
+from infra_fixtures.safety.call_log import names_of
+from infra_fixtures.safety.refused import Refused
+from infra_fixtures.safety.rehearsal import MADE_UP, UNTAGGED, Planned, PowerRehearsed, answer_to, made_up, note_tagged
+from infra_fixtures.safety.scope import Scope, Tag, listed
+from infra_fixtures.safety.touched import Clients, Place, Tags, Touched, tags_carried, touched
 
 UNKNOWN = "an unknown region"
 """Where a URL is signed for later: botocore does not say for which region, and no scope allows that."""
-
-
-class Refused(UnusableInput):
-    """Something was not done: the sentence says what, by which rule, and how it would be allowed."""
-
-    def __init__(self, what: str, rule: str, remedy: str) -> None:
-        super().__init__(f"{what} was not done: {rule}; {remedy}")
 
 
 class Guard:
@@ -36,7 +32,8 @@ class Guard:
 
     client: boto3 clients of the same credentials as those that are protected, for asking who they are and for tags.
     account: the account, where it is known without asking (an emulator of the run's own). owned: names, ids and ARNs that
-    the run made itself or is about to make; they count as tagged.
+    the run made itself or is about to make; they count as tagged, and so does what carries `mark`, the tag that the run
+    gives to what it makes.
     """
 
     def __init__(
@@ -46,16 +43,21 @@ class Guard:
         *,
         account: str | None = None,
         owned: Container[str] = frozenset(),
+        mark: Tag | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self.scope = scope
         self._client = client
         self._account = account
         self._owned = owned
+        self._mark = mark
         self._now = now
         self._lock = threading.Lock()
         self._tagged: set[tuple[str, str, str]] = set()
-        self._healing = threading.local()
+        self._spread = Spread(scope.blast_radius)
+        self._making = 0
+        self._thread = threading.local()
+        self._rehearsed: list[Planned] | None = None
 
     def protect(self, holder: Any) -> None:
         """Put every call of a boto3 client, or of all clients that a boto3 session makes from now on, under the scope.
@@ -65,24 +67,58 @@ class Guard:
         events = holder.meta.events if hasattr(holder, "meta") else holder.events
         events.register_last("before-parameter-build", self._judge_call, unique_id=f"guard-{id(self)}-call")
         events.register_last("before-sign.s3", self._judge_signature, unique_id=f"guard-{id(self)}-sign")
+        events.register_first("before-call", self._rehearse, unique_id=f"guard-{id(self)}-rehearse")
 
     def allow_power(self, name: str, region: str) -> None:
         """Raise Refused where an act that is no AWS call (a kill, a link rule) may not be done in that region."""
         what = f"{name} in {region}"
         self._require_consent(what)
         self._require_region(what, region)
+        if (planned := self._rehearsed) is not None:
+            planned.append(Planned("", name, region, ()))
+            raise PowerRehearsed(what)
 
     @contextlib.contextmanager
     def healing(self) -> Iterator[None]:
-        """What this thread does meanwhile is undone: neither the window nor a missing consent stops that, all else does."""
-        depth = getattr(self._healing, "depth", 0)
-        self._healing.depth = depth + 1
+        """What this thread does meanwhile is undone: no window, missing consent or blast radius stops that, all else does."""
+        depth = getattr(self._thread, "healing", 0)
+        self._thread.healing = depth + 1
         try:
             yield
         finally:
-            self._healing.depth = depth
+            self._thread.healing = depth
 
-    def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """What is done meanwhile, by any thread, makes the run's own system or removes it: no fault, so no blast radius."""
+        with self._lock:
+            self._making += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._making -= 1
+
+    @contextlib.contextmanager
+    def rehearsing(self) -> Iterator[list[Planned]]:
+        """What would be changed meanwhile, by any thread, is judged and noted, and not sent; nobody's consent is asked for.
+
+        A power raises PowerRehearsed once it is noted.
+        """
+        planned = self._rehearsed = []
+        try:
+            yield planned
+        finally:
+            self._rehearsed = None
+
+    @property
+    def _heals(self) -> bool:
+        return bool(getattr(self._thread, "healing", 0))
+
+    def _rehearse(self, *, model: Any, context: Mapping[str, Any], **_: Any) -> Any:
+        return answer_to(model, context) if self._rehearsed is not None and changes(model) else None
+
+    def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         if not changes(model):
             return
         service = model.service_model.service_name
@@ -93,7 +129,13 @@ class Guard:
         for named in regions_named(params):
             self._require_region(what, named)
         self._require_account(what)
+        names = tuple(dict.fromkeys([*(t.value for t in touched(service, params)), *names_of(params)]))
+        if (planned := self._rehearsed) is not None:
+            planned.append(Planned(service, model.name, region, names))
+            note_tagged(context, self._lets(tags_carried(params)))
         self._require_tags(what, service, region, params)
+        if planned is None and not self._making and not self._heals:
+            self._spread.take(what, service, region, names or (model.name,))
 
     def _judge_signature(self, *, request: Any, region_name: str, operation_name: str, **_: Any) -> None:
         """A client follows a bucket into another region than its own: where the call really goes is what is signed."""
@@ -102,7 +144,11 @@ class Guard:
             self._require_region(f"s3 {operation_name} in {region}", region)
 
     def _require_consent(self, what: str) -> None:
-        if getattr(self._healing, "depth", 0):
+        if self._rehearsed is not None:
+            return
+        if self.scope.read_only:
+            raise Refused(what, "this game day is read_only", "take read_only out of the scope")
+        if self._heals:
             return
         if not self.scope.confirmed:
             raise Refused(what, "nobody has confirmed this run", "confirm it once you have seen its plan")
@@ -143,9 +189,12 @@ class Guard:
         tag = self.scope.tag
         if tag is None:
             return
-        carries = tags_carried(params).get(tag.key) == tag.value
+        carries = self._lets(tags_carried(params))
         found = list(touched(service, params))
-        if not found and not carries and not self._owns_any(params):
+        before = made_up(params) if self._rehearsed is not None else ()
+        if any(name.startswith(UNTAGGED) for name in before):
+            raise Refused(what, f"a call before it makes what it touches without the tag {tag}", "tag it as it is made")
+        if not found and not carries and not before and not self._owns_any(params):
             raise Refused(
                 what,
                 f"it cannot be told which resource it touches, and whether that is tagged {tag}",
@@ -160,6 +209,8 @@ class Guard:
         self._require_own_arn(what, value)
         if value in self._owned or (service, region, value) in self._tagged:
             return
+        if self._rehearsed is not None and value.startswith(MADE_UP):
+            return  # judged already
         try:
             where = None if region == GLOBAL else region
             tags = resource.tags(Place(self._client, where, self._own_account(what)))
@@ -167,9 +218,12 @@ class Guard:
             raise Refused(what, f"the tags of {value} cannot be read ({e})", "allow reading them") from e
         if tags is None and carries:
             return  # it is made by this call, with the tag
-        if (tags or {}).get(tag.key) != tag.value:
+        if not self._lets(tags or {}):
             raise Refused(what, f"{value} is not tagged {tag}", "tag it if the run may touch it")
         self._tagged.add((service, region, value))
+
+    def _lets(self, tags: Tags) -> bool:
+        return any(tag is not None and tags.get(tag.key) == tag.value for tag in (self.scope.tag, self._mark))
 
     def _require_own_arn(self, what: str, value: str) -> None:
         """An ARN may name a resource of another account or region than the call's own."""

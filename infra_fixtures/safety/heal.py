@@ -21,12 +21,13 @@ def undo_all(healer: Healer, journal: Journal, by: str, entries: Sequence[Begun]
     All are tried even where one fails; then HealingFailed names those that did. Returns what was healed.
 
     Rules on links go first, since repairing anything else may need the link, and they do not depend on one another. The
-    rest is undone newest first: each undo restores what was before its own fault.
+    rest is undone newest first: each undo restores what was before its own fault. Roles are given back last: no region can
+    take one that is still broken.
     """
     left = journal.open_entries() if entries is None else sorted(entries, key=lambda e: -e.entry)
     failures: list[str] = []
     healed: list[Begun] = []
-    for begun in sorted(left, key=lambda e: not _only_links(e)):
+    for begun in sorted(left, key=lambda e: (_gives_roles(e), not _only_links(e))):
         with healer.healing():
             failed = [sentence for step in begun.undo if (sentence := _failure(healer, step))]
         if failed:
@@ -41,6 +42,10 @@ def undo_all(healer: Healer, journal: Journal, by: str, entries: Sequence[Begun]
 
 def _only_links(entry: Begun) -> bool:
     return bool(entry.undo) and all(isinstance(step, RemoveLinkRule) for step in entry.undo)
+
+
+def _gives_roles(entry: Begun) -> bool:
+    return bool(entry.undo) and all(getattr(step, "gives_roles", False) for step in entry.undo)
 
 
 def _failure(healer: Healer, step: Undo) -> str:

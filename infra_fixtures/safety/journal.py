@@ -27,6 +27,7 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
     """Before a system stands up: what any process needs to undo this run's faults. Never a credential.
 
     `options` are the target's own; `temp_dir` is where the run's work directory lies, which is named after the run.
+    `records` is the run's own directory, where the journal lies.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class Header(msgspec.Struct, frozen=True, tag="header"):
     pace: float
     options: dict[str, Any] = {}
     temp_dir: str = ""
+    records: str = ""
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun"):

@@ -6,13 +6,15 @@ Every undo tolerates that things are already as they should be: an AWS call name
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import jmespath
 import msgspec
 from botocore.exceptions import ClientError
 
-from infra_fixtures.powers import LinkName, LinkPower, ProcessPower, RegionPower, Role, RolesPower
+from infra_fixtures.powers import Instant, LinkName, LinkPower, ProcessPower, RegionPower, Role, RolesPower
+from infra_fixtures.safety.bounded_command import run_bounded
+from infra_fixtures.safety.operator_prompt import ask
 
 P = TypeVar("P")
 
@@ -102,9 +104,50 @@ class RemoveLinkRule(msgspec.Struct, frozen=True, tag="remove_link_rule"):
 class ReturnToPrimary(msgspec.Struct, frozen=True, tag="return_to_primary"):
     """Give the regions their roles back."""
 
+    gives_roles: ClassVar[bool] = True
+
     def perform(self, healer: Healer) -> None:
         """Returns when the primary's cluster is the writer."""
         power(healer, RolesPower).return_to_primary()
+
+
+class RunCommand(msgspec.Struct, frozen=True, tag="command"):
+    """Run a command of the owner of an attached system (`infra_fixtures.safety.bounded_command`).
+
+    `environment` are names of variables, whose values whoever runs it must have; `records` is where its output is kept.
+    """
+
+    command: str | tuple[str, ...]
+    timeout_s: float
+    exits: tuple[int, ...] = (0,)
+    environment: tuple[str, ...] = ()
+    directory: str = ""
+    records: str = ""
+    gives_roles: bool = False
+
+    def perform(self, healer: object) -> Instant:
+        """Returns when it began and ended; raises CommandFailed."""
+        return run_bounded(
+            self.command,
+            timeout_s=self.timeout_s,
+            exits=self.exits,
+            environment=self.environment,
+            directory=self.directory,
+            records=self.records,
+        )
+
+
+class AskOperator(msgspec.Struct, frozen=True, tag="operator"):
+    """Have the person at the terminal do it, and say when (`infra_fixtures.safety.operator_prompt`)."""
+
+    what: str
+    effect: str
+    timeout_s: float
+    gives_roles: bool = False
+
+    def perform(self, healer: object) -> Instant:
+        """Returns when the person began and saw it take effect; raises NoOperator."""
+        return ask(self.what, effect=self.effect, timeout_s=self.timeout_s)
 
 
 class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
@@ -117,7 +160,19 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
         raise ValueError("another version of the harness wrote this: heal with that one")
 
 
-Undo = AwsCall | AwsCallForEach | RestoreRegion | RestoreProcesses | RemoveLinkRule | ReturnToPrimary | Unreadable
+Undo = (
+    AwsCall
+    | AwsCallForEach
+    | RestoreRegion
+    | RestoreProcesses
+    | RemoveLinkRule
+    | ReturnToPrimary
+    | RunCommand
+    | AskOperator
+    | Unreadable
+)
+Step = RunCommand | AskOperator
+"""What its owner's description says is done to an attached system: to break it, to heal it, to move roles and give them back."""
 
 
 def power(healer: object, kind: type[P]) -> P:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from drill.host_environment import keep_to_this_machine
 from drill.unusable import UnusableInput
 from infra_fixtures.data_plane.aurora.binaries import locate
 from infra_fixtures.gate import EVERYWHERE, GateNotPassed, gate
-from infra_fixtures.provision import Deployed, arm, invoke_orders, make_clients, migrate, provision
+from infra_fixtures.provision import make_clients, provision, take_first_steps
 from infra_fixtures.run_layout import RunLayout
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import lease, require_free
@@ -108,7 +106,7 @@ def embedded(config: TargetConfig, topology: Topology, variant: Variant | None =
                         )
                     world = Embedded(layout, journal, deployed, changes, machinery, clients, variant)
                     healthy = _healthy(world.regional(world.primary), topology.health_check.path)
-                    _take_first_steps(clients, deployed, healthy, lambda: await_data_plane(layout, alive))
+                    take_first_steps(clients, deployed, healthy, lambda: await_data_plane(layout, alive))
                 yield world
         finally:
             changes.stop()
@@ -151,34 +149,3 @@ def _healthy(at: Endpoint, path: str) -> Callable[[], bool]:
     """Whether a region answers its health check."""
     question = urllib.request.Request(at.url + path, headers=dict(at.headers))
     return lambda: answers(question)
-
-
-def _take_first_steps(
-    clients: Clients, deployed: Deployed, healthy: Callable[[], bool], await_data_plane: Callable[[], None]
-) -> None:
-    """Arm the failover alarm, once the primary is `healthy`; meanwhile create the tables and warm the functions.
-
-    The migration and a call in each region leave as many workers as a system has that has been serving and looked at.
-    """
-    given_up = threading.Event()
-
-    def well() -> bool:
-        if given_up.is_set():
-            raise RuntimeError("another step failed")
-        return healthy()
-
-    with ThreadPoolExecutor(1 + len(deployed.regions)) as pool:
-        arming = pool.submit(arm, clients, deployed, well)
-        try:
-            await_data_plane()
-            warming = {r: pool.submit(invoke_orders, clients, deployed, r, "ping") for r in deployed.regions}
-            with gate(deployed.primary, "creating the tables"):
-                migrate(clients, deployed)
-            for region, step in warming.items():
-                with gate(region, "the first call of the order API"):
-                    step.result()
-            with gate(deployed.primary, "its health check, before the failover alarm is armed"):
-                arming.result()
-        except BaseException:
-            given_up.set()
-            raise

@@ -8,6 +8,10 @@ from typing import Protocol
 from infra_fixtures.safety.undo import Healer
 
 
+class NotGone(Exception):
+    """Something of a system that was removed is still there; the message names it."""
+
+
 class Orphan(Healer, Protocol):
     """A healer that can also end what is left: for a run that nobody holds any more."""
 

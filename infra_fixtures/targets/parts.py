@@ -5,9 +5,9 @@ A part that a world lacks is no error by itself: a probe that needs it does not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from infra_fixtures.targets.world import Endpoint, World
 from traffic.contract import Contract, Heartbeat
@@ -38,9 +38,10 @@ class ApiPart:
 
 @dataclass(frozen=True, slots=True)
 class DnsPart:
-    """The name that leads users to the region that serves."""
+    """The name that leads users to the region that serves; its name server may be asked every so many seconds."""
 
     name: str
+    every_s: float = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,47 @@ class AlarmPart:
     """The CloudWatch alarm in the standby that fires the failover controller."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalPart:
+    """A PostgreSQL in each region that can be asked for its place in the write-ahead log (`World.database`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakPart:
+    """How its owner says that it is broken, and failed over: `[[faults]]` tables, and the region that must then serve."""
+
+    faults: tuple[Mapping[str, Any], ...]
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolesStayPart:
+    """After a drill its sites keep the roles that they have then: nobody waits for the primary to serve again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPart:
+    """How rows are read where nobody outside can connect to the database: of a region and a statement, every row of it as
+    (key, content, copies), in the order of their keys."""
+
+    read: Callable[[str, str], Iterable[tuple[int, int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedStorePart:
+    """Others keep records in its stores too: of what survived, only keys of the drill's own range are the drill's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLimitPart:
+    """How much may be asked of it: `rate_cap` requests a second at most, whatever a command line says, and `rate` writes a
+    second where it says nothing. With `read_keys` nothing is ever written: records of these keys are read, `rate` a second."""
+
+    rate: float
+    rate_cap: float
+    read_keys: tuple[int, ...] = ()
 
 
 class MissingPart(Exception):

@@ -8,6 +8,7 @@ from drill.wait import wait_until
 from infra_fixtures.targets.parts import DatabasePart, HealthChecksPart
 
 ROLES_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.1
 P = TypeVar("P")
 
 
@@ -25,7 +26,7 @@ class Roles(Protocol):
         """A boto3 client."""
 
 
-def return_to_primary(world: Roles) -> None:
+def return_to_primary(world: Roles, *, timeout_s: float = ROLES_TIMEOUT_S, look_every_s: float = LOOK_EVERY_S) -> None:
     """Make the primary region's cluster the writer again and stop diverting traffic from it; does nothing where it is.
 
     A managed switchover, so nothing is lost (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/
@@ -33,14 +34,14 @@ def return_to_primary(world: Roles) -> None:
     """
     database, checks = world.part(DatabasePart), world.part(HealthChecksPart)
     if database is not None:
-        _write_in(world, database)
+        _write_in(world, database, timeout_s, look_every_s)
     if checks is not None:
         route53, own = world.client("route53"), checks.ids[world.primary]
         if route53.get_health_check(HealthCheckId=own)["HealthCheck"]["HealthCheckConfig"].get("Inverted"):
             route53.update_health_check(HealthCheckId=own, Inverted=False)
 
 
-def _write_in(world: Roles, database: DatabasePart) -> None:
+def _write_in(world: Roles, database: DatabasePart, timeout_s: float, look_every_s: float) -> None:
     """Have the primary's cluster write."""
     rds, primary_cluster = world.client("rds", world.primary), database.clusters[world.primary]
 
@@ -48,7 +49,7 @@ def _write_in(world: Roles, database: DatabasePart) -> None:
         found = rds.describe_global_clusters(GlobalClusterIdentifier=database.global_cluster_id)["GlobalClusters"][0]
         return found if found["Status"] == "available" else None
 
-    cluster = wait_until(settled, what="the global cluster to be available", timeout_s=ROLES_TIMEOUT_S, every_s=0.1)
+    cluster = wait_until(settled, what="the global cluster to be available", timeout_s=timeout_s, every_s=look_every_s)
     if _writer(cluster) != primary_cluster.arn:
         rds.switchover_global_cluster(
             GlobalClusterIdentifier=database.global_cluster_id, TargetDbClusterIdentifier=primary_cluster.arn
@@ -56,8 +57,8 @@ def _write_in(world: Roles, database: DatabasePart) -> None:
         wait_until(
             lambda: (found := settled()) and _writer(found) == primary_cluster.arn,
             what=f"the cluster of {world.primary} to be the writer again",
-            timeout_s=ROLES_TIMEOUT_S,
-            every_s=0.1,
+            timeout_s=timeout_s,
+            every_s=look_every_s,
         )
 
 

@@ -34,11 +34,15 @@ class DatabaseEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The way in for users: a URL whose name only `dns` (host, port) resolves; None is the system's own resolver."""
+    """The way in for users: a URL whose name only `dns` (host, port) resolves; None is the system's own resolver.
+
+    `regions`: which region an address leads to, where the application's answers do not say who served.
+    """
 
     url: str
     api_key: str
     dns: tuple[str, int] | None
+    regions: Mapping[str, str] = field(default_factory=dict)
 
 
 class World(Protocol):

@@ -66,12 +66,21 @@ class Unsure(Exception):
 
 
 class Database:
-    """One endpoint, named by an environment variable; `credentials` gives username and password, `forget` drops them."""
+    """One endpoint, named by an environment variable; `credentials` gives username and password, `forget` drops them.
+
+    `read_only`: the server itself refuses whatever would change something.
+    """
 
     def __init__(
-        self, host_variable: str, credentials: Callable[[], Mapping[str, str]], forget: Callable[[], None]
+        self,
+        host_variable: str,
+        credentials: Callable[[], Mapping[str, str]],
+        forget: Callable[[], None],
+        *,
+        read_only: bool = False,
     ) -> None:
         self._host_variable = host_variable
+        self._settings = {"default_transaction_read_only": "on"} if read_only else {}
         self._credentials = credentials
         self._forget = forget
         self._connection: pg8000.native.Connection | None = None
@@ -157,7 +166,7 @@ class Database:
                 password=secret["password"],
                 ssl_context=False,
                 application_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "order-api"),
-                startup_params={"statement_timeout": str(STATEMENT_TIMEOUT_MS)},
+                startup_params={"statement_timeout": str(STATEMENT_TIMEOUT_MS), **self._settings},
             )
             self._socket.settimeout(ANSWER_TIMEOUT_S)
         except Exception as e:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra_fixtures.run_layout import REPOSITORY
 
-ORDER_API, CONTROLLER, CANARY = "order_api", "failover_controller", "canary"
+ORDER_API, CONTROLLER, CANARY, READER = "order_api", "failover_controller", "canary", "reader"
 DRIVER = ("pg8000", "scramp", "asn1crypto", "python-dateutil", "six")
 """pg8000 and what it needs; every one is pure Python."""
 
@@ -24,6 +24,7 @@ _MODULES = {
     ORDER_API: (f"{_WORKLOAD}/order_api.py", f"{_WORKLOAD}/database.py"),
     CONTROLLER: (f"{_WORKLOAD}/failover_controller.py", "drill/__init__.py", "drill/wait.py"),
     CANARY: (f"{_WORKLOAD}/canary.py",),
+    READER: (f"{_WORKLOAD}/reader.py", f"{_WORKLOAD}/database.py"),
 }
 _COMMON = ("infra_fixtures/__init__.py", f"{_WORKLOAD}/__init__.py", f"{_WORKLOAD}/log_line.py")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -40,9 +41,9 @@ def handler_of(function: str) -> str:
 
 @functools.cache
 def build(function: str) -> bytes:
-    """The zip of `order_api`, `failover_controller` or `canary`; the same sources give the same bytes."""
+    """The zip of a function; the same sources give the same bytes."""
     files = {name: (REPOSITORY / name).read_bytes() for name in (*_COMMON, *_MODULES[function])}
-    if function == ORDER_API:
+    if function in (ORDER_API, READER):
         for distribution in DRIVER:
             files.update(_installed(distribution))
     archive = io.BytesIO()

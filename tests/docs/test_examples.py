@@ -18,18 +18,21 @@ from infra_fixtures import powers
 from infra_fixtures.faults.fault import HARNESS, Fault, injected
 from infra_fixtures.faults.schedule import Scheduled
 from infra_fixtures.safety import journal
-from infra_fixtures.safety.guard import Refused
+from infra_fixtures.safety.gameday_file import GameDayFile
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.stop_conditions import KINDS, from_tables
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo, Unreadable
+from infra_fixtures.safety.undo import AskOperator, AwsCall, AwsCallForEach, RunCommand, Undo, Unreadable
 from infra_fixtures.standing import TEARDOWN
 from infra_fixtures.targets import parts
+from infra_fixtures.targets.attach.description import Description
 from infra_fixtures.targets.world import World
 from infra_fixtures.watchdog import WATCHDOG
 from tests.docs.pages import ROOT, Block, as_modules, blocks
 from tests.real_world import System
 from traffic.contract import Contract
 
-SCENARIO, FAULT, TARGET, SAFETY = "writing-a-scenario.md", "writing-a-fault.md", "writing-a-target.md", "safety.md"
+AWS, SCENARIO, FAULT, TARGET = "aws.md", "writing-a-scenario.md", "writing-a-fault.md", "writing-a-target.md"
+SAFETY = "safety.md"
 PYTHON = blocks("python")
 EXAMPLES = [b for b in PYTHON if not b.is_excerpt]
 
@@ -42,7 +45,8 @@ def test_an_excerpt_is_what_the_file_has(block: Block) -> None:
 
 def test_every_example_is_run_below() -> None:
     """One on another page, or in another file, needs a test of its own."""
-    assert [(b.page, b.file) for b in EXAMPLES] == [
+    assert sorted((b.page, b.file) for b in EXAMPLES) == [
+        (AWS, ""),
         (SAFETY, ""),
         (FAULT, "infra_fixtures/faults/functions_frozen.py"),
         (FAULT, "tests/infra_fixtures/faults/test_functions_frozen.py"),
@@ -67,6 +71,12 @@ def test_type_checker_and_linter_accept_the_examples(tmp_path: Path) -> None:
         _said("ruff", "check", "--config", "pyproject.toml", "--ignore", "D100,I001", *files),
     ]
     assert checked == ["", ""]
+
+
+def test_the_emulated_account_is_there_for_a_test() -> None:
+    """Run as it stands on the page."""
+    (block,) = [b for b in EXAMPLES if b.page == AWS]
+    exec(compile(block.text, str(block), "exec"), {})
 
 
 def test_the_scenario_is_collected_and_asks_for_fixtures_that_are_there(tmp_path: Path) -> None:
@@ -117,7 +127,11 @@ def test_every_power_has_its_row() -> None:
     """With the struct by which it is undone."""
     text = (ROOT / "docs" / FAULT).read_text()
     powers_there = [name for name, kind in vars(powers).items() if name.endswith("Power") and isinstance(kind, type)]
-    undone_by = [kind.__name__ for kind in get_args(Undo) if kind not in (AwsCall, AwsCallForEach, Unreadable)]
+    undone_by = [
+        kind.__name__
+        for kind in get_args(Undo)
+        if kind not in (AwsCall, AwsCallForEach, RunCommand, AskOperator, Unreadable)
+    ]
     assert sorted(powers_there) == sorted(re.findall(r"^\| `(\w+)` \| [^`]*\| `\w+` \|$", text, re.MULTILINE))
     assert sorted(undone_by) == sorted(re.findall(r"^\| `\w+` \| [^`]*\| `(\w+)` \|$", text, re.MULTILINE))
 
@@ -163,10 +177,14 @@ def test_every_block_of_toml_is_understood() -> None:
         match block.page:
             case "workload.md":
                 msgspec.convert(tables, Contract)
+            case "gameday-file.md":
+                assert GameDayFile.parse(block.text, source=str(block)).accounts
             case "safety.md":
                 assert from_tables(tables["stop"])
             case "writing-a-scenario.md" if block.file == "objectives.toml":
                 assert _is_within(tables, tomllib.loads((ROOT / block.file).read_text()))
+            case "attach.md":
+                msgspec.convert(tables, Description)
             case page:
                 assert page in (SCENARIO, FAULT), f"{block} is read by nobody"
                 assert "faults" in tables

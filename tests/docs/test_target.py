@@ -26,8 +26,8 @@ from infra_fixtures.faults.subnets_isolated import SubnetsIsolated
 from infra_fixtures.orphan_runs import heal_orphan, orphans
 from infra_fixtures.powers import RegionPower
 from infra_fixtures.running_topology import RunningTopology
-from infra_fixtures.safety.guard import Refused
 from infra_fixtures.safety.journal import JOURNAL, Ended, Header, Healed, Journal
+from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.undo import RestoreRegion, power
 from infra_fixtures.standing import standing
 from infra_fixtures.targets import TARGETS, Target, add_options, read_options

@@ -117,7 +117,7 @@ def test_looks_recorded_twice_are_one_look() -> None:
 
 def test_what_the_probe_could_not_see_is_not_met() -> None:
     """Shown late, as far as anybody can tell: a limit between what is proven and what may be is not proven met."""
-    found = judge(with_bounds([0.0] * 50, [0.01] * 40 + [LIMITS.lag_p99_s + 0.1] * 10), LIMITS)
+    found = judge(with_bounds([0.0] * 50, [0.01] * 40 + [(LIMITS.lag_p99_s or 0.0) + 0.1] * 10), LIMITS)
     assert found.measurements["lag_p99_s"].verdict is Verdict.UNPROVEN
     endless = measure(with_bounds([0.0] * 50, [0.01] * 49 + [math.inf]), LIMITS)
     assert endless["lag_p99_s"].upper == math.inf

@@ -9,6 +9,7 @@ import pytest
 
 from drill.measurement import Measurement
 from drill.objective import Floor, Objective, Objectives, Verdict, objective_tables, resolve_objectives
+from drill.recorded_objectives import RecordedObjectives
 from drill.unusable import UnusableInput
 
 
@@ -137,3 +138,19 @@ def test_the_allowance_is_what_availability_leaves() -> None:
     """99 % good leaves 1 % that may fail."""
     assert Objectives(availability=0.99).allowance == pytest.approx(0.01)
     assert Objectives(availability=1.0).allowance == 0.0
+
+
+def test_a_limit_that_need_not_be_judged_can_be_switched_off(tmp_path: Path) -> None:
+    """By a word in a table above a stricter one; what must be judged cannot be switched off so."""
+    path = tmp_path / "objectives.toml"
+    path.write_text('[default]\nlag_p99_s = 2\n[target.attach]\nlag_p99_s = "none"\n')
+    tables = objective_tables(path)
+    assert resolve_objectives(tables, "attach", "any", source="it").lag_p99_s is None
+    assert resolve_objectives(tables, "embedded", "any", source="it").lag_p99_s == 2
+    recorded = RecordedObjectives.of_tables(tables, "attach", "any", file="it")
+    recorded.write(tmp_path)
+    assert RecordedObjectives.load(tmp_path) == recorded
+    assert "said not to be judged: lag_p99_s" in recorded.sentence()
+    path.write_text('[default]\nrpo_s = "none"\n')
+    with pytest.raises(UnusableInput, match="rpo_s is 'none', which is no number"):
+        objective_tables(path)

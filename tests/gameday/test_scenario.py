@@ -18,9 +18,11 @@ from drill.evidence import Judgement
 from drill.objective import Verdict
 from drill.unusable import UnusableInput
 from gameday.scenario import Range, Scenario, Settings
+from infra_fixtures.faults.described import Described
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.faults.schedule import Scheduled
+from infra_fixtures.targets.parts import BreakPart, DatabasePart
 from infra_fixtures.targets.world import World
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -106,10 +108,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_demands_name_the_regions_of_the_world() -> None:
     """Standby and primary are roles, which a world gives names to."""
-    world = cast(World, SimpleNamespace(primary="us-east-1", standby="us-west-2"))
+    world = _world(DatabasePart("global", {}))
     plan = Scenario.of(Nothing(), moved_to="standby").plan(world)
     assert plan.demands == (Demand(What.SERVED_BY, "us-west-2"), Demand(What.PROMOTED, "us-west-2"))
     assert Scenario.of(Nothing(), stayed_at="primary").plan(world).demands[0].region == "us-east-1"
+
+
+def test_a_description_says_who_must_have_taken_over() -> None:
+    """Where what is described is played, and where the scenario says nothing itself; no promotion is seen without a database."""
+    world = _world(BreakPart(({"fault": "nothing"},), "us-west-2"))
+    assert Scenario.of(Described()).plan(world).demands == (Demand(What.SERVED_BY, "us-west-2"),)
+    assert Scenario.of(Nothing()).plan(world).demands == ()
+    assert Scenario.of(Described(), stayed_at="primary").plan(world).demands[0].what == What.ONLY_SERVED_BY
+    assert Scenario.of(Described()).plan(_world(BreakPart(({"fault": "nothing"},)))).demands == ()
+
+
+def _world(*parts: object) -> World:
+    """One that has only these parts."""
+    had = {type(part): part for part in parts}
+    return cast(World, SimpleNamespace(primary="us-east-1", standby="us-west-2", part=had.get))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class NameServer:
     """
 
     def __init__(self, host: str, port: int, *addresses: str, ttl: int = 1) -> None:
+        self.host, self.port = host, port
         self.addresses = addresses
         self.ttl = ttl
         self.rcode: dns.rcode.Rcode | None = None

@@ -77,11 +77,15 @@ class Kinto:
             host=node.host, port=node.port, user=USER, dbname=DATABASE, password=self.password, autocommit=True
         )
 
+    def command(self, at: Address, node: Address | None = None) -> list[str]:
+        """What starts one that listens there, over the PostgreSQL at `node` (default: the primary's)."""
+        return [str(self.programs / "pserve"), str(self._settings(at, node))]
+
     def start(self) -> None:
         """Start it; it answers some seconds later."""
         with (Path(self.layout.work_dir) / "kinto.log").open("ab") as log:
             self._server = subprocess.Popen(
-                [str(self.programs / "pserve"), str(self._settings())],
+                self.command(self.address),
                 env=child_environment(self.layout),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -124,14 +128,14 @@ class Kinto:
         finally:
             self.await_up()
 
-    def _settings(self) -> Path:
-        node = self.layout.primary.node
-        path = Path(self.layout.work_dir) / "kinto.ini"
+    def _settings(self, at: Address, node: Address | None = None) -> Path:
+        node = node or self.layout.primary.node
+        path = Path(self.layout.work_dir) / f"kinto-{at.host}.ini"
         path.touch(mode=0o600)
         path.write_text(
             SETTINGS.format(
-                host=self.address.host,
-                port=self.address.port,
+                host=at.host,
+                port=at.port,
                 secret=self.password,
                 database=f"postgresql://{USER}:{self.password}@{node.host}:{node.port}/{DATABASE}",
             )
@@ -140,7 +144,7 @@ class Kinto:
 
     def migrate(self) -> None:
         """Have it create its tables."""
-        command = [str(self.programs / "kinto"), "migrate", "--ini", str(self._settings())]
+        command = [str(self.programs / "kinto"), "migrate", "--ini", str(self._settings(self.address))]
         done = subprocess.run(command, env=child_environment(self.layout), capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr[-2000:]
 
@@ -159,7 +163,7 @@ class Kinto:
 def standing(layout: RunLayout) -> Iterator[Kinto]:
     """Kinto and its PostgreSQL, empty, ended at the end."""
     kinto = Kinto(layout)
-    with _postgresql(layout, kinto.password):
+    with postgresql(layout, kinto.password):
         kinto.migrate()
         kinto.start()
         try:
@@ -171,10 +175,11 @@ def standing(layout: RunLayout) -> Iterator[Kinto]:
 
 
 @contextlib.contextmanager
-def _postgresql(layout: RunLayout, password: str) -> Iterator[None]:
+def postgresql(layout: RunLayout, password: str) -> Iterator[None]:
     """A server of its own at the primary's node address, which asks for the password."""
     work_dir, node = Path(layout.work_dir), layout.primary.node
     programs, uid = locate(work_dir)
+    work_dir.chmod(0o711)  # its user has to get through
     home = work_dir / "kinto-postgresql"
     home.mkdir()
     secret = home / "password"

@@ -41,8 +41,8 @@ class Bench:
 
     def guard(self, **changes: Any) -> Guard:
         """A guard of the scope with `changes`."""
-        owned = changes.pop("owned", frozenset())
-        return Guard(dataclasses.replace(self.scope, **changes), self._ask, owned=owned, now=lambda: NOW)
+        owned, mark = changes.pop("owned", frozenset()), changes.pop("mark", None)
+        return Guard(dataclasses.replace(self.scope, **changes), self._ask, owned=owned, mark=mark, now=lambda: NOW)
 
     def client(self, guard: Guard, service: str, region: str = REGION) -> Any:
         """A guarded client."""

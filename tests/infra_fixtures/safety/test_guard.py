@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,10 @@ import boto3
 import pytest
 
 from infra_fixtures.run_layout import RunLayout
-from infra_fixtures.safety.guard import Guard, Refused
+from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.refused import Refused
+from infra_fixtures.safety.rehearsal import PowerRehearsed
+from infra_fixtures.safety.scope import BlastRadius, Tag
 from tests.infra_fixtures.safety.guard_bench import (
     NOW,
     OTHER,
@@ -322,4 +326,127 @@ def test_a_tag_that_cannot_be_read_is_none(bench: Bench, aws_client: AwsClient) 
     )
     with pytest.raises(Refused, match="the tags of some-bucket cannot be read"):
         bench.client(guard, "s3").put_object(Bucket="some-bucket", Key="k")
+    assert bench.sent == []
+
+
+def test_read_only_changes_nothing_at_all(bench: Bench) -> None:
+    """Not even what heals; reading goes on."""
+    guard = bench.guard(read_only=True)
+    sqs = bench.client(guard, "sqs")
+    for doing in (contextlib.nullcontext(), guard.healing(), guard.making()):
+        with doing, pytest.raises(Refused, match="this game day is read_only; take read_only out of the scope"):
+            sqs.create_queue(QueueName="q")
+    with pytest.raises(Refused, match="read_only"):
+        guard.allow_power("lose_region", REGION)
+    sqs.list_queues()
+    assert bench.sent == ["ListQueues"]
+
+
+def test_faults_stay_within_the_blast_radius(bench: Bench) -> None:
+    """Two resources may be touched, each as often as need be; a third is refused, and another service from the first."""
+    guard = bench.guard(blast_radius=BlastRadius(frozenset({"sqs"}), 2))
+    sqs = bench.client(guard, "sqs")
+    for name in ("a", "b", "a"):
+        sqs.create_queue(QueueName=name)
+    with pytest.raises(Refused, match="faults would touch 3 resources, and the blast radius is 2; leave out a fault"):
+        sqs.create_queue(QueueName="c")
+    with pytest.raises(
+        Refused, match=r"sns is none of the services within the blast radius \(sqs\); leave out the fault"
+    ):
+        bench.client(guard, "sns").create_topic(Name="t")
+    assert bench.sent == ["CreateQueue"] * 3
+
+
+def test_what_is_made_or_healed_is_no_part_of_the_blast_radius(bench: Bench) -> None:
+    """A system's own stand-up touches hundreds of resources, in threads of its own; healing must not stop half-way."""
+    guard = bench.guard(blast_radius=BlastRadius(frozenset({"sqs"}), 1))
+    sqs = bench.client(guard, "sqs")
+    with guard.making(), ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda n: sqs.create_queue(QueueName=f"made-{n}"), range(4)))
+    sqs.create_queue(QueueName="broken")
+    with guard.healing():
+        sqs.create_queue(QueueName="healed")
+    with pytest.raises(Refused, match="faults would touch 2 resources"):
+        sqs.create_queue(QueueName="broken-too")
+
+
+def test_what_carries_the_runs_mark_is_its_own(bench: Bench) -> None:
+    """By the tag that a run gives to what it makes it is found again by any process; another run's is not."""
+    free, mark = bench.free("ec2"), Tag("failover-drill:run-id", "run-1")
+    vpc = free.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    free.create_tags(Resources=[vpc], Tags=TAGS)
+    ec2 = bench.client(bench.guard(tag=TAG, mark=mark), "ec2")
+    specification = {"ResourceType": "network-acl", "Tags": [{"Key": mark.key, "Value": mark.value}]}
+    acl = ec2.create_network_acl(VpcId=vpc, TagSpecifications=[specification])["NetworkAcl"]["NetworkAclId"]
+    other = bench.client(bench.guard(tag=TAG, mark=Tag(mark.key, "run-2")), "ec2")
+    with pytest.raises(Refused, match=f"{acl} is not tagged"):
+        other.delete_network_acl(NetworkAclId=acl)
+    healer = bench.client(bench.guard(tag=TAG, mark=mark), "ec2")
+    healer.delete_network_acl(NetworkAclId=acl)
+
+
+def test_a_rehearsal_judges_and_notes_and_sends_nothing(bench: Bench) -> None:
+    """What is made in it is known by a made-up id afterwards; what the scope does not allow is refused as ever."""
+    free = bench.free("ec2")
+    vpc = free.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    free.create_tags(Resources=[vpc], Tags=TAGS)
+    guard = bench.guard(tag=TAG, confirmed=False, windows=(OVER,), regions=frozenset({REGION}))
+    ec2 = bench.client(guard, "ec2")
+    with guard.rehearsing() as planned:
+        tagged = [{"ResourceType": "network-acl", "Tags": TAGS}]
+        acl = ec2.create_network_acl(VpcId=vpc, TagSpecifications=tagged)["NetworkAcl"]["NetworkAclId"]
+        ec2.delete_network_acl(NetworkAclId=acl)
+        with ThreadPoolExecutor(1) as another:
+            another.submit(ec2.create_network_acl, VpcId=vpc).result()
+        with pytest.raises(Refused, match="none of the regions"):
+            bench.client(guard, "ec2", OTHER).create_network_acl(VpcId=vpc)
+        with pytest.raises(PowerRehearsed, match="lose_region in us-east-1"):
+            guard.allow_power("lose_region", REGION)
+        ec2.describe_vpcs(VpcIds=[vpc])
+    assert bench.sent == ["DescribeVpcs"]
+    assert [str(p) for p in planned] == [
+        f"ec2 CreateNetworkAcl in us-east-1 on {vpc}",
+        f"ec2 DeleteNetworkAcl in us-east-1 on {acl}",
+        f"ec2 CreateNetworkAcl in us-east-1 on {vpc}",
+        "power lose_region in us-east-1",
+    ]
+    with pytest.raises(Refused, match="nobody has confirmed"):
+        ec2.create_network_acl(VpcId=vpc)
+
+
+def test_a_rehearsal_finds_what_would_be_made_without_the_tag(bench: Bench) -> None:
+    """Nobody could touch it again, and so not undo it either: it is refused while nothing is made yet."""
+    free = bench.free("ec2")
+    vpc = free.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"]
+    free.create_tags(Resources=[vpc], Tags=TAGS)
+    guard = bench.guard(tag=TAG)
+    ec2 = bench.client(guard, "ec2")
+    with guard.rehearsing():
+        acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+        with pytest.raises(Refused, match="a call before it makes what it touches without the tag dr-drill=may-break"):
+            ec2.delete_network_acl(NetworkAclId=acl)
+    assert bench.sent == []
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "read"),
+    [
+        ("lambda", "invoke", {"FunctionName": "f"}, lambda a: a["Payload"].read()),
+        ("s3", "put_object", {"Bucket": "b", "Key": "k", "Body": b"x"}, lambda a: a["ETag"]),
+        ("rds", "delete_db_cluster", {"DBClusterIdentifier": "c"}, lambda a: a["DBCluster"]),
+        ("route53", "change_resource_record_sets", {"HostedZoneId": "Z", "ChangeBatch": record_change()}, lambda a: a["ChangeInfo"]),  # noqa: E501
+        ("sqs", "create_queue", {"QueueName": "q"}, lambda a: a["QueueUrl"]),
+        ("kms", "disable_key", {"KeyId": "k"}, lambda a: a["ResponseMetadata"]),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)  # fmt: skip
+def test_every_protocol_can_be_rehearsed(
+    bench: Bench, service: str, operation: str, parameters: dict[str, Any], read: Callable[[Any], Any]
+) -> None:
+    """REST, query, JSON and XML alike: the answer has the shape that callers read."""
+    guard = bench.guard()
+    client = bench.client(guard, service)
+    with guard.rehearsing() as planned:
+        assert read(getattr(client, operation)(**parameters))
+    assert [p.service for p in planned] == [service]
     assert bench.sent == []

@@ -59,3 +59,23 @@ def test_a_window_without_a_zone_or_with_a_strange_day_is_refused() -> None:
         Between(dt.datetime(2026, 12, 1), dt.datetime(2026, 12, 2))
     with pytest.raises(ValueError, match="montag is no day of the week: write mon"):
         Weekly(("montag",), dt.time(1), dt.time(2))
+
+
+def test_a_weekly_window_goes_by_the_clock_on_the_wall() -> None:
+    """06:00 in Vienna is 05:00 UTC in winter and 04:00 in summer; over midnight it ends on the next day there."""
+    saturdays = Weekly(("sat",), dt.time(6), dt.time(9), "Europe/Vienna")
+    assert saturdays.closes(dt.datetime(2026, 12, 5, 5, 30, tzinfo=dt.UTC)) == dt.datetime(
+        2026, 12, 5, 8, tzinfo=dt.UTC
+    )
+    assert saturdays.closes(dt.datetime(2026, 12, 5, 4, 30, tzinfo=dt.UTC)) is None
+    assert saturdays.closes(dt.datetime(2026, 7, 4, 4, 30, tzinfo=dt.UTC)) == dt.datetime(2026, 7, 4, 7, tzinfo=dt.UTC)
+    nights = Weekly(("sat",), dt.time(22), dt.time(2), "America/Los_Angeles")
+    assert nights.closes(dt.datetime(2026, 12, 6, 9, tzinfo=dt.UTC)) == dt.datetime(2026, 12, 6, 10, tzinfo=dt.UTC)
+    assert str(nights) == "sat 22:00 to 02:00 America/Los_Angeles"
+
+
+@pytest.mark.parametrize("zone", ["", "Vienna", "/etc/passwd", "../UTC"])
+def test_a_zone_that_is_none_is_refused(zone: str) -> None:
+    """By name."""
+    with pytest.raises(ValueError, match="is no time zone: write UTC, or such as Europe/Vienna"):
+        Weekly(("sat",), dt.time(6), dt.time(9), zone)

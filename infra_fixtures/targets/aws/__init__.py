@@ -1,0 +1,1 @@
+"""The aws target: a real account, or an emulator that is used as one (docs/aws.md)."""

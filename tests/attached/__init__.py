@@ -1,0 +1,1 @@
+"""Systems that stand already, drilled by the attach target."""
