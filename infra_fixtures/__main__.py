@@ -26,6 +26,7 @@ from infra_fixtures.pace import parse_pace
 from infra_fixtures.permissions import command as policies
 from infra_fixtures.planning.agreement import DryRun, agreed
 from infra_fixtures.planning.plan import Intent
+from infra_fixtures.planning.readiness import account_findings, require_account
 from infra_fixtures.preflight.flight import described, require_ready, system_findings
 from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
 from infra_fixtures.safety.journal import Header
@@ -150,6 +151,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
     if is_guarded(target, options):
         refuse_orphans(runs_dir)
+    require_account(run, _show)
     agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
     stop = _until_told()  # until now Ctrl-C ends whoever is asked
     with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
@@ -165,10 +167,17 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
 
 
 def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
-    """Stand the system up and look at it; raises NotReady where a drill of it is refused."""
-    with standing(target, pace=10.0, runs_dir=runs_dir, options=options) as world:
-        findings = system_findings(world)
-    print(described(findings))
+    """Look at who acts in a real account, or at a system that is stood up for it; raises NotReady where a drill is refused.
+
+    In a real account nothing is made for it: its system is looked at once it stands, before it is broken.
+    """
+    run_id, pace = new_run_id(), pace_of(target, 10.0)
+    run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(Path(runs_dir, run_id)))
+    findings = account_findings(run)
+    if not is_guarded(target, options):
+        with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
+            findings = system_findings(world)
+    print(described(findings) or "nothing can be looked at before this target is drilled")
     require_ready(findings)
     return 0
 
