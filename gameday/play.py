@@ -26,6 +26,7 @@ from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
 from infra_fixtures.planning.agreement import agreed, rehearsed
 from infra_fixtures.planning.plan import Intent
+from infra_fixtures.planning.readiness import require_account, require_system
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lease import work_prefix
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
@@ -68,6 +69,7 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
         faults = scenario.faults.in_world(world)
         require_all(world, faults)
         rehearsed(run, intent, faults, world, directory, showing.live.say)
+        require_system(run, world, showing.live.say)
         plan = scenario.plan(world)
         drill, sight = _drill(day, world, scenario, name, repetition, showing)
         conditions = (*world.stop_conditions, *from_tables([*day.options.stop, *scenario.settings.stop]))
@@ -98,6 +100,7 @@ def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, r
         day.run.run_id, day.options.target, day.options.pace, options, tempfile.gettempdir(), str(day.run.path)
     )
     try:
+        require_account(run, live.say)
         told = agreed(run, intent, scenario.faults, directory, live.say, live.aside)
     except UnusableInput as e:
         day.refuse(intent.title, repetition, e)

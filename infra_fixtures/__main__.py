@@ -1,7 +1,4 @@
-"""python -m infra_fixtures up|status|down|heal|preflight|trail|attach|emulate|policies: hold a topology up for a person, clean up
-after a run that died, look at a system before a drill and at its trail
-afterwards, describe one that stands already, give an empty AWS account on this
-machine, and print what the harness must be allowed on AWS."""
+"""Topologies held up, looked at, healed, described; what the harness must be allowed; see each command's --help."""
 
 from __future__ import annotations
 
@@ -27,6 +24,7 @@ from infra_fixtures.pace import parse_pace
 from infra_fixtures.permissions import command as policies
 from infra_fixtures.planning.agreement import DryRun, agreed
 from infra_fixtures.planning.plan import Intent
+from infra_fixtures.planning.readiness import account_findings, require_account
 from infra_fixtures.preflight.flight import described, require_ready, system_findings
 from infra_fixtures.running_topology import DOWN_TIMEOUT_S, RunningTopology, bring_down, find_running
 from infra_fixtures.safety.journal import Header
@@ -38,60 +36,58 @@ from infra_fixtures.targets.orphan import NotGone
 from infra_fixtures.trail import compared
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 done, 1 something is not as it should be, 2 unusable input."""
-    settle(os.environ)
-    speak_utf8()
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra_fixtures", description=__doc__)
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="up|status|down|heal|preflight|trail|attach|emulate|policies"
-    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="stand the topology up, print its endpoints, hold it until Ctrl-C or `down`")
-    for name, help_ in (
-        ("status", "what stands, with its endpoints"),
-        ("down", "bring down what `up` holds"),
-        ("heal", "heal what a dead run left: undo its faults, end its processes, remove its files"),
-    ):
-        commands.add_parser(name, help=help_)
-    emulate = commands.add_parser(
-        "emulate", help="give an empty AWS account on this machine until Ctrl-C (docs/aws.md)"
+    status = commands.add_parser("status", help="what stands, with its endpoints")
+    down = commands.add_parser("down", help="bring down what `up` holds")
+    heal = commands.add_parser(
+        "heal", help="heal what a dead run left: undo its faults, end its processes, remove its files"
     )
+    preflight = commands.add_parser(
+        "preflight", help="look at a system before a drill: 0 where nothing refuses it, 2 where something does"
+    )
+    trail = commands.add_parser("trail", help="compare a run's own log of calls with CloudTrail's (docs/aws.md)")
+    trail.add_argument("run", type=Path, help="the directory of its records")
     attach = commands.add_parser("attach", help="describe a system that stands already (docs/attach.md)")
     attach.add_argument("--init", action="store_true", required=True, help="ask for it, reach it, and write the file")
     attach.add_argument("--topology", type=Path, default=Path("system.toml"), help="the file (default system.toml)")
     questions.add_flags(attach.add_argument)
-    for command in (c for c in commands.choices.values() if c not in (attach, emulate)):
+    emulate = commands.add_parser(
+        "emulate", help="give an empty AWS account on this machine until Ctrl-C (docs/aws.md)"
+    )
+    policies.add_arguments(
+        commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
+    )
+    for command in (up, status, down, heal, preflight):
         command.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
         command.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
-    preflight = commands.add_parser(
-        "preflight", help="look at a system before a drill: 0 where nothing refuses it, 2 where something does"
-    )
-    preflight.add_argument("--target", default="embedded", help=f"one of {', '.join(TARGETS)} (default embedded)")
-    preflight.add_argument("--runs-dir", type=Path, default=Path("reports/runs"), help="where runs are recorded")
     for command in (up, emulate):
         command.add_argument(
             "--pace", default="10", help="how many times faster than AWS's the timers run (default 10)"
         )
-    for command in (up, commands.choices["down"], preflight):
+    for command in (up, down, preflight):
         add_options(command.add_argument)
-    policies.add_arguments(
-        commands.add_parser("policies", help="print the IAM policies of the roles that the harness has")
-    )
-    trail = commands.add_parser("trail", help="compare a run's own log of calls with CloudTrail's (docs/aws.md)")
-    trail.add_argument("run", type=Path, help="the directory of its records")
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 1 something is not as it should be, 2 unusable input."""
+    settle(os.environ)
+    speak_utf8()
+    parsed = _parser().parse_args(arguments)
     try:
-        if parsed.command == "emulate":
-            return _emulate(parse_pace(parsed.pace))
-        if parsed.command == "attach":
-            return _describe(parsed.topology, vars(parsed))
-        if parsed.command == "trail":
-            comparison = compared(parsed.run)
-            print("\n".join(map(plain, comparison.describe().splitlines())))
-            return 0 if comparison.agrees else 1
-        if parsed.command == "policies":
-            print(policies.printed(parsed), end="")
-            return 0
+        match parsed.command:
+            case "emulate":
+                return _emulate(parse_pace(parsed.pace))
+            case "attach":
+                return _describe(parsed.topology, vars(parsed))
+            case "policies":
+                print(policies.printed(parsed), end="")
+                return 0
+            case "trail":
+                return _compare(parsed.run)
         if parsed.target not in TARGETS:
             raise UnusableInput(f"--target {parsed.target} is unknown: give one of {', '.join(TARGETS)}")
         match parsed.command:
@@ -159,6 +155,7 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
     run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(directory))
     if is_guarded(target, options):
         refuse_orphans(runs_dir)
+    require_account(run, _show)
     agreed_to = agreed(run, Intent(title="the topology, held up"), None, directory, _show)
     stop = _until_told()  # until now Ctrl-C ends whoever is asked
     with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=agreed_to.options) as world:
@@ -170,6 +167,22 @@ def _up(target: str, pace: float, runs_dir: Path, options: Mapping[str, Any]) ->
             while not stop.wait(1.0):
                 pass
             print("bringing it down ...", flush=True)
+    return 0
+
+
+def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
+    """Look at who acts in a real account, or at a system that is stood up for it; raises NotReady where a drill is refused.
+
+    In a real account nothing is made for it: its system is looked at once it stands, before it is broken.
+    """
+    run_id, pace = new_run_id(), pace_of(target, 10.0)
+    run = Header(run_id, target, pace, dict(options), tempfile.gettempdir(), str(Path(runs_dir, run_id)))
+    findings = account_findings(run)
+    if not is_guarded(target, options):
+        with standing(target, pace=pace, runs_dir=runs_dir, run_id=run_id, options=options) as world:
+            findings = system_findings(world)
+    print(described(findings) or "nothing can be looked at before this target is drilled")
+    require_ready(findings)
     return 0
 
 
@@ -185,13 +198,11 @@ def _describe(path: Path, given: Mapping[str, Any]) -> int:
     return 0 if all(fits for fits, _ in reached) else 1
 
 
-def _preflight(target: str, runs_dir: Path, options: Mapping[str, Any]) -> int:
-    """Stand the system up and look at it; raises NotReady where a drill of it is refused."""
-    with standing(target, pace=10.0, runs_dir=runs_dir, options=options) as world:
-        findings = system_findings(world)
-    print(described(findings))
-    require_ready(findings)
-    return 0
+def _compare(run: Path) -> int:
+    """0 where CloudTrail and the run's own log tell of the same."""
+    comparison = compared(run)
+    print("\n".join(map(plain, comparison.describe().splitlines())))
+    return 0 if comparison.agrees else 1
 
 
 def _status(runs_dir: Path) -> int:

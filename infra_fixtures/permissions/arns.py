@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infra_fixtures.permissions.calls import Call
-from infra_fixtures.permissions.known import Known, Tags
+from infra_fixtures.permissions.known import Known, Tags, tags_given
 from infra_fixtures.permissions.reference import reference
 
 PATH = "apigateway:path"
@@ -26,6 +27,7 @@ EC2_KINDS: Mapping[str, str] = {
 """By what an id begins with."""
 
 NAMED: Mapping[str, Mapping[str, str]] = {
+    "acm": {"CertificateArn": "certificate"},
     "cloudfront": {"Id": "distribution"},
     "cloudwatch": {"AlarmName": "alarm", "AlarmNames": "alarm"},
     "events": {"Name": "rule-on-default-event-bus", "Rule": "rule-on-default-event-bus"},
@@ -70,10 +72,10 @@ class Named:
 
 
 def arn_of(kind: str, region: str, account: str, *values: str) -> str:
-    """The ARN of a kind: its last placeholders are filled with `values`, in their order."""
+    """The ARN of a kind: its last placeholders are filled with `values`, in their order, and with `*`."""
     template = PATH_ARN if kind == PATH else reference().kinds[kind].arn
     known = {"Partition": "aws", "Region": region, "Account": account}
-    rest = iter(values)
+    rest = itertools.chain(values, itertools.repeat("*"))
     return _PLACEHOLDER.sub(lambda found: known[found[1]] if found[1] in known else next(rest), template)
 
 
@@ -128,6 +130,8 @@ def _besides(call: Call, account: str, known: Known) -> Iterator[Named]:
     elif call.service == "route53" and "ResourceType" in given:
         kind = f"route53:{given['ResourceType']}"
         yield Named(kind, arn_of(kind, call.region, account, str(given["ResourceId"]).rpartition("/")[2]), {})
+    elif call.operation == "RequestCertificate":
+        yield Named("acm:certificate", arn_of("acm:certificate", call.region, account, "*"), tags_given(call), new=True)
     elif call.service == "application-autoscaling":
         kind = "application-autoscaling:ScalableTarget"
         yield Named(kind, arn_of(kind, call.region, account, "*"), {})

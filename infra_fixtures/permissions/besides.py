@@ -13,6 +13,7 @@ from infra_fixtures.permissions.calls import Call, Context
 from infra_fixtures.permissions.known import Known, tags_given
 
 TAGGING: Mapping[str, str] = {
+    "acm": "acm:AddTagsToCertificate",
     "cloudwatch": "cloudwatch:TagResource",
     "ec2": "ec2:CreateTags",
     "events": "events:TagResource",

@@ -50,6 +50,8 @@ class Known:
                 replicas = [*given.get("AddReplicaRegions", ()), {"Region": call.region, "KmsKeyId": given["KmsKeyId"]}]
                 for each in replicas:
                     self._secret_keys[f"{each['Region']} {given['Name']}"] = str(each["KmsKeyId"])
+            case "acm", "RequestCertificate":
+                self._tags[str(answer["CertificateArn"])] = _pairs(given["Tags"])
             case "ec2", "CreateTags":
                 for identity in given["Resources"]:
                     self._tags[str(identity)] = _pairs(given["Tags"])

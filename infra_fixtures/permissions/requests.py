@@ -90,6 +90,8 @@ def _on_resources(call: Call, account: str, action: str, resources: list[Named],
     for kind in sorted(missing):
         if kind in ALWAYS_THERE:
             chosen.append(Named(kind, arn_of(kind, call.region, account, ALWAYS_THERE[kind]), {}))
+        elif reference().action(action).reads:  # it lists all of them
+            chosen.append(Named(kind, arn_of(kind, call.region, account), {}))
         elif stands_for := _UNNAMED.get((action, kind)):
             chosen.append(Named(kind, arn_of(kind, call.region, account, stands_for(call)), {}))
         else:

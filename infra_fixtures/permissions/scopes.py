@@ -66,6 +66,8 @@ def _api_gateway() -> Iterator[Scope]:
 
 SCOPES: tuple[Scope, ...] = (
     Scope("anything", "", ()),
+    Scope("certificate", "acm:certificate", ("*",), Tagged.RESOURCE),
+    Scope("new certificate", "acm:certificate", ("*",), Tagged.REQUEST),
     Scope("alarm", "cloudwatch:alarm", (NAME,)),
     Scope("alarm of Application Auto Scaling", "cloudwatch:alarm", (f"TargetTracking-function:{NAME}",)),
     Scope("bucket", "s3:bucket", (NAME,)),
@@ -85,6 +87,7 @@ SCOPES: tuple[Scope, ...] = (
     Scope("lock", "s3:object", ("failover-drill-lock-*", "*")),
     Scope("log group of a function", "logs:log-group", (f"/aws/lambda/{NAME}",)),
     Scope("object", "s3:object", (NAME, "*")),
+    Scope("reader", "lambda:function", (f"{NAME}-reader",)),
     Scope("cluster parameter group", "rds:cluster-pg", ("*",)),
     Scope("parameter group", "rds:pg", ("*",)),
     Scope("option group", "rds:og", ("default:*",)),
@@ -100,6 +103,15 @@ SCOPES: tuple[Scope, ...] = (
     Scope("any instance", "rds:db", ("*",)),
     Scope("any policy", "iam:policy", ("*",)),
     Scope("any role", "iam:role", ("*",)),
+    Scope("any function", "lambda:function", ("*",)),
+    Scope("any global cluster", "rds:global-cluster", ("*",)),
+    Scope("any cluster snapshot", "rds:cluster-snapshot", ("*",)),
+    Scope("any subnet group", "rds:subgrp", ("*",)),
+    Scope("any log group", "logs:log-group", ("*",)),
+    Scope("any topic", "sns:topic", ("*",)),
+    Scope("any rule", "events:rule-on-default-event-bus", ("*",)),
+    Scope("any secret", "secretsmanager:Secret", ("*",)),
+    Scope("any bucket", "s3:bucket", ("*",)),
     *_ec2(),
     *_api_gateway(),
 )  # fmt: skip

@@ -11,5 +11,10 @@ GUARD_OPTIONS = (
     Option(
         "--yes", "aws, attach: the account id, by which you agree to the plan where there is no terminal to ask you"
     ),
+    Option(
+        "--accept-finding",
+        "aws, attach: the name of a check of the preflight whose refusal is known and accepted (docs/permissions.md)",
+        many=True,
+    ),
     Option("--dry-run", "aws, attach: print the plan, change nothing, and end", switch=True),
 )

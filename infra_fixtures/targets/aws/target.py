@@ -32,6 +32,7 @@ from infra_fixtures.targets.aws.sessions import base_session, duty
 from infra_fixtures.targets.aws.system import edges_of, is_final
 from infra_fixtures.targets.aws.world import HEALED_BEFORE_S, Aws
 from infra_fixtures.targets.emulated_account import emulated_account
+from infra_fixtures.targets.holders import Holders
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import answers
 from infra_fixtures.targets.permission import Outline, Permission, file_of, permission
@@ -97,6 +98,15 @@ def outline(run: Header) -> Outline:
     )
     lasts_s = EMULATED_S if settings.emulator is not None else STAND_UP_S + (0.0 if system.stays else TAKE_DOWN_S)
     return Outline(makes=makes, price=price.sentence(max(1.0, settings.hours)), stand_up_s=lasts_s)
+
+
+def holders(run: Header) -> Holders:
+    """Who acts in the account, and on which names."""
+    settings = _settings(run)
+    system, _ = look(run, settings)
+    asking = duty(settings, "observer", run.run_id, lambda client: None)
+    name, account = f"{system.names.prefix}*", permitted(run).caller.account
+    return Holders(asking.client, settings.roles, name, account, REGIONS, asking.close)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from infra_fixtures.permissions.needs import Needs
 from infra_fixtures.permissions.requests import requests
 from infra_fixtures.permissions.scopes import scope_of
 from infra_fixtures.provision.naming import RUN_TAG
+from infra_fixtures.safety.aws_operations import changes
 
 ACCOUNT = "123456789012"
 NAME = "drill-*"
@@ -56,17 +57,32 @@ class Recording:
     made: list[Made] = field(default_factory=list)
     known: Known = field(default_factory=Known)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sessions: dict[str, Role] = field(default_factory=dict)
+    """Whose a session is that was assumed, by its access key."""
 
-    def before(self, call: Call) -> None:
-        """A call is about to be made by whoever calls this."""
-        role = _role()
+    def before(self, call: Call, client: Any) -> None:
+        """A call is about to be made by whoever calls this: a role that was assumed, or the part of the harness that it is in.
+
+        Where reading and changing have credentials of their own, what a breaker reads is the observer's.
+        """
         with self._lock:
-            self.made.append(Made(role, call, tuple(requests(call, ACCOUNT, self.known))))
+            if self._sessions:
+                own = self._sessions.get(client._request_signer._credentials.access_key)
+                roles = () if own is None else (own,)
+            else:
+                role = _role()
+                reads = role is Role.BREAKER and not changes(client.meta.service_model.operation_model(call.operation))
+                roles = (role, Role.OBSERVER) if reads else (role,)
+            asked = tuple(requests(call, ACCOUNT, self.known)) if roles else ()
+            self.made += [Made(role, call, asked) for role in roles]
 
     def after(self, call: Call, answer: Mapping[str, Any]) -> None:
         """It was answered."""
         with self._lock:
             self.known.note(call, answer)
+            if call.operation == "AssumeRole":
+                role = Role(str(call.parameters["RoleArn"]).rpartition("/")[2])
+                self._sessions[answer["Credentials"]["AccessKeyId"]] = role
 
     def needs(self) -> Needs:
         """What the roles needed for it."""
@@ -84,7 +100,7 @@ def recording() -> Iterator[Recording]:
 
     def recorded(client: Any, operation_name: str, api_params: Mapping[str, Any]) -> Any:
         call = Call(client.meta.service_model.service_name, operation_name, client.meta.region_name, api_params)
-        found.before(call)
+        found.before(call, client)
         answer = original(client, operation_name, api_params)
         found.after(call, answer)
         return answer
@@ -124,3 +140,13 @@ def _role() -> Role:
                 return role
         frame = frame.f_back  # type: ignore[assignment]
     raise AssertionError(f"no part of the harness is known to have made this call: {seen[:12]}")
+
+
+def joined(*parts: Needs) -> Needs:
+    """What is needed for all of them."""
+    whole: dict[Role, dict[str, frozenset[str]]] = {role: {} for role in Role}
+    for part in parts:
+        for role, own in part.items():
+            for action, scopes in own.items():
+                whole[role][action] = whole[role].get(action, frozenset()) | scopes
+    return whole

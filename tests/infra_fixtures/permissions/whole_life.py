@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from botocore.session import get_session
 
 from drill.unusable import UnusableInput
@@ -35,15 +36,19 @@ from infra_fixtures.safety.stop_conditions import Alarm, Sight
 from infra_fixtures.safety.tag_lookups import Place
 from infra_fixtures.safety.target_lock import target_lock
 from infra_fixtures.safety.touched import touched
+from infra_fixtures.standing import standing
 from infra_fixtures.targets.embedded_world import Embedded
+from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.parts import AlarmPart, part_of
 from infra_fixtures.topology import embedded_topology
 from infra_fixtures.usage import described
 from probes.all import probes_for
 from probes.survivors import read_survivors
-from tests.infra_fixtures.permissions.recording import ACCOUNT, Recording, acting_as, recording
+from tests.infra_fixtures.permissions.recording import ACCOUNT, Recording, acting_as, joined, recording
+from tests.infra_fixtures.targets.aws.use import options
 from tests.real_world import System, real_world
 
+ANYONE = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}'
 FAULTS: tuple[Fault, ...] = (
     LambdaThrottled(STANDBY),
     SecurityGroupRevoked(STANDBY),
@@ -70,6 +75,25 @@ def whole_life(runs_dir: Path) -> Recording:
         _lock(system.world)
         _look_at_tags(system.world, found)
         tear_down(system.world.clients, embedded_topology(system.world.pace), system.world.run_id)
+    return found
+
+
+def life_on_aws(runs_dir: Path) -> Recording:
+    """The same by the aws target, in an emulated account with the three roles: whose a call is, its session says."""
+    with emulated_account() as account, pytest.MonkeyPatch.context() as environment:
+        for name, value in account.credentials.items():
+            environment.setenv(name, value)
+        iam = account.client("iam")
+        for role in Role:
+            iam.create_role(RoleName=role.value, AssumeRolePolicyDocument=ANYONE, MaxSessionDuration=43200)
+        roles = {f"aws_{r.value}_role": f"arn:aws:iam::{account.account_id}:role/{r.value}" for r in Role}
+        given = {**options(account), **roles, "aws_hours": "1"}
+        with recording() as found, standing("aws", pace=10.0, runs_dir=runs_dir, options=given) as world:
+            for fault in FAULTS:
+                with injected(world, fault):
+                    pass
+            list(read_survivors(world, world.standby, 0))
+            system_findings(world)
     return found
 
 
@@ -127,5 +151,8 @@ def _look_at_tags(world: Embedded, found: Recording) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        needs.write(whole_life(Path(place)).needs())
+        here = whole_life(Path(place))
+    with tempfile.TemporaryDirectory() as place:
+        there = life_on_aws(Path(place))
+    needs.write(joined(here.needs(), there.needs()))
     sys.exit(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from infra_fixtures.preflight.check import Finding, Verdict
 from infra_fixtures.preflight.flight import NotReady, require_ready
 from infra_fixtures.preflight.rights import holder_of, rights
 from infra_fixtures.safety.aws_operations import changes
+from tests.infra_fixtures.preflight.edited import without
 
 NARROWING = Narrowing(REGIONS, NAME, TAG)
 SAMPLE = random.Random(20261128)
@@ -83,16 +83,6 @@ def account() -> Iterator[Account]:
         yield Account()
 
 
-def _without(documents: list[Any], action: str) -> list[Any]:
-    """The same documents, the action taken out of each statement."""
-    found = copy.deepcopy(documents)
-    for document in found:
-        for statement in document["Statement"]:
-            statement["Action"] = [one for one in statement["Action"] if one != action]
-        document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
-    return found
-
-
 def test_roles_with_the_generated_policies_may_do_everything(account: Account) -> None:
     """Nothing is lacking, and it is said that an organisation's policies were not seen."""
     found = account.look()
@@ -105,7 +95,7 @@ def test_roles_with_the_generated_policies_may_do_everything(account: Account) -
 def test_an_action_that_was_removed_is_named(account: Account, role: Role, action: str) -> None:
     """Thirty actions, sampled by a seed: the role that lacks one is refused by that action's name, and no other role is."""
     whole = policies(role, NARROWING)
-    account.give(role, _without(whole, action))
+    account.give(role, without(whole, action))
     try:
         found = account.look()
     finally:

@@ -165,7 +165,7 @@ def test_a_standby_without_an_instance_is_refused(statuses: list[str], verdict: 
 def test_a_function_that_needs_a_key_of_the_primary_is_refused(key: str, state: str, verdict: Verdict) -> None:
     """A single-Region key of the other region; a multi-Region key is looked for in the standby."""
     clusters = {"DBClusters": [{"DBClusterIdentifier": "c"}]}
-    script = {
+    script: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {
         ("rds", "us-west-2"): [("describe_db_clusters", clusters)],
         ("lambda", "us-west-2"): [("get_function_configuration", {"Environment": {"Variables": {"KEY": key}}})],
         ("kms", "us-west-2"): [("describe_key", {"KeyMetadata": {"KeyId": "a", "KeyState": state}})],
