@@ -11,7 +11,7 @@ from infra_fixtures.provision import (
     cdn,
     certificate,
     compute,
-    database,
+    database_removal,
     dns,
     identity,
     monitoring,
@@ -78,9 +78,9 @@ def tear_down(
         removed(
             "rds",
             primary,
-            lambda _: database.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names),
+            lambda _: database_removal.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names),
         )
-        removed("secretsmanager", primary, lambda secrets: database.tear_down_secret(secrets, names, standby))
+        removed("secretsmanager", primary, lambda secrets: database_removal.tear_down_secret(secrets, names, standby))
         _all(*(pool.submit(backs, r) for r in topology.region_names))
         removed("iam", NO_REGION, lambda iam: identity.tear_down_roles(iam, names, topology.region_names))
         for region in topology.region_names:  # last: everything was encrypted under it

@@ -72,7 +72,8 @@ class AwsOrphan:
 
     def part(self, kind: type[P]) -> P | None:
         """The global database and the health checks, as they are found by their names; None of anything else."""
-        names, found = self._account.system.names, None
+        names = self._account.system.names
+        found: DatabasePart | HealthChecksPart | None = None
         if kind is DatabasePart:
             clusters = {}
             for region in REGIONS:
@@ -101,7 +102,7 @@ class AwsOrphan:
 
     def _lock_place(self) -> LockPlace:
         account = self._account
-        s3 = account.reader("s3", REGIONS[1])
+        s3 = account.own("s3", REGIONS[1])
         return LockPlace(s3, account_id(account), self._run.target)
 
     @property
@@ -121,7 +122,7 @@ def healing_account(run: Header, settings: Settings) -> Account:
 
 def account_id(account: Account) -> str:
     """The twelve digits."""
-    return str(account.reader("sts", REGIONS[1]).get_caller_identity()["Account"])
+    return str(account.own("sts", REGIONS[1]).get_caller_identity()["Account"])
 
 
 def remove_system(account: Account, tell: Callable[[str], None] = lambda what: None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import os
 import sys
@@ -29,7 +30,7 @@ from infra_fixtures.targets.aws.prices import estimate
 from infra_fixtures.targets.aws.progress import Progress
 from infra_fixtures.targets.aws.sessions import base_session, duty
 from infra_fixtures.targets.aws.system import edges_of, is_final
-from infra_fixtures.targets.aws.world import Aws
+from infra_fixtures.targets.aws.world import HEALED_BEFORE_S, Aws
 from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import answers
@@ -56,7 +57,18 @@ def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
     )  # credentials that are none are refused before they are used
     system, ledger = look(run, settings)
     owned = Owned(system, ledger)
-    return permission(run, session, settings.endpoints, lasts_s=lasts_s, owned=owned)
+    found = permission(run, session, settings.endpoints, lasts_s=lasts_s, owned=owned)
+    return dataclasses.replace(found, objections=(*found.objections, *session_objections(settings, lasts_s)))
+
+
+def session_objections(settings: Settings, lasts_s: float) -> Iterator[str]:
+    """The sessions of roles last until everything is healed."""
+    session_s = settings.hours * 3600 - HEALED_BEFORE_S
+    if settings.roles and session_s < lasts_s:
+        yield (
+            f"the sessions of the roles last {settings.hours:g} h, the last {HEALED_BEFORE_S:.0f} s of it for healing, and the "
+            f"drill is estimated to take {lasts_s:.0f} s: give more --aws-hours, or let the system stay (--aws-deployment)"
+        )
 
 
 def outline(run: Header) -> Outline:
@@ -149,6 +161,8 @@ def stand(config: TargetConfig) -> Iterator[World]:
                 healthy = _answers(world.regional(world.primary), system.topology.health_check.path)
                 take_first_steps(account.provisioner, deployed, healthy, lambda: _await_serving(world))
         yield world
+        if system.stays:
+            _tell(f"{system.names.run_id} stays, and costs: `down --aws-deployment {system.names.run_id}` removes it")
     finally:
         account.close()
 
