@@ -64,7 +64,7 @@ def test_a_person_breaks_and_heals_it(system: Scripted) -> None:
         os.chdir(REPOSITORY)
         os.execv(sys.executable, words(system))
     try:
-        _until(terminal, "Press Enter at the moment you begin:")
+        _until(terminal, "Press Enter at the moment you begin:", 400.0)
         os.write(terminal, b"\n")
         before_ns = time.monotonic_ns()
         os.kill(int(system.pid_file(system.primary).read_text()), signal.SIGKILL)

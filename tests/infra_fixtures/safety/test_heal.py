@@ -15,7 +15,14 @@ from moto import mock_aws
 from infra_fixtures.powers import LinkName
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import Journal
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, RemoveLinkRule, RestoreRegion, ReturnToPrimary
+from infra_fixtures.safety.undo import (
+    AwsCall,
+    AwsCallForEach,
+    RemoveLinkRule,
+    RestoreRegion,
+    ReturnToPrimary,
+    RunCommand,
+)
 
 
 @dataclass
@@ -71,6 +78,18 @@ def test_links_first_then_the_newest(tmp_path: Path) -> None:
     assert target.done == ["slow", "cut", "second", "first"]
     assert journal.open_entries() == []
     journal.close()
+
+
+def test_roles_are_given_back_last(tmp_path: Path) -> None:
+    """However late they were moved: a region that is still broken can take none."""
+    journal, target = Journal(tmp_path), Target()
+    said = tmp_path / "said"
+    journal.begin("break", [RestoreRegion("broken")])
+    back = RunCommand(f"echo back >> {said}", timeout_s=10, gives_roles=True)
+    journal.begin("failover", [back])
+    journal.begin("later", [RunCommand(f"echo later >> {said}", timeout_s=10)])
+    assert [entry.fault for entry in undo_all(target, journal, "test")] == ["later", "break", "failover"]
+    assert said.read_text() == "later\nback\n"
 
 
 def test_what_failed_stays_open_and_the_rest_is_done(tmp_path: Path) -> None:
