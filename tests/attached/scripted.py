@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shlex
 import signal
 import sys
@@ -164,7 +165,9 @@ def scripted(layout: RunLayout, directory: Path, *, by_command: bool = False) ->
     (directory / "service.py").write_text(SERVICE)
     (directory / "store.jsonl").touch()
     with NameServer(dns.host, dns.port, primary.host, ttl=0) as names:
-        system = Scripted(primary.host, standby.host, primary.port, names, directory)
+        # A name and a port of its own: what a killed test leaves broken must not keep the next one out.
+        port = random.randrange(20_000, 30_000)
+        system = Scripted(primary.host, standby.host, port, names, directory)
         over = threading.Event()
         system.leads.write_text(primary.host)
         follower = threading.Thread(target=_obey if by_command else _follow, args=(system, over), daemon=True)

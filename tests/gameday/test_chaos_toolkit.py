@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,13 @@ def _experiment() -> dict[str, Any]:
 
 
 def _chaos(tmp_path: Path, experiment: dict[str, Any]) -> subprocess.Popen[str]:
-    """`chaos run` of it; its own environment has Chaos Toolkit, ours the rest, in the same versions."""
+    """`chaos run` of it, in an environment that has Chaos Toolkit beside all that a drill needs."""
     experiment["configuration"]["drill_options"] += ["--runs-dir", str(tmp_path / "runs")]
     (tmp_path / "experiment.json").write_text(json.dumps(experiment))
-    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
     return subprocess.Popen(
-        [programs_of("chaostoolkit") / "chaos", "--no-version-check", "run", "experiment.json"],
+        [programs_of("chaostoolkit", "run") / "chaos", "--no-version-check", "run", "experiment.json"],
         cwd=tmp_path,
-        env=child_environment(os.environ, PYTHONPATH=path, HOME=str(tmp_path)),
+        env=child_environment(os.environ, PYTHONPATH=str(ROOT), HOME=str(tmp_path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

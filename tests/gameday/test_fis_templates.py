@@ -12,6 +12,8 @@ import scenarios.__main__
 from drill.unusable import UnusableInput
 from gameday.fis_templates import written
 from gameday.scenario import Scenario
+from infra_fixtures.faults.arc_region_switch import ArcRegionSwitch
+from infra_fixtures.faults.arc_routing_controls import ArcRoutingControls
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.chaos_toolkit_method import ChaosToolkitMethod
 from infra_fixtures.faults.command import CommandFault
@@ -33,9 +35,12 @@ from infra_fixtures.link_rule import LinkRule
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
 IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover", "s3_replication_disabled"}
+ARN = "arn:aws:route53-recovery-control::111122223333:controlpanel/p/routingcontrol/c"
 GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
+    ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::111122223333:plan/p:abcdef"),
+    ArcRoutingControls: ArcRoutingControls({"us-west-2": "https://h.example/v1"}, off=(ARN,)),
     ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
     CommandFault: CommandFault("true"),
     OperatorFault: OperatorFault("pull the cable"),

@@ -67,7 +67,7 @@ def test_a_method_breaks_and_its_rollbacks_take_back(world: Any, tmp_path: Path)
         method=[_touch("break", broken, code="import time; time.sleep(0.3)")],
         rollbacks=[_touch("take back", healed)],
     )
-    fault = InjectedFault(world, ChaosToolkitMethod(file, program=str(programs_of("chaostoolkit") / "chaos")))
+    fault = InjectedFault(world, ChaosToolkitMethod(file, program=str(programs_of("chaostoolkit", "run") / "chaos")))
     began = time.monotonic_ns()
     effect = fault.inject()
     ended = time.monotonic_ns()
@@ -90,7 +90,7 @@ def test_what_failed_is_neither_injected_nor_healed(world: Any, tmp_path: Path) 
         "provider": {"type": "python", "module": "os", "func": "rmdir", "arguments": {"path": "/no/such"}},
     }
     file = _experiment(tmp_path / "experiment.json", method=[raising], rollbacks=[raising])
-    fault = InjectedFault(world, ChaosToolkitMethod(file, program=str(programs_of("chaostoolkit") / "chaos")))
+    fault = InjectedFault(world, ChaosToolkitMethod(file, program=str(programs_of("chaostoolkit", "run") / "chaos")))
     with pytest.raises(CommandFailed, match="no such function failed"):
         fault.inject()
     with pytest.raises(HealingFailed):
