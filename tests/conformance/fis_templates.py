@@ -147,7 +147,7 @@ class Lane:
             lambda: fis.get_experiment(id=started)["experiment"]["state"]["status"] in ENDED,
             what=name, timeout_s=LIMIT_S, every_s=0.5,
         )  # fmt: skip
-        return _judged(name, fis.get_experiment(id=started)["experiment"])
+        return judged(name, fis.get_experiment(id=started)["experiment"])
 
     def _make_roles(self, texts: Sequence[str]) -> None:
         iam = self.client("iam")
@@ -175,7 +175,8 @@ class Lane:
             ssm.create_document(Name=name, DocumentType="Automation", DocumentFormat="JSON", Content=named[0][1])
 
 
-def _judged(name: str, ended: Mapping[str, Any]) -> Row:
+def judged(name: str, ended: Mapping[str, Any]) -> Row:
+    """What came of an experiment that has ended; one that completed has done nothing unless an action completed, not a wait."""
     state, actions = ended["state"], ended["actions"]
     told = ", ".join(f"{n} {a['state']['status']}" for n, a in actions.items())
     if state["status"] != "completed":
