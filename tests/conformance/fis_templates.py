@@ -176,7 +176,7 @@ class Lane:
 
 
 def judged(name: str, ended: Mapping[str, Any]) -> Row:
-    """What became of a template, by the experiment that came of it."""
+    """What came of an experiment that has ended; one that completed has done nothing unless an action completed, not a wait."""
     state, actions = ended["state"], ended["actions"]
     told = ", ".join(f"{n} {a['state']['status']}" for n, a in actions.items())
     if state["status"] != "completed":

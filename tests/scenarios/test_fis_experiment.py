@@ -20,12 +20,14 @@ from drill.wait import wait_until
 from infra_fixtures.run_layout import REPOSITORY
 from infra_fixtures.safety.journal import JOURNAL, has_ended, open_entries
 from infra_fixtures.safety.sweep import processes_of
-from tests.scenarios.conftest import PATIENT
+from tests.scenarios.conftest import ATTEMPTS, PATIENT
 
 SCENARIO = REPOSITORY / "docs/fis/isolated_functions.toml"
 TEMPLATE = REPOSITORY / "docs/fis/isolated_functions.template.json"
 BEGINS_WITHIN_S, ENDS_WITHIN_S, GONE_WITHIN_S = 300.0, 600.0, 10.0
 WATCHDOG = "infra_fixtures.watchdog"
+NOT_STEADY = "drill.refused"
+"""What a drill says that has broken nothing, as on a machine that is busy with other things."""
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
 
@@ -59,14 +61,15 @@ class Play:
         (journal,) = (p for p in self.runs_dir.glob(f"*/{JOURNAL}") if not p.parent.is_symlink())
         return journal.parent
 
-    def until_effective(self) -> None:
-        """Wait until the fault took effect."""
+    def takes_effect(self) -> bool:
+        """Wait until the fault took effect; False where the drill refused to break what was not steady."""
 
         def decided() -> bool:
             return "fault.effective" in self.said or self.process.poll() is not None
 
         wait_until(decided, what="the experiment to take effect", timeout_s=BEGINS_WITHIN_S)
-        assert "fault.effective" in self.said, self.said[-3000:]
+        assert "fault.effective" in self.said or NOT_STEADY in self.said, self.said[-3000:]
+        return "fault.effective" in self.said
 
     def kill(self, *others: int) -> None:
         """SIGKILL it, and those as well, at once."""
@@ -87,7 +90,9 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
     started: list[Play] = []
 
     def start(file: Path = SCENARIO, settle_s: float = 60.0) -> Play:
-        started.append(Play(file, tmp_path, settle_s))
+        directory = tmp_path / str(len(started))
+        directory.mkdir()
+        started.append(Play(file, directory, settle_s))
         return started[-1]
 
     yield start
@@ -99,8 +104,11 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
 
 def test_it_is_judged_and_nothing_is_left(play: Callable[..., Play]) -> None:
     """MET, with a mark for each state of the experiment, and every undo done."""
-    one = play(settle_s=3.0)
-    assert one.process.wait(timeout=ENDS_WITHIN_S) == 0, one.said[-3000:]
+    for _ in range(ATTEMPTS):
+        one = play(settle_s=3.0)
+        if one.process.wait(timeout=ENDS_WITHIN_S) == 0 or "no steady state" not in one.said:
+            break
+    assert one.process.returncode == 0, one.said[-3000:]
     marks = [json.loads(line) for line in (one.run / "scenarios/isolated_functions/marks.jsonl").open()]
     actions = {
         m["subject"].rpartition("/")[2]: m["detail"].partition(" ")[0] for m in marks if m["event"] == "fis.action"
@@ -130,8 +138,7 @@ def test_a_skipped_action_leaves_the_drill_unproven(play: Callable[..., Play], t
 
 def test_the_watchdog_ends_the_experiment_of_a_killed_harness(play: Callable[..., Play]) -> None:
     """SIGKILL in the middle of it."""
-    one = play()
-    one.until_effective()
+    one = _struck(play)
     assert open_entries(one.run / JOURNAL)
     one.kill()
     _await_gone(one)
@@ -139,8 +146,7 @@ def test_the_watchdog_ends_the_experiment_of_a_killed_harness(play: Callable[...
 
 def test_heal_ends_the_experiment_of_a_killed_harness_and_watchdog(play: Callable[..., Play]) -> None:
     """Nobody is left: the command does it."""
-    one = play()
-    one.until_effective()
+    one = _struck(play)
     one.kill(*one.watchdogs())
     time.sleep(1.0)
     assert open_entries(one.run / JOURNAL), "nobody has healed it"
@@ -149,6 +155,16 @@ def test_heal_ends_the_experiment_of_a_killed_harness_and_watchdog(play: Callabl
     assert healed.returncode == 0, healed.stderr
     assert "healed fis_experiment" in healed.stdout
     _await_gone(one)
+
+
+def _struck(play: Callable[..., Play]) -> Play:
+    """One in the middle of its fault; where the machine was too busy for a steady state, another one."""
+    for _ in range(ATTEMPTS):
+        one = play()
+        if one.takes_effect():
+            return one
+        one.process.wait(timeout=ENDS_WITHIN_S)
+    pytest.fail(f"no steady state in {ATTEMPTS} drills: {one.said[-3000:]}")
 
 
 def _await_gone(one: Play) -> None:
