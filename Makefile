@@ -63,7 +63,7 @@ test: run-venv  ## the harness's own tests
 
 nightly: run-venv  ## every property on at least 2,000 new histories, each process killed in a drill, LocalStack, Kinto (hours)
 	@$(PY) -m pytest tests/drill tests/traffic/test_clock.py tests/reports/test_charts.py tests/reports/test_manifest.py --hypothesis-profile=nightly -o timeout=0
-	@$(PY) -m pytest tests/scenarios tests/workload tests/attached tests/infra_fixtures/targets -m nightly
+	@$(PY) -m pytest tests/scenarios tests/workload tests/attached tests/infra_fixtures/targets tests/infra_fixtures/planning -m nightly
 
 lint: dev-venv  ## ruff, format check, mypy --strict, actionlint
 	@$(PY) -m ruff check .

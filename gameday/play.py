@@ -19,6 +19,7 @@ from drill.parts import Effect, Observer
 from drill.run import Drill
 from drill.unusable import UnusableInput
 from gameday.day import GameDay
+from gameday.measuring import measuring
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.schedule import injected_in_turn, require_all
@@ -176,7 +177,7 @@ def _drill(
         t0_ns=t0_ns,
         objectives=objectives.objectives,
         traffic=traffic,
-        probes=probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids}),
+        probes=measuring(world, probes_for(world, lambda: {"harness": [os.getpid()], "locust": traffic.pids})),
         read_survivors=lambda region: _own(world, load, traffic, read_survivors(world, region, t0_ns)),
         healthy_again=healthy_again,
         primary_region=world.primary,

@@ -28,6 +28,7 @@ class DnsAnswer:
         self._name = named.name
         self._server = world.entry.dns
         self._every_s = named.every_s if every_s is None else every_s
+        self._region_of = named.region_of or (lambda _: None)
         self._regions = {
             address: region for region in (world.primary, world.standby) for address in _hosts(world, region)
         } | dict(world.entry.regions)
@@ -44,7 +45,9 @@ class DnsAnswer:
     def answer(self) -> str | None:
         """The region answered (or the bare address of none), or None where the name server is silent."""
         address = self._ask()
-        return address if address is None else self._regions.get(address, address)
+        if not address:
+            return address
+        return self._regions.get(address) or self._region_of(address) or address
 
     def _ask(self) -> str | None:
         """The first address answered, or None where the name server is silent."""

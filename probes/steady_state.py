@@ -13,16 +13,19 @@ from probes.dns_answer import DnsAnswer
 from probes.web import Client
 from traffic.contract import Health
 
-TIMEOUT_S = 60.0
+TIMEOUT_S, TIMEOUT_AT_AWS_PACE_S = 60.0, 300.0
+"""After a switchover Route 53 and CloudWatch take minutes by AWS's own clock."""
 AT_REST = "armed and OK"
 
 
-def await_steady_state(world: World, timeout_s: float = TIMEOUT_S, *, roles: bool = True) -> None:
+def await_steady_state(world: World, timeout_s: float | None = None, *, roles: bool = True) -> None:
     """Return when the application is healthy in both regions, Route 53 answers with the primary, and the failover alarm is OK.
 
     Of these what the world has; without `roles` any region may serve. Raises GateNotPassed, which names the region and says
     what is not so. From an alarm that is not OK no failover could come: it acts on changing.
     """
+    if timeout_s is None:
+        timeout_s = TIMEOUT_S if world.pace > 1 else TIMEOUT_AT_AWS_PACE_S
     health, apis = part_of(world, WorkloadPart).contract.health, world.part(ApiPart)
     if health is not None and apis is not None:
         _await_healthy(world, health, apis, timeout_s)

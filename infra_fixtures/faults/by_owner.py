@@ -35,4 +35,4 @@ def injection(
     if give_back is not None:
         undo.append(give_back.step(records, gives_roles=True))
     subject = f"{world.primary}->{world.standby}" if roles else region_of(world, region)
-    return Injection(subject, undo, lambda _learn: step.perform(world))
+    return Injection(subject, undo, lambda _learn: step.perform(world), guarded=False)

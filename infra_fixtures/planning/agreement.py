@@ -15,8 +15,9 @@ import msgspec
 
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.schedule import Schedule
+from infra_fixtures.planning.elsewhere import Found, found_elsewhere
 from infra_fixtures.planning.plan import Intent, Plan
-from infra_fixtures.planning.walk import PlannedFault, announced, walked
+from infra_fixtures.planning.walk import walked
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets import is_guarded, module_of
 from infra_fixtures.targets.permission import Outline
@@ -25,7 +26,6 @@ from infra_fixtures.targets.world import World
 TERMINAL = "/dev/tty"
 """The terminal itself, whatever standard input and output are."""
 PATIENCE_S = 600.0
-NOT_WALKED = "its calls are not known before the system stands; the guard judges each"
 
 
 class DryRun(Exception):
@@ -48,9 +48,14 @@ def agreed(
     if not is_guarded(run.target, run.options):
         return run
     module = module_of(run.target)
+    allowed = module.permitted(run, intent.lasts_s)
     outline: Outline = module.outline(run) if hasattr(module, "outline") else Outline()
-    allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
-    plan = Plan.of(allowed, intent, outline, _faults(module, run, schedule))
+    if outline.stand_up_s:
+        allowed = module.permitted(run, intent.lasts_s + outline.stand_up_s)
+    for sentence in () if run.options.get("dry_run") else allowed.objections:
+        raise UnusableInput(sentence)
+    found = _found(module, run, schedule)
+    plan = Plan.of(allowed, intent, outline, found.faults, found.makes)
     plan.write(directory)
     show(plan.text())
     if run.options.get("dry_run"):
@@ -118,10 +123,11 @@ def _line(descriptor: int) -> str:
     return typed.decode(errors="replace")
 
 
-def _faults(module: Any, run: Header, schedule: Schedule | None) -> tuple[PlannedFault, ...]:
+def _found(module: Any, run: Header, schedule: Schedule | None) -> Found:
+    """What the faults would call: on the system itself where it stands, else in an emulated account where there is one."""
     if schedule is None:
-        return ()
+        return Found()
     if not hasattr(module, "previewed"):
-        return announced(schedule, NOT_WALKED)
+        return found_elsewhere(module, run, schedule)
     with module.previewed(run) as world:
-        return walked(world, schedule)
+        return Found(walked(world, schedule))

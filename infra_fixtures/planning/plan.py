@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from drill.objective import nearest
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.planning.walk import PlannedFault
+from infra_fixtures.safety.rehearsal import Planned
 from infra_fixtures.safety.scope import listed
 from infra_fixtures.targets.permission import Outline, Permission
 
@@ -58,13 +60,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     most_load: float
     lasts_s: float
     makes: tuple[str, ...]
+    made_by: tuple[Planned, ...]
     price: str
     stops: tuple[str, ...]
     objections: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @classmethod
-    def of(cls, allowed: Permission, intent: Intent, outline: Outline, faults: tuple[PlannedFault, ...]) -> Plan:
+    def of(
+        cls,
+        allowed: Permission,
+        intent: Intent,
+        outline: Outline,
+        faults: tuple[PlannedFault, ...],
+        made_by: tuple[Planned, ...] = (),
+    ) -> Plan:
         """Put it together, with what the blast radius says against it; raises UnusableInput where that names no fault."""
         file, caller, limits = allowed.file, allowed.caller, allowed.file.blast_radius
         for name in limits.faults:
@@ -94,6 +104,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             most_load=file.requests_per_second,
             lasts_s=intent.lasts_s + outline.stand_up_s,
             makes=outline.makes,
+            made_by=made_by,
             price=outline.price,
             stops=tuple(map(str, allowed.stop_conditions)) or (f"no alarm: {file.no_alarm_because}",),
             objections=(*allowed.objections, *_too_much(allowed, intent, outline, faults)),
@@ -131,10 +142,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             yield "read only", "nothing is changed"
         for sentence in self.makes:
             yield "makes", sentence
+        if self.made_by:
+            counted = Counter(call.service for call in self.made_by)
+            each = ", ".join(f"{service} {number}" for service, number in sorted(counted.items()))
+            yield "by", f"{len(self.made_by)} calls, each in {FILE}: {each}"
         for fault in self.faults:
             yield from _fault_lines(fault)
         yield "blast radius", self.may_touch
-        yield "touches", f"{len(self.touched)} resources" if self.faults else "nothing is broken"
+        number = len(self.touched)
+        yield "touches", f"{number} resource{'' if number == 1 else 's'}" if self.faults else "nothing is broken"
         for name in self.touched:
             yield "", name
         if self.objectives:

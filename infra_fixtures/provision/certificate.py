@@ -86,7 +86,8 @@ def _described(acm: Any, arn: str) -> Mapping[str, Any]:
 
 def _record(acm: Any, arn: str) -> Mapping[str, str] | None:
     options = _described(acm, arn).get("DomainValidationOptions") or [{}]
-    return options[0].get("ResourceRecord")
+    record: Mapping[str, str] | None = options[0].get("ResourceRecord")
+    return record
 
 
 def _prove(route53: Any, zone_id: str, record: Mapping[str, str]) -> None:

@@ -172,7 +172,7 @@ def _await_active(lambda_: Any, made: Mapping[str, Any]) -> bool:
     if made.get("State", "Active") == "Active":
         return True
     return wait_until(
-        lambda: lambda_.get_function_configuration(FunctionName=made["FunctionName"])["State"] == "Active",
+        lambda: bool(lambda_.get_function_configuration(FunctionName=made["FunctionName"])["State"] == "Active"),
         what=f"the function {made['FunctionName']} to be active",
         timeout_s=ACTIVE_WITHIN_S,
         every_s=1.0,

@@ -11,7 +11,7 @@ from infra_fixtures.provision import (
     cdn,
     certificate,
     compute,
-    database,
+    database_removal,
     dns,
     identity,
     monitoring,
@@ -48,7 +48,6 @@ def tear_down(
         removed("cloudwatch", region, lambda cloudwatch: monitoring.tear_down_alarms(cloudwatch, names))
         removed("events", region, lambda events: monitoring.tear_down_rule(events, names))
         removed("sns", region, lambda sns: monitoring.tear_down_topic(sns, names))
-        removed("logs", region, lambda logs: monitoring.tear_down_logs(logs, names, functions))
         removed("apigateway", region, lambda apigateway: api.tear_down(apigateway, topology, names))
         removed("application-autoscaling", region, lambda scaling: compute.tear_down_scaling(scaling, names))
         removed("lambda", region, lambda lambda_: compute.tear_down(lambda_, names))
@@ -59,6 +58,8 @@ def tear_down(
             storage.tear_down(s3, names, region, key.account)
 
     def backs(region: str) -> None:
+        # long after the functions: what one still has to say makes its group anew
+        removed("logs", region, lambda logs: monitoring.tear_down_logs(logs, names, functions))
         removed("s3", region, lambda s3: bucket(region, s3))
         removed("ec2", region, lambda ec2: network.tear_down(ec2, names))
 
@@ -78,9 +79,9 @@ def tear_down(
         removed(
             "rds",
             primary,
-            lambda _: database.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names),
+            lambda _: database_removal.tear_down({r: clients.client("rds", r) for r in topology.region_names}, names),
         )
-        removed("secretsmanager", primary, lambda secrets: database.tear_down_secret(secrets, names, standby))
+        removed("secretsmanager", primary, lambda secrets: database_removal.tear_down_secret(secrets, names, standby))
         _all(*(pool.submit(backs, r) for r in topology.region_names))
         removed("iam", NO_REGION, lambda iam: identity.tear_down_roles(iam, names, topology.region_names))
         for region in topology.region_names:  # last: everything was encrypted under it

@@ -19,6 +19,7 @@ from infra_fixtures.provision import (
     compute,
     database,
     dns,
+    environments,
     identity,
     monitoring,
     network,
@@ -32,8 +33,6 @@ from infra_fixtures.workload import package
 T = TypeVar("T")
 
 THREADS = 12
-TRANSFER_LIMIT_S = 120
-"""How long the controller waits for a switchover, and again for a failover."""
 CANARY_SPARE_S = 15
 """What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
 READER_TIMEOUT_S = 60
@@ -297,7 +296,7 @@ class _Stack:
                 timeout_s=t.function_timeout_s,
                 memory_mb=plan.capacity.memory_mb,
                 environment={
-                    **self._database_environment(own, existing, region),
+                    **environments.of_database(t, own, existing, region),
                     "DB_WRITER_HOST": own.writer,
                     "RECEIPTS_BUCKET": buckets.result()[region],
                     "HEALTHY_WHEN": "writable" if plan == t.primary else "readable",
@@ -328,19 +327,10 @@ class _Stack:
             role=roles.result().readers[region],
             timeout_s=READER_TIMEOUT_S,
             memory_mb=compute.MEMORY_MB,
-            environment=self._database_environment(clusters.result()[region], secret.result(), region),
+            environment=environments.of_database(self._topology, clusters.result()[region], secret.result(), region),
             network=networks[region].result(),
         )
         compute.function(self._aws("lambda", region), self._topology, names, wanted)
-
-    def _database_environment(self, own: database.Cluster, secret: database.Secret, region: str) -> dict[str, str]:
-        return {
-            "DB_READER_HOST": own.reader,
-            "DB_PORT": str(own.port),
-            "DB_NAME": self._topology.database,
-            "DB_SECRET_ARN": secret.arns[region],
-            "DB_TLS": self._topology.database_tls,
-        }
 
     def _watch(
         self,
@@ -363,7 +353,7 @@ class _Stack:
                 existing.canary,
                 CANARY_SPARE_S + math.ceil(t.canary.duration_s),
                 compute.MEMORY_MB,
-                self._canary_environment(primary_api),
+                environments.of_canary(t, names, primary_api, self._options.edges.get(t.primary.name)),
             ),
         )
         alarm = names.of(monitoring.FAILOVER_ALARM)
@@ -377,49 +367,13 @@ class _Stack:
                 existing.controller,
                 t.controller_timeout_s,
                 t.standby.capacity.memory_mb,
-                self._controller_environment(clusters.result(), check, alarm),
+                environments.of_controller(t, names, clusters.result(), check, alarm),
             ),
         )
         topic = monitoring.topic(self._aws("sns", standby), lambda_, names, controller_arn)
         monitoring.failover_alarm(cloudwatch, t, names, topic)
         rule = monitoring.canary_rule(self._aws("events", standby), lambda_, t, names, canary_arn)
         return alarm, topic, rule
-
-    def _canary_environment(self, primary_api: api.Api) -> dict[str, str]:
-        t, canary = self._topology, self._topology.canary
-        edge = self._options.edges.get(t.primary.name)
-        standard = t.edge_port == (443 if t.edge_scheme == "https" else 80)
-        at = edge or (primary_api.host if standard else f"{primary_api.host}:{t.edge_port}")
-        return {
-            "PRIMARY_HEALTH_URL": f"{t.edge_scheme}://{at}/{t.stage}{t.health_check.path}",
-            **({"PRIMARY_HEALTH_HOST": primary_api.host} if edge else {}),
-            "CANARY_INTERVAL_S": f"{canary.interval_s:g}",
-            "CANARY_DURATION_S": f"{canary.duration_s:g}",
-            "CANARY_TIMEOUT_S": f"{canary.timeout_s:g}",
-            "CANARY_NAMESPACE": canary.namespace,
-            "CANARY_METRIC": canary.metric,
-            "CANARY_RUN": self._names.run_id,
-        }
-
-    def _controller_environment(
-        self, clusters: Mapping[str, database.Cluster], check: str, alarm: str
-    ) -> dict[str, str]:
-        t, raised = self._topology, self._topology.primary.capacity
-        return {
-            "PRIMARY_REGION": t.primary.name,
-            "GLOBAL_CLUSTER_ID": self._names.global_cluster,
-            "PRIMARY_CLUSTER_ARN": clusters[t.primary.name].arn,
-            "STANDBY_CLUSTER_ARN": clusters[t.standby.name].arn,
-            "PRIMARY_HEALTH_CHECK_ID": check,
-            "ALARM_NAME": alarm,
-            "ORDERS_FUNCTION": self._names.orders,
-            "ORDERS_ALIAS": compute.ALIAS,
-            "RAISED_RESERVED": str(raised.reserved_concurrency),
-            "RAISED_SCALING_MIN": str(raised.scaling_min),
-            "RAISED_SCALING_MAX": str(raised.scaling_max),
-            "RAISED_PROVISIONED": str(raised.provisioned_concurrency),
-            "TRANSFER_LIMIT_S": str(TRANSFER_LIMIT_S),
-        }
 
 
 def _region(

@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.session
 import msgspec
+import tomli_w
 
 from drill.objective import nearest
 from drill.plain_file import read_bytes
@@ -23,12 +24,11 @@ from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL
 from infra_fixtures.safety.scope import Between, BlastRadius, Scope, Tag, Weekly, Window
 from infra_fixtures.safety.stop_conditions import Alarm
+from infra_fixtures.safety.toml_mistake import mistake
 
 MOST_BYTES = 2**20
 ACCOUNT = re.compile(r"\d{12}")
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
-UNKNOWN_KEY = re.compile(r"unknown field `(?P<name>[^`]*)`(?: - at `\$\.?(?P<where>[^`]*)`)?")
-AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?")
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,7 +107,7 @@ class GameDayFile(Table, frozen=True):
         try:
             read = msgspec.structs.replace(msgspec.convert(found, type=cls), source=source)
         except msgspec.ValidationError as e:
-            raise UnusableInput(_in_one_line(f"{source}: {_mistake(str(e))}")) from None
+            raise UnusableInput(_in_one_line(f"{source}: {mistake(str(e), _keys)}")) from None
         for sentence in read._mistakes():
             raise UnusableInput(_in_one_line(f"{source}: {sentence}"))
         return read
@@ -135,6 +135,22 @@ class GameDayFile(Table, frozen=True):
             confirmed=confirmed,
             blast_radius=BlastRadius(frozenset(self.blast_radius.services), self.blast_radius.resources),
             read_only=self.read_only,
+        )
+
+    def elsewhere(self, account: str, now: dt.datetime) -> str:
+        """The text of a file that allows the same in another account, at this hour: an emulated one, for a rehearsal."""
+        told = {k: v for k, v in msgspec.to_builtins(self, builtin_types=(dt.datetime,)).items() if k != " source"}
+        hour = dt.timedelta(hours=1)
+        return tomli_w.dumps(
+            {
+                **told,
+                "accounts": [account],
+                "window": [{"opens": now - hour, "closes": now + hour}],
+                "weekly_window": [],
+                "alarm": [],
+                "no_alarm_because": "a rehearsal",
+                "read_only": False,
+            }
         )
 
     def _mistakes(self) -> Iterable[str]:
@@ -229,21 +245,6 @@ def _list_mistakes(name: str, given: tuple[str, ...]) -> Iterable[str]:
 def _meant(name: str, known: Iterable[str]) -> str:
     sentence = nearest(name, sorted(known))
     return sentence if sentence.startswith("did you mean") else "write its name as boto3 does"
-
-
-def _mistake(said: str) -> str:
-    """msgspec's sentence as one of ours, with the place as people write it."""
-    if unknown := UNKNOWN_KEY.search(said):
-        name, where = unknown["name"], re.sub(r"\[.*?\]", "", unknown["where"] or "")
-        known = tuple(k for k in _keys(where) if not k.startswith(" "))
-        table = f"the table {where} has" if where else "there is"
-        return f"{table} no key {name}; {nearest(name, known)}"
-    found = AT.fullmatch(said)
-    assert found is not None
-    what, where = found["what"], found["where"] or ""
-    if missing := re.search(r"missing required field `([^`]*)`", what):
-        return f"{f'{where}.' if where else ''}{missing[1]} is missing: write it (docs/gameday-file.md has an example)"
-    return f"{where or 'the file'} is not understood: {what[0].lower()}{what[1:]}"
 
 
 TABLES: Mapping[str, Any] = {

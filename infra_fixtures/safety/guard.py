@@ -19,7 +19,16 @@ from infra_fixtures.safety.aws_operations import READING, changes, regions_named
 from infra_fixtures.safety.blast_radius import Spread
 from infra_fixtures.safety.call_log import names_of
 from infra_fixtures.safety.refused import Refused
-from infra_fixtures.safety.rehearsal import MADE_UP, UNTAGGED, Planned, PowerRehearsed, answer_to, made_up, note_tagged
+from infra_fixtures.safety.rehearsal import (
+    MADE_UP,
+    UNTAGGED,
+    Planned,
+    PowerRehearsed,
+    answer_to,
+    is_rehearsed,
+    made_up,
+    note_tagged,
+)
 from infra_fixtures.safety.scope import Scope, Tag, listed
 from infra_fixtures.safety.touched import Clients, Place, Tags, Touched, tags_carried, touched
 
@@ -68,6 +77,7 @@ class Guard:
         events.register_last("before-parameter-build", self._judge_call, unique_id=f"guard-{id(self)}-call")
         events.register_last("before-sign.s3", self._judge_signature, unique_id=f"guard-{id(self)}-sign")
         events.register_first("before-call", self._rehearse, unique_id=f"guard-{id(self)}-rehearse")
+        events.register_first("request-created", self._hold_back, unique_id=f"guard-{id(self)}-hold")
 
     def allow_power(self, name: str, region: str) -> None:
         """Raise Refused where an act that is no AWS call (a kill, a link rule) may not be done in that region."""
@@ -87,6 +97,15 @@ class Guard:
             yield
         finally:
             self._thread.healing = depth
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """What this thread writes meanwhile measures something, as heartbeats do: no fault, so no blast radius."""
+        self._thread.measuring = True
+        try:
+            yield
+        finally:
+            self._thread.measuring = False
 
     @contextlib.contextmanager
     def making(self) -> Iterator[None]:
@@ -118,6 +137,11 @@ class Guard:
     def _rehearse(self, *, model: Any, context: Mapping[str, Any], **_: Any) -> Any:
         return answer_to(model, context) if self._rehearsed is not None and changes(model) else None
 
+    def _hold_back(self, *, request: Any, **_: Any) -> None:
+        """Whatever answers a rehearsed call, or does not: it is never sent."""
+        if is_rehearsed(request.context):
+            raise Refused(str(request.url), "it is rehearsed only", "this is a mistake of the harness: report it")
+
     def _judge_call(self, *, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         if not changes(model):
             return
@@ -134,7 +158,7 @@ class Guard:
             planned.append(Planned(service, model.name, region, names))
             note_tagged(context, self._lets(tags_carried(params)))
         self._require_tags(what, service, region, params)
-        if planned is None and not self._making and not self._heals:
+        if planned is None and not (self._making or self._heals or getattr(self._thread, "measuring", False)):
             self._spread.take(what, service, region, names or (model.name,))
 
     def _judge_signature(self, *, request: Any, region_name: str, operation_name: str, **_: Any) -> None:

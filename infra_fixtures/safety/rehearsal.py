@@ -45,6 +45,11 @@ def note_tagged(context: dict[str, Any], tagged: bool) -> None:
     context[_NOTE] = tagged
 
 
+def is_rehearsed(context: Mapping[str, Any]) -> bool:
+    """Whether a call with that context was judged in a rehearsal, as every changing one is."""
+    return _NOTE in context
+
+
 def made_up(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """What of a call's parameters was made up by a rehearsal before it."""
     given = (each for value in parameters.values() for each in (value if isinstance(value, list | tuple) else [value]))

@@ -38,10 +38,14 @@ class ApiPart:
 
 @dataclass(frozen=True, slots=True)
 class DnsPart:
-    """The name that leads users to the region that serves; its name server may be asked every so many seconds."""
+    """The name that leads users to the region that serves; its name server may be asked every so many seconds.
+
+    `region_of`: the region that an address leads to, None for one of neither, where addresses come and go.
+    """
 
     name: str
     every_s: float = 0.025
+    region_of: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

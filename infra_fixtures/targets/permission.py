@@ -4,7 +4,8 @@ A target of real accounts includes GUARD_OPTIONS in its row, and its module has,
 `permitted(run, lasts_s) -> Permission`. It asks for it wherever it makes clients: in `held` for the lock and the stop
 conditions, in `stand` for the guard. It is found anew from the run's header each time, with no state between. Whoever heals
 has `healing_guard`. Where the module has them, the plan also asks `previewed(run) -> context manager of a World with a
-guard`, on which faults are rehearsed before anything is changed, and `outline(run) -> Outline`.
+guard`, on which faults are rehearsed before anything is changed, or `emulated(run)` (`infra_fixtures.planning.elsewhere`),
+and `outline(run) -> Outline`.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def permission(
     owned: names that the run makes (Guard). Nothing is changed, and the session's own clients are not protected by this:
     `Permission.protect` does that.
     """
-    file = _file_of(run)
+    file = file_of(run)
     asking = Asking(session, endpoints or {})
     caller = caller_of(asking, _some_region(file))
     _require_account(file, caller, run.options.get("yes"))
@@ -145,7 +146,7 @@ def healing_guard(
     run: Header, session: Any, endpoints: Mapping[str, str] | None = None, *, owned: Container[str] = frozenset()
 ) -> tuple[Guard, CallLog]:
     """For whoever heals a run or removes what it made: the same accounts, regions and tag, at any hour, however much it is."""
-    file = _file_of(run)
+    file = file_of(run)
     scope = dataclasses.replace(file.scope(confirmed=True), windows=(), blast_radius=None)
     return Guard(scope, Asking(session, endpoints or {}).client, owned=owned, mark=_mark(run)), log_of(run)
 
@@ -160,7 +161,8 @@ def _mark(run: Header) -> Tag:
     return Tag(RUN_TAG, run.run_id)
 
 
-def _file_of(run: Header) -> GameDayFile:
+def file_of(run: Header) -> GameDayFile:
+    """What the run may touch; raises UnusableInput."""
     given = run.options.get("gameday")
     if not given:
         raise UnusableInput(

@@ -118,6 +118,13 @@ class Account:
                 self._duties["reader"] = duty(self.settings, "observer", self.run.run_id, self._log.watch)
             return self._duties["reader"].client(service, region)
 
+    def own(self, service: str, region: str) -> Any:
+        """By the credentials themselves, which hold the account's lock."""
+        with self._making:
+            if "own" not in self._duties:
+                self._duties["own"] = duty(self.settings, "own", self.run.run_id, self._log.watch)
+            return self._duties["own"].client(service, region)
+
     @property
     def ends(self) -> dt.datetime | None:
         """When the first session of a role that is in use ends; None where none does."""

@@ -141,7 +141,8 @@ def _named(at: Callable[[str], Any]) -> Iterator[tuple[str, str]]:
         ("scaling policy", scaling, "describe_scaling_policies", "ScalingPolicies", "PolicyName", LAMBDA),
     ):  # fmt: skip
         for found in _pages(client, call, listed, more):
-            yield kind, _field(found, name)
+            if found.get("SubscriptionArn") != "Deleted":  # SNS shows those for two days more
+                yield kind, _field(found, name)
     yield from (("bucket", b["Name"]) for b in at("s3").list_buckets()["Buckets"])
 
 

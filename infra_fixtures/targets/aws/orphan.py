@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from drill.wait import WaitTimeout
 from infra_fixtures.provision import dns, tear_down
 from infra_fixtures.provision.boto_errors import retry_while
 from infra_fixtures.safety.journal import Header
@@ -72,7 +73,8 @@ class AwsOrphan:
 
     def part(self, kind: type[P]) -> P | None:
         """The global database and the health checks, as they are found by their names; None of anything else."""
-        names, found = self._account.system.names, None
+        names = self._account.system.names
+        found: DatabasePart | HealthChecksPart | None = None
         if kind is DatabasePart:
             clusters = {}
             for region in REGIONS:
@@ -101,7 +103,7 @@ class AwsOrphan:
 
     def _lock_place(self) -> LockPlace:
         account = self._account
-        s3 = account.reader("s3", REGIONS[1])
+        s3 = account.own("s3", REGIONS[1])
         return LockPlace(s3, account_id(account), self._run.target)
 
     @property
@@ -121,7 +123,7 @@ def healing_account(run: Header, settings: Settings) -> Account:
 
 def account_id(account: Account) -> str:
     """The twelve digits."""
-    return str(account.reader("sts", REGIONS[1]).get_caller_identity()["Account"])
+    return str(account.own("sts", REGIONS[1]).get_caller_identity()["Account"])
 
 
 def remove_system(account: Account, tell: Callable[[str], None] = lambda what: None) -> int:
@@ -133,27 +135,36 @@ def remove_system(account: Account, tell: Callable[[str], None] = lambda what: N
     with account.guard.making():
         tell("removing by names and tags")
         tear_down(provisioner, system.topology, system.names.run_id, zone_id=system.settings.zone_id, certificates=True)
-        made = read(system.ledger)
-        tell("removing what the ledger still has")
-        for line, client in rest_of(provisioner.client, made):
-            kind = BY_OPERATION[line.service, line.operation]
-            try:
-                retry_while(IN_USE, kind.remove, what=f"{line.name} to be out of use", timeout_s=IN_USE_S, client=client,
-                            name=line.name)  # fmt: skip
-            except ClientError:
-                log.exception("%s was not removed", line.name)  # what is left is told below
-    tell("looking for what is left")
-    left = _settled(account, provisioner.client)
+        tell("removing what the ledger still has, and looking for what is left")
+        left = _settled(account, provisioner.client)
     if left:
         raise NotGone(f"{len(left)} things of {system.names.run_id} are still there: {'; '.join(left)}")
-    return len(made)
+    return len(read(system.ledger))
+
+
+def _remove_rest(account: Account, client: Callable[[str, str | None], Any]) -> None:
+    for line, own in rest_of(client, read(account.system.ledger)):
+        kind = BY_OPERATION[line.service, line.operation]
+        try:
+            retry_while(
+                IN_USE,
+                kind.remove,
+                what=f"{line.name} to be out of use",
+                timeout_s=IN_USE_S,
+                client=own,
+                name=line.name,
+            )
+        except (ClientError, WaitTimeout):
+            log.exception("%s was not removed", line.name)  # what is left is told at the end
 
 
 def _settled(account: Account, client: Callable[[str, str | None], Any]) -> list[str]:
+    """What is left once AWS has had its time; what comes back meanwhile, such as a log group, is removed again."""
     system = account.system
     limit_s = SETTLES_WITHIN_S if system.settings.emulator is None else SETTLES_EMULATED_S
     until = time.monotonic() + limit_s
     while True:
+        _remove_rest(account, client)
         left = leftovers(client, system.topology, system.names, read(system.ledger), system.settings.zone_id)
         if not left or time.monotonic() >= until:
             return left

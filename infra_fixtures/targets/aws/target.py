@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
 import os
 import sys
 import urllib.request
@@ -16,6 +18,7 @@ from drill.unusable import UnusableInput
 from drill.wait import wait_until
 from infra_fixtures.gate import EVERYWHERE, gate
 from infra_fixtures.provision import provision, take_first_steps
+from infra_fixtures.safety.caller import Asking, caller_of
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.aws import orphan as orphans
@@ -27,11 +30,12 @@ from infra_fixtures.targets.aws.prices import estimate
 from infra_fixtures.targets.aws.progress import Progress
 from infra_fixtures.targets.aws.sessions import base_session, duty
 from infra_fixtures.targets.aws.system import edges_of, is_final
-from infra_fixtures.targets.aws.world import Aws
+from infra_fixtures.targets.aws.world import HEALED_BEFORE_S, Aws
+from infra_fixtures.targets.emulated_account import emulated_account
 from infra_fixtures.targets.holders import Holders
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.own_processes import answers
-from infra_fixtures.targets.permission import Outline, Permission, permission
+from infra_fixtures.targets.permission import Outline, Permission, file_of, permission
 from infra_fixtures.targets.target_config import TargetConfig
 from infra_fixtures.targets.world import Endpoint, World
 
@@ -48,9 +52,24 @@ HEALTH = "/health"
 def permitted(run: Header, lasts_s: float = 0.0) -> Permission:
     """What the run may do; raises UnusableInput."""
     settings = _settings(run)
+    session = base_session(settings)
+    caller_of(
+        Asking(session, settings.endpoints), REGIONS[1]
+    )  # credentials that are none are refused before they are used
     system, ledger = look(run, settings)
     owned = Owned(system, ledger)
-    return permission(run, base_session(settings), settings.endpoints, lasts_s=lasts_s, owned=owned)
+    found = permission(run, session, settings.endpoints, lasts_s=lasts_s, owned=owned)
+    return dataclasses.replace(found, objections=(*found.objections, *session_objections(settings, lasts_s)))
+
+
+def session_objections(settings: Settings, lasts_s: float) -> Iterator[str]:
+    """The sessions of roles last until everything is healed."""
+    session_s = settings.hours * 3600 - HEALED_BEFORE_S
+    if settings.roles and session_s < lasts_s:
+        yield (
+            f"the sessions of the roles last {settings.hours:g} h, the last {HEALED_BEFORE_S:.0f} s of it for healing, and the "
+            f"drill is estimated to take {lasts_s:.0f} s: give more --aws-hours, or let the system stay (--aws-deployment)"
+        )
 
 
 def outline(run: Header) -> Outline:
@@ -88,6 +107,26 @@ def holders(run: Header) -> Holders:
     asking = duty(settings, "observer", run.run_id, lambda client: None)
     name, account = f"{system.names.prefix}*", permitted(run).caller.account
     return Holders(asking.client, settings.roles, name, account, REGIONS, asking.close)
+
+
+@contextlib.contextmanager
+def emulated(run: Header) -> Iterator[tuple[Header, dict[str, str]] | None]:
+    """The run as it would be in an emulated account, and the environment of a process that uses it: there its faults are
+    rehearsed while nothing stands. None where an emulator is all that is drilled, unless a plan is all that is asked for."""
+    if _settings(run).emulator is not None and not run.options.get("dry_run"):
+        yield None
+        return
+    with emulated_account() as account:
+        text = file_of(run).elsewhere(account.account_id, dt.datetime.now(dt.UTC))
+        options = {
+            **{name: value for name, value in run.options.items() if not name.startswith("aws_")},
+            "aws_endpoint": [f"{where}={url}" for where, url in account.endpoints.items()],
+            "aws_name_server": account.name_server,
+            "gameday": {"path": "the game day file", "text": text},
+            "yes": account.account_id,
+            "dry_run": False,
+        }
+        yield msgspec.structs.replace(run, pace=account.layout.pace, options=options), account.environment()
 
 
 @contextlib.contextmanager
@@ -132,6 +171,8 @@ def stand(config: TargetConfig) -> Iterator[World]:
                 healthy = _answers(world.regional(world.primary), system.topology.health_check.path)
                 take_first_steps(account.provisioner, deployed, healthy, lambda: _await_serving(world))
         yield world
+        if system.stays:
+            _tell(f"{system.names.run_id} stays, and costs: `down --aws-deployment {system.names.run_id}` removes it")
     finally:
         account.close()
 
@@ -156,6 +197,7 @@ def take_down(run: Header, agree: Callable[[], Mapping[str, Any]]) -> str | None
     if settings is None:
         return None
     run = msgspec.structs.replace(run, options=dict(agree()))
+    Path(run.records).mkdir(parents=True, exist_ok=True)
     gone = False
     with permitted(run).lock(REGIONS[1], lambda: gone):
         account = orphans.healing_account(run, settings)

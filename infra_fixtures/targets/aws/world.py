@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -78,7 +79,9 @@ class Aws:
         parts = provisioned_parts(deployed, contract, {region: self.regional(region) for region in deployed.regions})
         every_s = parts[DnsPart].every_s if self._emulated else ASK_NAME_SERVER_EVERY_S
         read = partial(reading.rows, account.reader, deployed.reader_function)
-        own = (replace(parts[DnsPart], every_s=every_s), RowsPart(read))
+        targets = {made.domain_target: region for region, made in deployed.regions.items()}
+        region_of = None if self._emulated else RegionOf(targets)
+        own = (replace(parts[DnsPart], every_s=every_s, region_of=region_of), RowsPart(read))
         self._parts: Mapping[type, Any] = {**parts, **{type(part): part for part in own}}
 
     @property
@@ -127,9 +130,29 @@ class Aws:
             return Entry(f"http://{name}:{EDGE_PORT}", key, emulator.name_server, regions)
         route53 = self._account.client("route53")
         servers = route53.get_hosted_zone(Id=self._account.settings.zone_id)["DelegationSet"]["NameServers"]
-        targets = {made.domain_target: region for region, made in self._deployed.regions.items()}
-        regions = {address: region for target, region in targets.items() for address in _addresses(target)}
-        return Entry(f"https://{name}", key, (_addresses(servers[0])[0], 53), regions)
+        return Entry(f"https://{name}", key, (_addresses(servers[0])[0], 53))
+
+
+class RegionOf:
+    """Which region an address of API Gateway leads to; `targets` are the regions by what their records lead to.
+
+    The addresses behind such a name are some of many: an unknown one has both names looked up again, at most once a second.
+    """
+
+    def __init__(self, targets: Mapping[str, str], addresses: Callable[[str], list[str]] | None = None) -> None:
+        self._targets = targets
+        self._addresses = addresses or _addresses
+        self._known: dict[str, str] = {}
+        self._again_s = 0.0
+
+    def __call__(self, address: str) -> str | None:
+        """None where it is neither's, or nobody can say now."""
+        if address not in self._known and time.monotonic() >= self._again_s:
+            for target, region in self._targets.items():
+                with contextlib.suppress(UnusableInput):
+                    self._known |= dict.fromkeys(self._addresses(target), region)
+            self._again_s = time.monotonic() + 1.0
+        return self._known.get(address)
 
 
 def _addresses(name: str) -> list[str]:

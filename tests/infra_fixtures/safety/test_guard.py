@@ -358,7 +358,8 @@ def test_faults_stay_within_the_blast_radius(bench: Bench) -> None:
 
 
 def test_what_is_made_or_healed_is_no_part_of_the_blast_radius(bench: Bench) -> None:
-    """A system's own stand-up touches hundreds of resources, in threads of its own; healing must not stop half-way."""
+    """A system's own stand-up touches hundreds of resources, in threads of its own; healing must not stop half-way, and a
+    probe's heartbeats are many."""
     guard = bench.guard(blast_radius=BlastRadius(frozenset({"sqs"}), 1))
     sqs = bench.client(guard, "sqs")
     with guard.making(), ThreadPoolExecutor(2) as pool:
@@ -366,6 +367,10 @@ def test_what_is_made_or_healed_is_no_part_of_the_blast_radius(bench: Bench) -> 
     sqs.create_queue(QueueName="broken")
     with guard.healing():
         sqs.create_queue(QueueName="healed")
+    with guard.measuring(), ThreadPoolExecutor(1) as another:
+        sqs.create_queue(QueueName="measured")
+        with pytest.raises(Refused, match="faults would touch 2 resources"):
+            another.submit(sqs.create_queue, QueueName="broken-meanwhile").result()
     with pytest.raises(Refused, match="faults would touch 2 resources"):
         sqs.create_queue(QueueName="broken-too")
 
@@ -412,6 +417,17 @@ def test_a_rehearsal_judges_and_notes_and_sends_nothing(bench: Bench) -> None:
     ]
     with pytest.raises(Refused, match="nobody has confirmed"):
         ec2.create_network_acl(VpcId=vpc)
+
+
+def test_a_rehearsed_call_is_held_back_twice(bench: Bench) -> None:
+    """Were its answer lost on the way, it would still not be sent."""
+    guard = bench.guard()
+    sqs = bench.client(guard, "sqs")
+    sqs.meta.events.unregister("before-call", unique_id=f"guard-{id(guard)}-rehearse")
+    with guard.rehearsing() as planned, pytest.raises(Refused, match="it is rehearsed only"):
+        sqs.create_queue(QueueName="q")
+    assert len(planned) == 1
+    assert bench.sent == []
 
 
 def test_a_rehearsal_finds_what_would_be_made_without_the_tag(bench: Bench) -> None:

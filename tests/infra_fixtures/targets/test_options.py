@@ -16,13 +16,13 @@ from infra_fixtures.targets.target_config import Option
 def test_targets_may_share_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command line has each once; a target that has the guard's is one of real accounts, and no other is."""
     for name in ("one", "two"):
-        monkeypatch.setitem(TARGETS, name, Target("nowhere", GUARD_OPTIONS))
+        monkeypatch.setitem(TARGETS, name, Target("tests.infra_fixtures.planning.account_target", GUARD_OPTIONS))
     parser = argparse.ArgumentParser()
     add_options(parser.add_argument)
     assert parser.parse_args(["--yes", "123456789012"]).dry_run is False
-    assert is_guarded("one")
-    assert not is_guarded("embedded")
-    assert not is_guarded("localstack")
+    assert is_guarded("one", {})
+    assert not is_guarded("embedded", {})
+    assert not is_guarded("localstack", {})
 
 
 def test_a_file_is_kept_with_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ LOCK = "failover-drill-lock-"
 """The bucket of the account's lock stays."""
 Inventory = frozenset[str]
 
-LISTED = (
+LISTED: tuple[tuple[str, str, str, str, dict[str, str]], ...] = (
     ("lambda", "list_functions", "Functions", "FunctionName", {}),
     ("rds", "describe_global_clusters", "GlobalClusters", "GlobalClusterIdentifier", {}),
     ("rds", "describe_db_clusters", "DBClusters", "DBClusterIdentifier", {}),

@@ -102,5 +102,6 @@ def test_the_estimate_says_where_its_prices_are_from() -> None:
         stub.add_response("get_products", {"PriceList": [product]})
         stub.add_response("get_products", {"PriceList": [product]})
         asked = estimate(TOPOLOGY, lambda service, region: pricing)
+    assert listed.usd_h is not None
     assert asked.usd_h == pytest.approx(listed.usd_h - 0.779 + 2.0)
     assert "Pricing API" in asked.sentence(1.0)

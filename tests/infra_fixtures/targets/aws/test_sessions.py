@@ -13,6 +13,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.targets.aws.account import Divided
 from infra_fixtures.targets.aws.options import Emulator, Settings
 from infra_fixtures.targets.aws.sessions import duty
+from infra_fixtures.targets.aws.target import session_objections
 from infra_fixtures.targets.emulated_account import REGIONS, EmulatedAccount
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -60,6 +61,15 @@ def test_a_session_that_would_end_too_early_is_refused(account: EmulatedAccount,
         duty(_settings(account, hours=3.0, breaker=role), "breaker", "run", lambda client: None)
     with pytest.raises(UnusableInput, match=r"cannot be assumed .*trust policy"):
         duty(_settings(account, breaker=f"{role}-none"), "breaker", "run", lambda client: None)
+
+
+def test_sessions_that_are_too_short_for_the_drill_are_an_objection(account: EmulatedAccount) -> None:
+    """By the plan's estimate and what healing takes; credentials that are nobody's role are the guard's to judge."""
+    roles = {"breaker": "arn:aws:iam::123456789012:role/breaker"}
+    assert list(session_objections(_settings(account, hours=1.0, **roles), 2600.0)) == []
+    (sentence,) = session_objections(_settings(account, hours=1.0, **roles), 2800.0)
+    assert "--aws-hours" in sentence
+    assert list(session_objections(_settings(account, hours=1.0), 1e6)) == []
 
 
 def test_what_reads_is_the_observers_and_what_changes_the_breakers(account: EmulatedAccount) -> None:

@@ -28,11 +28,11 @@ def test_a_system_that_stays_is_gone_on_with(
     ledger = tmp_path / "kept.aws-ledger.jsonl"
     with standing("aws", pace=10.0, runs_dir=tmp_path, options=given) as world:
         assert store(world, 1) == 201
-    made = len(read(ledger))
+    made = {line.name for line in read(ledger) if line.what == MADE}
     with standing("aws", pace=10.0, runs_dir=tmp_path, options=given) as world:
         assert len(list(part_of(world, RowsPart).read(world.primary, ORDERS))) == 1
-    again = [line.operation for line in read(ledger)[made:] if line.what == MADE]
-    assert set(again) <= {"CreateTopic", "CreateRole"}, "what is asked for again is answered by what is there"
+    # some of AWS's calls answer with what is there where it is asked for again
+    assert {line.name for line in read(ledger) if line.what == MADE} == made
     run = Header("20261128T000000Z-end", "aws", 1.0, given, str(tmp_path), str(tmp_path / "end"))
     said = take_down(run, lambda: given)
     assert said is not None
