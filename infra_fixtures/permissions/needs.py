@@ -36,7 +36,6 @@ _EDGE = "the topology has CloudFront in front (`cloudfront = true`)"
 _READ = "a preflight reads the policies that are attached to a role where it may not have them simulated"
 _P, _B, _O = Role.PROVISIONER, Role.BREAKER, Role.OBSERVER
 CONDITIONAL: tuple[Conditional, ...] = (
-    Conditional(_P, "iam:GetRole", ("role of a run",), _AGAIN),
     Conditional(_P, "iam:GetRolePolicy", ("role of a run",), _AGAIN),
     Conditional(_P, "lambda:PublishVersion", ("function",), _AGAIN),
     Conditional(_P, "lambda:UpdateAlias", ("function",), _AGAIN),
@@ -45,8 +44,6 @@ CONDITIONAL: tuple[Conditional, ...] = (
     Conditional(
         _P, "iam:ListRoleTags", ("role of a run",), "a guard whose scope has a tag looks at a role before it is changed"
     ),
-    Conditional(_P, "apigateway:GET", ("API key list",), _AGAIN),
-    Conditional(_P, "kms:ListKeys", ("anything",), "a key is looked for by its tag where its alias was never made"),
     Conditional(_P, "ec2:CreateDefaultVpc", ("any vpc",), "the primary's account has no default VPC"),
     *(
         Conditional(_P, f"cloudfront:{action}", (scope,), _EDGE)
@@ -74,6 +71,10 @@ CONDITIONAL: tuple[Conditional, ...] = (
     Conditional(_O, "rds:DescribeDBParameters", ("parameter group",), "an instance has its own group"),
     Conditional(_O, "iam:GetPolicy", ("any policy",), _READ),
     Conditional(_O, "iam:GetPolicyVersion", ("any policy",), _READ),
+    Conditional(
+        _P, "route53:GetChange", ("change",), "AWS takes a while to tell its name servers, an emulator does not"
+    ),
+    Conditional(_O, "pricing:GetProducts", ("anything",), "AWS is asked what a system costs, an emulator is not"),
     Conditional(
         _B, "lambda:DeleteFunctionConcurrency", ("function",), "a throttled function had no reserved concurrency before"
     ),

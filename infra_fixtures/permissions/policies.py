@@ -12,7 +12,7 @@ from drill.unusable import UnusableInput
 from infra_fixtures.global_services import GLOBAL_SERVICES
 from infra_fixtures.permissions.besides import LINKED_ROLES
 from infra_fixtures.permissions.calls import Role
-from infra_fixtures.permissions.evaluation import Policy
+from infra_fixtures.permissions.evaluation import Policy, like
 from infra_fixtures.permissions.needs import needs
 from infra_fixtures.permissions.reference import RESOURCE_TAG, reference
 from infra_fixtures.permissions.scopes import BY_NAME, NAME, Scope, Tagged
@@ -115,7 +115,7 @@ def _statements(role: Role, narrowing: Narrowing) -> Iterator[dict[str, Any]]:
     allowed: dict[tuple[str, str], set[str]] = defaultdict(set)
     for action, scopes in needs()[role].items():
         for scope in map(BY_NAME.__getitem__, scopes):
-            if not _is_covered(scope, scopes):
+            if not _is_covered(scope, scopes, narrowing.name):
                 for condition in conditions_of(role, action, scope, narrowing):
                     key = action, json.dumps(condition, sort_keys=True)
                     allowed[key].add(scope.arn(narrowing.account, narrowing.name))
@@ -129,11 +129,13 @@ def _statements(role: Role, narrowing: Narrowing) -> Iterator[dict[str, Any]]:
         yield statement
 
 
-def _is_covered(scope: Scope, scopes: frozenset[str]) -> bool:
+def _is_covered(scope: Scope, scopes: frozenset[str], name: str) -> bool:
     """Whether another of these scopes holds for all of it, and without a tag."""
+    if scope.tagged is Tagged.REQUEST:
+        return False
     return any(
-        other.kind == scope.kind and other is not scope and other.tagged is Tagged.NOT and other.values == ("*",)
-        and scope.tagged is not Tagged.REQUEST
+        other.kind == scope.kind and other is not scope and other.tagged is Tagged.NOT
+        and like(other.arn("*", name), scope.arn("*", name))
         for other in map(BY_NAME.__getitem__, scopes)
     )  # fmt: skip
 

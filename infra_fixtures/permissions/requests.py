@@ -28,12 +28,15 @@ ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("s3", "GetBucketReplication"): ("s3:GetReplicationConfiguration",),
     ("s3", "HeadBucket"): ("s3:ListBucket",),
     ("s3", "HeadObject"): ("s3:GetObject",),
+    ("s3", "ListBuckets"): ("s3:ListAllMyBuckets",),
     ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
     ("s3", "ListObjectsV2"): ("s3:ListBucket",),
     ("s3", "PutBucketEncryption"): ("s3:PutEncryptionConfiguration",),
     ("s3", "PutBucketReplication"): ("s3:PutReplicationConfiguration",),
     ("s3", "PutPublicAccessBlock"): ("s3:PutBucketPublicAccessBlock",),
     ("s3", "UploadPart"): ("s3:PutObject",),
+    # Asked with the credentials themselves, before any role is assumed.
+    ("sts", "AssumeRole"): (),
     # GetCallerIdentity needs no permission, whatever a policy says
     # (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
     ("sts", "GetCallerIdentity"): (),

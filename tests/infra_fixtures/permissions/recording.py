@@ -66,6 +66,7 @@ class Recording:
         Where reading and changing have credentials of their own, what a breaker reads is the observer's.
         """
         with self._lock:
+            roles: tuple[Role, ...]
             if self._sessions:
                 own = self._sessions.get(client._request_signer._credentials.access_key)
                 roles: tuple[Role, ...] = () if own is None else (own,)

@@ -74,9 +74,10 @@ def test_only_what_aws_cannot_narrow_is_allowed_on_everything() -> None:
 
 
 def test_observer_writes_nothing_but_heartbeats() -> None:
-    """What looks cannot break: beside reading it may use keys, and store the heartbeat objects of a probe."""
+    """What looks cannot break: beside reading it may use keys, store a probe's heartbeats, and ask the function that reads."""
     writing = {a for a in needs()[Role.OBSERVER] if not reference().action(a).reads}
-    assert writing <= {"kms:Decrypt", "s3:PutObject"}
+    assert writing <= {"kms:Decrypt", "s3:PutObject", "lambda:InvokeFunction"}
+    assert needs()[Role.OBSERVER].get("lambda:InvokeFunction", {"reader"}) == {"reader"}
 
 
 def test_breaker_can_remove_nothing_but_what_it_made() -> None:
@@ -182,8 +183,8 @@ SERVICES = (
     "rds", "route53", "s3", "secretsmanager", "resourcegroupstaggingapi", "service-quotas", "sns", "sts",
 )  # fmt: skip
 
-NOT_OURS = frozenset({"create_connection"})
-"""Names of boto3 that are others' too."""
+NOT_OURS = frozenset({"assume_role", "create_connection", "get_safety_lever", "list_account_aliases"})
+"""Names of boto3 that are others' too, and what is asked with the credentials themselves, before any role is assumed."""
 
 
 def test_every_operation_that_the_code_names_is_allowed_to_a_role() -> None:
