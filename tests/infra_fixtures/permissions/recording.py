@@ -69,7 +69,7 @@ class Recording:
             roles: tuple[Role, ...]
             if self._sessions:
                 own = self._sessions.get(client._request_signer._credentials.access_key)
-                roles: tuple[Role, ...] = () if own is None else (own,)
+                roles = () if own is None else (own,)
             else:
                 role = _role()
                 reads = role is Role.BREAKER and not changes(client.meta.service_model.operation_model(call.operation))
