@@ -74,6 +74,10 @@ CONDITIONAL: tuple[Conditional, ...] = (
     Conditional(
         _P, "route53:GetChange", ("change",), "AWS takes a while to tell its name servers, an emulator does not"
     ),
+    Conditional(_O, "cloudtrail:LookupEvents", ("anything",), "`trail` compares a run with CloudTrail afterwards"),
+    Conditional(
+        _O, "fis:GetSafetyLever", ("safety lever",), "FIS's safety lever forbids a game day, where FIS can be asked"
+    ),
     Conditional(_O, "pricing:GetProducts", ("anything",), "AWS is asked what a system costs, an emulator is not"),
     Conditional(
         _B, "lambda:DeleteFunctionConcurrency", ("function",), "a throttled function had no reserved concurrency before"

@@ -95,6 +95,7 @@ SCOPES: tuple[Scope, ...] = (
     Scope("role of a run", "iam:role", (NAME,)),
     Scope("service-linked role", "iam:role", ("aws-service-role/*",)),
     Scope("rule", "events:rule-on-default-event-bus", (NAME,)),
+    Scope("safety lever", "fis:safety-lever", ("*",)),
     Scope("scalable target", "application-autoscaling:ScalableTarget", ("*",)),
     Scope("secret", "secretsmanager:Secret", (NAME,)),
     Scope("subnet group", "rds:subgrp", (NAME,)),
