@@ -15,7 +15,14 @@ from moto import mock_aws
 from infra_fixtures.powers import LinkName
 from infra_fixtures.safety.heal import HealingFailed, undo_all
 from infra_fixtures.safety.journal import Journal
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, RemoveLinkRule, RestoreRegion, ReturnToPrimary
+from infra_fixtures.safety.undo import (
+    AwsCall,
+    AwsCallForEach,
+    RemoveLinkRule,
+    RestoreRegion,
+    ReturnToPrimary,
+    RunCommand,
+)
 
 
 @dataclass
@@ -70,6 +77,26 @@ def test_links_first_then_the_newest(tmp_path: Path) -> None:
     undo_all(target, journal, "test")
     assert target.done == ["slow", "cut", "second", "first"]
     assert journal.open_entries() == []
+    journal.close()
+
+
+def test_roles_are_given_back_once_every_fault_is_undone(tmp_path: Path) -> None:
+    """Also by a fault that is healed first and then gives them back: another one's region would still be broken."""
+    journal, done = Journal(tmp_path), tmp_path / "done"
+
+    def says(word: str, *, gives_roles: bool = False) -> RunCommand:
+        return RunCommand(f"echo {word} >> {done} && [ {word} != third ]", 10.0, gives_roles=gives_roles)
+
+    journal.begin("first", [says("first")])
+    journal.begin("second", [says("second"), says("roles", gives_roles=True)])
+    undo_all(Target(), journal, "test")
+    assert done.read_text().split() == ["second", "first", "roles"]
+    assert journal.open_entries() == []
+    journal.begin("third", [says("third"), says("roles", gives_roles=True)])
+    with pytest.raises(HealingFailed, match="third: "):
+        undo_all(Target(), journal, "test")
+    assert done.read_text().split()[3:] == ["third", "roles"], "one of it failed and the rest was not tried"
+    assert [e.fault for e in journal.open_entries()] == ["third"]
     journal.close()
 
 
