@@ -13,7 +13,7 @@ from infra_fixtures.faults.schedule import Schedule, Scheduled, require_all
 from infra_fixtures.safety.guard import Guard, Guarded
 from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.rehearsal import Planned, PowerRehearsed
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, AwsInTurn, AwsUntil, Undo
 from infra_fixtures.targets.parts import MissingPart
 from infra_fixtures.targets.world import World
 
@@ -75,7 +75,7 @@ def _walked(world: World, guard: Guard, one: Scheduled) -> PlannedFault:
 def _rehearse_healing(world: World, guard: Guard, undo: Sequence[Undo]) -> None:
     """Judge what would be called to heal it: a fault that may be injected and not undone must never begin."""
     with guard.rehearsing():
-        for step in undo:
+        for step in (one for each in undo for one in (each.steps if isinstance(each, AwsInTurn) else (each,))):
             match step:
                 case AwsCall():
                     _judge(world, step)
@@ -111,5 +111,9 @@ def _sentence(step: Undo) -> str:
             return (
                 f"{step.call.service} {step.call.operation} in {step.call.region or 'global'}, for each that is found"
             )
+        case AwsUntil():
+            return f"waits for {step.what}"
+        case AwsInTurn():
+            return ", then ".join(map(_sentence, step.steps))
     named = ", ".join(str(value) for name, value in msgspec.to_builtins(step).items() if name != "type" and value)
     return f"{step.__struct_config__.tag} {named}".replace("_", " ").strip()

@@ -18,6 +18,8 @@ from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.undo import (
     AwsCall,
     AwsCallForEach,
+    AwsInTurn,
+    AwsUntil,
     RemoveLinkRule,
     RestoreRegion,
     ReturnToPrimary,
@@ -149,6 +151,29 @@ def test_what_is_so_already_is_healed_and_what_is_refused_is_not(tmp_path: Path)
     journal.begin("typo", [AwsCall("ec2", "us-east-1", "authorise_ingress")])
     with pytest.raises(HealingFailed, match="ec2 has no operation authorise_ingress"):
         undo_all(target, journal, "test")
+    journal.close()
+
+
+@mock_aws
+def test_what_needs_the_one_before_is_not_tried_without_it(tmp_path: Path) -> None:
+    """A role that AWS itself still undoes something with is kept until that is done; the journal knows it again."""
+    journal, target = Journal(tmp_path), Target()
+    ec2 = target.client("ec2", "us-east-1")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    own = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
+
+    def deleted_once_it_is(cidr: str) -> AwsInTurn:
+        until = AwsUntil(AwsCall("ec2", "us-east-1", "describe_vpcs", own), f"Vpcs[0].CidrBlock=='{cidr}'", "its range")
+        return AwsInTurn((until, AwsCall("ec2", "us-east-1", "delete_vpc", {"VpcId": vpc})))
+
+    journal.begin("early", [deleted_once_it_is("10.8.0.0/16")])
+    with pytest.raises(HealingFailed, match=r"early: .*in vain for its range"):
+        undo_all(target, journal, "test")
+    assert ec2.describe_vpcs(**own)["Vpcs"]
+    journal.healed(journal.open_entries()[0].entry)
+    journal.begin("due", [deleted_once_it_is("10.9.0.0/16")])
+    undo_all(target, journal, "test")
+    assert not ec2.describe_vpcs(**own)["Vpcs"]
     journal.close()
 
 
