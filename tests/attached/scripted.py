@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shlex
 import signal
 import sys
@@ -82,7 +83,8 @@ content = "/amount"
 
 @dataclass(slots=True)
 class Scripted:
-    """The system: `primary` and `standby` serve at port `port`; `flip_s` is how long its name takes to follow."""
+    """The system: `primary` and `standby` serve at port `port`, another for each, so that each has a lock of its own on this
+    machine, and one that was left broken keeps no other out; `flip_s` is how long its name takes to follow."""
 
     primary: str
     standby: str
@@ -164,7 +166,7 @@ def scripted(layout: RunLayout, directory: Path, *, by_command: bool = False) ->
     (directory / "service.py").write_text(SERVICE)
     (directory / "store.jsonl").touch()
     with NameServer(dns.host, dns.port, primary.host, ttl=0) as names:
-        system = Scripted(primary.host, standby.host, primary.port, names, directory)
+        system = Scripted(primary.host, standby.host, random.randint(20_000, 30_000), names, directory)
         over = threading.Event()
         system.leads.write_text(primary.host)
         follower = threading.Thread(target=_obey if by_command else _follow, args=(system, over), daemon=True)
