@@ -12,6 +12,8 @@ import scenarios.__main__
 from drill.unusable import UnusableInput
 from gameday.fis_templates import written
 from gameday.scenario import Scenario
+from infra_fixtures.faults.arc_region_switch import ArcRegionSwitch
+from infra_fixtures.faults.arc_routing_controls import ArcRoutingControls
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.chaos_toolkit_method import ChaosToolkitMethod
 from infra_fixtures.faults.command import CommandFault
@@ -29,6 +31,7 @@ from infra_fixtures.fis.permissions import NEEDED, permissions
 from infra_fixtures.fis.template_file import create_shape, refuse_what_aws_would
 from infra_fixtures.fis.written import NotInFis, Place
 from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.safety.way import Way
 
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
@@ -37,7 +40,9 @@ GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
     ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
-    CommandFault: CommandFault("true"),
+    ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::123456789012:plan/p"),
+    ArcRoutingControls: ArcRoutingControls({"us-east-1": "https://a.example/v1"}, off=("arn:1",)),
+    CommandFault: CommandFault("true", heal=Way("true")),
     OperatorFault: OperatorFault("pull the cable"),
 }
 """Faults that are nothing by default."""
