@@ -6,8 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from drill.parts import Probe, Recorder
-from infra_fixtures.planning.walk import Guarded
-from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.guard import Guard, Guarded
 from infra_fixtures.targets.world import World
 
 

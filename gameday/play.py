@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from drill.evidence import Judgement
 from drill.history import Survivor
 from drill.parts import Effect, Observer
@@ -23,7 +25,7 @@ from gameday.day import GameDay
 from gameday.measuring import measuring
 from gameday.scenario import EVERYONE, Scenario
 from infra_fixtures.faults.nothing import Nothing
-from infra_fixtures.faults.schedule import injected_in_turn, require_all
+from infra_fixtures.faults.schedule import Schedule, injected_in_turn, require_all
 from infra_fixtures.planning.agreement import agreed, rehearsed
 from infra_fixtures.planning.plan import Intent
 from infra_fixtures.planning.readiness import require_account, require_system
@@ -64,7 +66,7 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     stand, or may not be touched, GateNotPassed or UnusableInput, once that is recorded, and DryRun where only a plan was
     asked for."""
     intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
-    run = _agreed(day, intent, scenario, directory, repetition, showing.live)
+    run = _agreed(day, intent, scenario.faults, directory, repetition, showing.live)
     with _standing(day, name, repetition, showing.live, run.options) as world:
         faults = scenario.faults.in_world(world)
         require_all(world, faults)
@@ -92,7 +94,9 @@ def _intended(day: GameDay, scenario: Scenario, name: str, repetition: int) -> I
     )
 
 
-def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, repetition: int, live: Live) -> Header:
+def _agreed(
+    day: GameDay, intent: Intent, faults: Schedule | None, directory: Path, repetition: int, live: Live
+) -> Header:
     """The run, once what is planned in a real account is agreed to; where it is not, that is the scenario's verdict."""
     known = day.agreed_to.get(intent.title)
     options = {**day.options.of_target, **({"yes": known} if known else {})}
@@ -101,7 +105,7 @@ def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, r
     )
     try:
         require_account(run, live.say)
-        told = agreed(run, intent, scenario.faults, directory, live.say, live.aside)
+        told = agreed(run, intent, faults, directory, live.say, live.aside)
     except UnusableInput as e:
         day.refuse(intent.title, repetition, e)
         raise
@@ -113,10 +117,13 @@ def _agreed(day: GameDay, intent: Intent, scenario: Scenario, directory: Path, r
 def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, showing: Showing) -> Judgement:
     """Drive the system for so long, or until it is enough, break nothing, and judge the outages that came; raises as `play`.
 
-    Its roles are left alone: nothing of it is put back, as nothing was changed.
+    Its roles are left alone: nothing of it is put back, as nothing was changed. On a real account that is agreed to as well:
+    load is sent, and a system may be made for it; how long it takes need not fit a window, whose end ends it.
     """
     scenario = Scenario.of(Nothing(), impact=False)
-    with _standing(day, name, 1, showing.live, day.options.of_target) as world:
+    intent = msgspec.structs.replace(_intended(day, scenario, name, 1), lasts_s=0.0)
+    run = _agreed(day, intent, None, day.run.scenario(name, 1), 1, showing.live)
+    with _standing(day, name, 1, showing.live, run.options) as world:
         drill, sight = _drill(day, world, scenario, name, 1, showing)
         drill.enough = enough
         plan = dataclasses.replace(scenario.plan(world), observe_s=for_s)

@@ -20,6 +20,7 @@ from infra_fixtures.faults.fault import Fault, InjectedFault
 from infra_fixtures.needs import require_needs
 from infra_fixtures.safety.machine_semaphore import machine_semaphore
 from infra_fixtures.standing import standing
+from infra_fixtures.targets import is_guarded
 from infra_fixtures.targets.world import World
 from probes.all import probes_for
 from probes.machinery import refuse_broken
@@ -77,6 +78,11 @@ class Stage:
     def __enter__(self) -> Stage:
         """Stand it up; raises what `standing` and `await_steady_state` raise."""
         options = self._options
+        if is_guarded(options.target, options.of_target):
+            raise UnusableInput(
+                f"the target {options.target} is a real account, where nothing is broken that no plan says and no stop "
+                "condition ends: play a scenario there, as one process activity (docs/chaos-toolkit.md)"
+            )
         require_needs(options.runs_dir)
         with contextlib.ExitStack() as stack:
             stack.enter_context(machine_semaphore(lambda: None))

@@ -141,6 +141,8 @@ def _observe(for_s: float, options: Options) -> int:
             with real_console() as console, Live(console, OBSERVED) as live:
                 live.say("nothing is broken; Ctrl-C ends the observation")
                 observe(day, OBSERVED, for_s, enough, Showing(live))
+        except DryRun as e:
+            print(f"{OBSERVED}: {e}")
         except Unproven as e:
             print(f"{OBSERVED}: {e}", file=sys.stderr)
             missed = not _was_observed(day)

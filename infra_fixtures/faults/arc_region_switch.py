@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from infra_fixtures.faults.fault import STANDBY, Fault, Harmed, Injection, Learn, NotSupported, region_of
 from infra_fixtures.powers import Instant
@@ -16,6 +16,7 @@ class ArcRegionSwitch(Fault, frozen=True):
     """Execute `plan` (its ARN) to activate `region`, in that region, and wait until it is completed; healing executes it to
     activate the other one. `mode` ungraceful is for a region that is lost."""
 
+    not_in_fis: ClassVar[str] = "it executes no plan of Region switch"
     plan: str
     region: str = STANDBY
     mode: Literal["graceful", "ungraceful"] = "graceful"

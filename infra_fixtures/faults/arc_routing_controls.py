@@ -24,6 +24,7 @@ class ArcRoutingControls(Fault, frozen=True):
     gives each the state that it had."""
 
     powers: ClassVar[tuple[type, ...]] = (EndpointPower,)
+    not_in_fis: ClassVar[str] = "it turns no routing control"
     endpoints: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
     off: Arns
     on: tuple[str, ...] = ()

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from infra_fixtures.faults.fault import Fault, Harmed, Injection, Learn, NotSupported, region_of
+from infra_fixtures.faults.fault import Fault, Harmed, Injection, NotSupported, region_of
 from infra_fixtures.powers import Instant
-from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.guard import Guarded
 from infra_fixtures.safety.operator_prompt import has_terminal
+from infra_fixtures.safety.undo import AskOperator, Step
 from infra_fixtures.safety.way import Way
 from infra_fixtures.targets.world import World
 
 TERMINAL = "a terminal at which a person can be asked"
-
-
-@runtime_checkable
-class Guarded(Protocol):
-    """A world that is under a guard."""
-
-    @property
-    def guard(self) -> Guard:
-        """The guard."""
 
 
 def harmed(region: str, *, roles: bool) -> tuple[Harmed, ...]:
@@ -46,11 +38,12 @@ def injection(
     if give_back is not None:
         undo.append(give_back.step(records, gives_roles=True))
     place = world.standby if roles else region_of(world, region)
+    subject = f"{world.primary}->{world.standby}" if roles else place
+    return Injection(subject, undo, lambda _learn: perform(world, step, place))
 
-    def perform(_learn: Learn) -> Instant:
-        if isinstance(world, Guarded):  # before anything: a rehearsal ends here
-            world.guard.allow_power("ask_operator" if act.needs_person else "run_command", place)
-        return step.perform(world)
 
-    subject = f"{world.primary}->{world.standby}" if roles else region_of(world, region)
-    return Injection(subject, undo, perform, guarded=False)
+def perform(world: World, step: Step, region: str) -> Instant:
+    """Do it, once the world's guard lets it: what it does is no AWS call of ours, so a rehearsal notes it and ends here."""
+    if isinstance(world, Guarded):
+        world.guard.allow_power("ask_operator" if isinstance(step, AskOperator) else "run_command", region)
+    return step.perform(world)

@@ -18,6 +18,7 @@ import yaml  # type: ignore[import-untyped]
 
 from drill.plain_file import read_bytes
 from drill.unusable import UnusableInput
+from infra_fixtures.faults.by_owner import perform
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety import chaos_run
@@ -70,7 +71,8 @@ class ChaosToolkitMethod(Fault, frozen=True):
             (place / name).write_text(json.dumps(_with_method(experiment, activities)), encoding="utf-8")
         undo = [self._command(program, place, ROLLBACKS, "rollbacks-journal.json")] if experiment["rollbacks"] else []
         act = self._command(program, place, METHOD, JOURNAL)
-        return Injection(region_of(world, self.region), undo, lambda _learn: _run(act, world, place / JOURNAL))
+        region = region_of(world, self.region)
+        return Injection(region, undo, lambda _learn: _run(act, world, region, place / JOURNAL))
 
     def _command(self, program: str, place: Path, experiment: str, journal: str) -> RunCommand:
         checked = (sys.executable, chaos_run.__file__, str(place / journal))
@@ -124,12 +126,12 @@ def _new_directory(beside: Path) -> Path:
     return place
 
 
-def _run(act: RunCommand, world: World, journal: Path) -> Instant:
+def _run(act: RunCommand, world: World, region: str, journal: Path) -> Instant:
     """Run it; from the begin of its first action to the end of its last is when it took effect.
 
     The journal has the wall clock's time: where that was set meanwhile, the whole of Chaos Toolkit's own time counts.
     """
-    whole = act.perform(world)
+    whole = perform(world, act, region)
     offset_ns = time.time_ns() - time.monotonic_ns()
     runs = [run for run in json.loads(journal.read_text())["run"] if run["activity"]["type"] == "action"]
     if not runs:

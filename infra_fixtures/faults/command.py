@@ -15,7 +15,8 @@ from infra_fixtures.targets.world import World
 
 class CommandFault(Fault, frozen=True, tag="command"):
     """Run `command` (a list of words, or a string for the shell) to break `region`; `heal` takes it back, then `give_back`
-    gives roles back. With `roles` the command is a failover, and its `heal` the failback."""
+    gives roles back. With `roles` the command is a failover, and its `heal` the failback, which may be left away where roles
+    go back by themselves."""
 
     not_in_fis: ClassVar[str] = "none runs a command outside AWS"
     command: str | Words
@@ -26,6 +27,11 @@ class CommandFault(Fault, frozen=True, tag="command"):
     timeout_s: Seconds = 600.0
     exits: tuple[int, ...] = (0,)
     environment: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """ValueError where nothing would undo it: it would be called healed at once."""
+        if self.heal is None and not self.roles:
+            raise ValueError("there is no heal: say how it is undone, or nothing will be broken")
 
     @property
     def harms(self) -> tuple[Harmed, ...]:

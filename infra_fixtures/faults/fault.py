@@ -60,14 +60,13 @@ class Injection:
 
     `act` may return a narrower instant than the call itself took, as a power does that stamps both sides of a signal.
     `followed` is looked at for as long as the fault stands.
-    `guarded`: all that it changes passes the world's guard, as AWS API calls and powers do; what does not is never rehearsed.
+    It is rehearsed by calling `act`: what changes something and is no AWS API call asks the world's guard first, as powers do.
     """
 
     subject: str
     undo: Sequence[Undo]
     act: Callable[[Learn], Instant | None]
     followed: Followed | None = None
-    guarded: bool = True
 
 
 class Harmed(NamedTuple):

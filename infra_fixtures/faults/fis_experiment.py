@@ -71,7 +71,7 @@ class FisExperiment(Fault, frozen=True):
         maker = Maker(world.client, region, tags, role if makes_role else "")
         undo = stop_of_part(region, part)
         undo += [delete_templates_of_part(region, part)] if self.template_file else []
-        undo += delete_role(role) if makes_role else []
+        undo += [delete_role(region, part, role)] if makes_role else []
 
         def act(learn: Learn) -> Instant:
             identity = self.template or maker.make_template(template, learn)

@@ -14,9 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
+from infra_fixtures.safety.objections import engaged
 
-LEVER = "default"
-"""Every account has one safety lever a region, of this id (https://docs.aws.amazon.com/fis/latest/userguide/safety-lever.html)."""
 ENDED = frozenset({"completed", "stopped", "failed", "cancelled"})
 NOT_BEGUN = frozenset({"pending", "initiating"})
 LOOK_EVERY_S = 0.2
@@ -106,17 +105,14 @@ def state_of(fis: Any, experiment: str) -> State:
 def refuse_engaged(fis: Any, region: str) -> None:
     """UnusableInput where the safety lever forbids experiments, or where that cannot be told."""
     try:
-        state = fis.get_safety_lever(id=LEVER)["safetyLever"]["state"]
+        sentence = engaged(fis, region)
     except (BotoCoreError, ClientError) as e:
         raise UnusableInput(
             f"whether FIS's safety lever in {region} is engaged cannot be told ({e}), so that no experiment is started: "
             "allow fis:GetSafetyLever"
         ) from e
-    if state["status"] != "disengaged":
-        raise UnusableInput(
-            f"FIS's safety lever in {region} is {state['status']} ({state.get('reason', 'without a reason')}), so that no "
-            "experiment is started: whoever engaged it has to disengage it first"
-        )
+    if sentence:
+        raise UnusableInput(f"no experiment is started: {sentence}")
 
 
 def targets_of(fis: Any, experiment: str) -> dict[str, list[str]]:

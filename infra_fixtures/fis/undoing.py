@@ -12,7 +12,7 @@ from typing import Any
 from infra_fixtures.fis.effect import Effect, resources_of
 from infra_fixtures.fis.experiment import ENDED
 from infra_fixtures.provision.naming import PART_TAG
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, AwsUntil, Undo
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, AwsInTurn, AwsUntil, Undo
 
 PAUSING = "aws:s3:bucket-pause-replication"
 ENDED_WITHIN_S = 120.0
@@ -39,18 +39,13 @@ def stop_one(region: str, experiment: str) -> list[Undo]:
 
 def stop_of_part(region: str, part: str) -> list[Undo]:
     """The same of every experiment that carries that tag."""
-    going = " && ".join([f"tags.\"{PART_TAG}\"=='{part}'", *(f"state.status!='{s}'" for s in sorted(ENDED))])
-    listing = AwsCall("fis", region, "list_experiments")
     return [
         AwsCallForEach(
-            listing, f"experiments[?{going}].{{id: id}}", AwsCall("fis", region, "stop_experiment", settled_by=OVER)
+            AwsCall("fis", region, "list_experiments"),
+            f"experiments[?{_going(part)}].{{id: id}}",
+            AwsCall("fis", region, "stop_experiment", settled_by=OVER),
         ),
-        AwsUntil(
-            listing,
-            f"length(experiments[?{going}] || `[]`)==`0`",
-            f"the experiments of {part} to end",
-            ENDED_WITHIN_S,
-        ),
+        _until_none(region, part),
     ]
 
 
@@ -68,13 +63,16 @@ def delete_templates_of_part(region: str, part: str) -> Undo:
     )
 
 
-def delete_role(name: str) -> list[Undo]:
-    """Delete the role that the harness made for one experiment."""
+def delete_role(region: str, part: str, name: str) -> Undo:
+    """Delete the role that the harness made for one experiment, once that has ended: FIS undoes its actions with it."""
     gone = ("NoSuchEntity",)
-    return [
-        AwsCall("iam", None, "delete_role_policy", {"RoleName": name, "PolicyName": POLICY}, settled_by=gone),
-        AwsCall("iam", None, "delete_role", {"RoleName": name}, settled_by=gone),
-    ]
+    return AwsInTurn(
+        (
+            _until_none(region, part),
+            AwsCall("iam", None, "delete_role_policy", {"RoleName": name, "PolicyName": POLICY}, settled_by=gone),
+            AwsCall("iam", None, "delete_role", {"RoleName": name}, settled_by=gone),
+        )
+    )
 
 
 def back_as_before(
@@ -111,3 +109,17 @@ def _replication_back(s3: Any, region: str, bucket: str) -> Undo:
     before = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]
     literal = json.dumps(before, sort_keys=True).replace("`", "\\`")
     return AwsUntil(read, f"ReplicationConfiguration==`{literal}`", f"{bucket} to replicate as before", BACK_WITHIN_S)
+
+
+def _going(part: str) -> str:
+    """JMESPath of an experiment with that tag that has not ended."""
+    return " && ".join([f"tags.\"{PART_TAG}\"=='{part}'", *(f"state.status!='{s}'" for s in sorted(ENDED))])
+
+
+def _until_none(region: str, part: str) -> AwsUntil:
+    return AwsUntil(
+        AwsCall("fis", region, "list_experiments"),
+        f"length(experiments[?{_going(part)}] || `[]`)==`0`",
+        f"the experiments of {part} to end",
+        ENDED_WITHIN_S,
+    )

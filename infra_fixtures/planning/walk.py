@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import msgspec
 from botocore.exceptions import ParamValidationError
 
 from infra_fixtures.faults.fault import NotSupported
 from infra_fixtures.faults.schedule import Schedule, Scheduled, require_all
-from infra_fixtures.safety.guard import Guard
+from infra_fixtures.safety.guard import Guard, Guarded
 from infra_fixtures.safety.refused import Refused
 from infra_fixtures.safety.rehearsal import Planned, PowerRehearsed
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, AwsInTurn, AwsUntil, Undo
 from infra_fixtures.targets.parts import MissingPart
 from infra_fixtures.targets.world import World
-
-
-@runtime_checkable
-class Guarded(Protocol):
-    """A world all of whose clients and powers are under a guard."""
-
-    @property
-    def guard(self) -> Guard:
-        """The guard."""
 
 
 class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +61,7 @@ def _walked(world: World, guard: Guard, one: Scheduled) -> PlannedFault:
         try:
             injection = one.fault.prepare(world)
             undo.extend(injection.undo)
-            if injection.guarded:
-                injection.act(learn)
-            else:
-                note = "what it does passes no guard, so that it was not rehearsed"
+            injection.act(learn)
         except (Refused, NotSupported, MissingPart):
             raise
         except PowerRehearsed:
@@ -88,7 +75,7 @@ def _walked(world: World, guard: Guard, one: Scheduled) -> PlannedFault:
 def _rehearse_healing(world: World, guard: Guard, undo: Sequence[Undo]) -> None:
     """Judge what would be called to heal it: a fault that may be injected and not undone must never begin."""
     with guard.rehearsing():
-        for step in undo:
+        for step in (one for each in undo for one in (each.steps if isinstance(each, AwsInTurn) else (each,))):
             match step:
                 case AwsCall():
                     _judge(world, step)
@@ -124,5 +111,9 @@ def _sentence(step: Undo) -> str:
             return (
                 f"{step.call.service} {step.call.operation} in {step.call.region or 'global'}, for each that is found"
             )
+        case AwsUntil():
+            return f"waits for {step.what}"
+        case AwsInTurn():
+            return ", then ".join(map(_sentence, step.steps))
     named = ", ".join(str(value) for name, value in msgspec.to_builtins(step).items() if name != "type" and value)
     return f"{step.__struct_config__.tag} {named}".replace("_", " ").strip()

@@ -24,7 +24,7 @@ MOST_NAMED = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Lacking:
     """A request that would be refused, and by what."""
 
     request: Request
@@ -68,7 +68,7 @@ def _of_role(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> Finding:
     )
 
 
-def _asked(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> tuple[list[Refused], str]:
+def _asked(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> tuple[list[Lacking], str]:
     """What would be refused, and how that is known."""
     try:
         return list(_simulated(iam, role, arn, narrowing)), "as IAM's own simulation says"
@@ -76,14 +76,14 @@ def _asked(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> tuple[list[R
         not_simulated = str(e.response["Error"]["Code"])
     found = role_policies(iam, arn.rpartition("/")[2])
     refused = [
-        Refused(request, "" if decision is Decision.IMPLICIT_DENY else "denied")
+        Lacking(request, "" if decision is Decision.IMPLICIT_DENY else "denied")
         for request in samples(role, narrowing)
         if (decision := decide(found.policies, request, found.boundary)) is not Decision.ALLOWED
     ]
     return refused, f"as its own policies say, an organisation's not seen (SimulatePrincipalPolicy: {not_simulated})"
 
 
-def _simulated(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> Iterator[Refused]:
+def _simulated(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> Iterator[Lacking]:
     for (resource, context), together in by_resource(samples(role, narrowing)).items():
         pages = iam.get_paginator("simulate_principal_policy").paginate(
             PolicySourceArn=arn,
@@ -102,7 +102,7 @@ def _simulated(iam: Any, role: Role, arn: str, narrowing: Narrowing) -> Iterator
         for request in together:
             result = told.get(request.action, {})
             if result.get("EvalDecision") != "allowed":
-                yield Refused(request, _by(result))
+                yield Lacking(request, _by(result))
 
 
 def _by(result: Mapping[str, Any]) -> str:

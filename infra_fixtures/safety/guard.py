@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -276,3 +276,12 @@ def _region(service: str, client_region: str) -> str:
 def _some(regions: frozenset[str]) -> str:
     """The region whose STS is asked: any allowed one."""
     return min((r for r in regions if r != GLOBAL), default="us-east-1")
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A world all of whose clients and powers are under a guard."""
+
+    @property
+    def guard(self) -> Guard:
+        """The guard."""

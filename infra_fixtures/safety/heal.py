@@ -21,22 +21,25 @@ def undo_all(healer: Healer, journal: Journal, by: str, entries: Sequence[Begun]
     All are tried even where one fails; then HealingFailed names those that did. Returns what was healed.
 
     Rules on links go first, since repairing anything else may need the link, and they do not depend on one another. The
-    rest is undone newest first: each undo restores what was before its own fault. Roles are given back last: no region can
-    take one that is still broken.
+    rest is undone newest first: each undo restores what was before its own fault. Whatever gives roles back is last, of all
+    faults: no region can take one that is still broken.
     """
     left = journal.open_entries() if entries is None else sorted(entries, key=lambda e: -e.entry)
-    failures: list[str] = []
+    left = sorted(left, key=lambda e: not _only_links(e))
+    failures: dict[int, list[str]] = {begun.entry: [] for begun in left}
     healed: list[Begun] = []
-    for begun in sorted(left, key=lambda e: (_gives_roles(e), not _only_links(e))):
-        with healer.healing():
-            failed = [sentence for step in begun.undo if (sentence := _failure(healer, step))]
-        if failed:
-            failures += [f"{begun.fault}: {sentence}" for sentence in failed]
-        else:
-            journal.healed(begun.entry, by)
-            healed.append(begun)
-    if failures:
-        raise HealingFailed("not healed, do it by hand: " + "; ".join(failures))
+    for giving_roles in (False, True):
+        for begun in left:
+            with healer.healing():
+                for step in begun.undo:
+                    if _gives_roles(step) == giving_roles and (sentence := _failure(healer, step)):
+                        failures[begun.entry].append(f"{begun.fault}: {sentence}")
+            is_whole = giving_roles == any(map(_gives_roles, begun.undo))
+            if is_whole and not failures[begun.entry]:
+                journal.healed(begun.entry, by)
+                healed.append(begun)
+    if failed := [sentence for sentences in failures.values() for sentence in sentences]:
+        raise HealingFailed("not healed, do it by hand: " + "; ".join(failed))
     return healed
 
 
@@ -44,8 +47,8 @@ def _only_links(entry: Begun) -> bool:
     return bool(entry.undo) and all(isinstance(step, RemoveLinkRule) for step in entry.undo)
 
 
-def _gives_roles(entry: Begun) -> bool:
-    return bool(entry.undo) and all(getattr(step, "gives_roles", False) for step in entry.undo)
+def _gives_roles(step: Undo) -> bool:
+    return bool(getattr(step, "gives_roles", False))
 
 
 def _failure(healer: Healer, step: Undo) -> str:

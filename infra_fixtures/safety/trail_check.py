@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,13 +113,18 @@ def compare(calls: Sequence[Call], client: Callable[[str, str], Any], now: dt.da
     found = tuple(c for c in known if c.request_id in by_id)
     callers = {by_id[c.request_id].caller for c in found}
     own = {c.request_id for c in known}
-    # Of a call that was never answered the event may be there; it is not somebody else's.
-    orphaned = {(c.operation, _where(c)) for c in unanswered}
-    foreign = tuple(
-        e for e in events if e.caller in callers and e.request_id not in own and (e.name, e.region) not in orphaned
-    )
+    # Of each call that was never answered one event may be there; that is not somebody else's.
+    orphaned = Counter((c.operation, _where(c)) for c in unanswered)
+    strange = [e for e in events if e.caller in callers and e.request_id not in own]
+    foreign = tuple(e for e in strange if not _taken(orphaned, (e.name, e.region)))
     missing = tuple(c for c in known if c.request_id not in by_id)
     return Comparison(found, missing, unanswered, data, foreign, tuple(sorted(callers)), now - max(times) < LATEST)
+
+
+def _taken(left: Counter[tuple[str, str]], one: tuple[str, str]) -> bool:
+    """Whether there was one left, which is then taken."""
+    left[one] -= 1
+    return left[one] >= 0
 
 
 def _is_data(call: Call) -> bool:

@@ -108,6 +108,17 @@ class AwsUntil(msgspec.Struct, frozen=True, tag="aws_until"):
             raise WaitTimeout(f"{e}; {self.read.operation} answers {str(answers[0])[:MOST_SHOWN]}") from None
 
 
+class AwsInTurn(msgspec.Struct, frozen=True, tag="aws_in_turn"):
+    """One after the other; once one fails the rest is not tried, which needs it: elsewhere every undo is."""
+
+    steps: tuple[AwsCall | AwsCallForEach | AwsUntil, ...]
+
+    def perform(self, healer: Healer) -> None:
+        """Raises what the first that fails raises."""
+        for step in self.steps:
+            step.perform(healer)
+
+
 class RestoreRegion(msgspec.Struct, frozen=True, tag="restore_region"):
     """Give a lost region back."""
 
@@ -235,6 +246,7 @@ Undo = (
     AwsCall
     | AwsCallForEach
     | AwsUntil
+    | AwsInTurn
     | RestoreRegion
     | RestoreProcesses
     | RemoveLinkRule

@@ -27,7 +27,7 @@ from infra_fixtures.safety.gameday_file import GameDayFile
 from infra_fixtures.safety.guard import Guard
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.safety.lock_place import LockPlace
-from infra_fixtures.safety.preflight import (
+from infra_fixtures.safety.objections import (
     alarm_objections,
     credential_objections,
     lever_objections,

@@ -83,7 +83,8 @@ content = "/amount"
 
 @dataclass(slots=True)
 class Scripted:
-    """The system: `primary` and `standby` serve at port `port`; `flip_s` is how long its name takes to follow."""
+    """The system: `primary` and `standby` serve at port `port`, another for each, so that each has a lock of its own on this
+    machine, and one that was left broken keeps no other out; `flip_s` is how long its name takes to follow."""
 
     primary: str
     standby: str

@@ -25,6 +25,7 @@ from infra_fixtures.safety.undo import (
     AskOperator,
     AwsCall,
     AwsCallForEach,
+    AwsInTurn,
     AwsUntil,
     ExecutePlan,
     RunCommand,
@@ -140,7 +141,7 @@ def test_every_power_has_its_row() -> None:
     undone_by = [
         kind.__name__
         for kind in get_args(Undo)
-        if kind not in (AwsCall, AwsCallForEach, AwsUntil, ExecutePlan, RunCommand, AskOperator, Unreadable)
+        if kind not in (AwsCall, AwsCallForEach, AwsUntil, AwsInTurn, ExecutePlan, RunCommand, AskOperator, Unreadable)
     ]
     assert sorted(powers_there) == sorted(re.findall(r"^\| `(\w+)` \| [^`]*\| `\w+` \|$", text, re.MULTILINE))
     assert sorted(undone_by) == sorted(re.findall(r"^\| `\w+` \| [^`]*\| `(\w+)` \|$", text, re.MULTILINE))

@@ -16,7 +16,8 @@ import pytest
 from drill.host_environment import child_environment
 from drill.unusable import UnusableInput
 from drill.wait import wait_until
-from gameday.stage import Sightings, fault_of
+from gameday.options import Options
+from gameday.stage import Sightings, Stage, fault_of
 from infra_fixtures.faults.database_lost import DatabaseLost
 from infra_fixtures.orphan_runs import orphans
 from infra_fixtures.safety.sweep import processes_of
@@ -165,3 +166,10 @@ def test_our_side_is_importable_without_a_drill() -> None:
     code += "sys.modules['chaoslib'] = types.ModuleType('chaoslib'); sys.modules['chaoslib.exceptions'] = m;"
     code += f"import {CONTROL}, threading; assert threading.active_count() == 1"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_a_real_account_is_refused(tmp_path: Path) -> None:
+    """Nobody would have seen a plan, and no stop condition would be watched: before anything is asked of it."""
+    with pytest.raises(UnusableInput, match="the target aws is a real account"):
+        Stage(Options("aws", 1.0, tmp_path / "objectives.toml", tmp_path / "runs")).__enter__()
+    assert not (tmp_path / "runs").exists()

@@ -31,6 +31,7 @@ from infra_fixtures.fis.permissions import NEEDED, permissions
 from infra_fixtures.fis.template_file import create_shape, refuse_what_aws_would
 from infra_fixtures.fis.written import NotInFis, Place
 from infra_fixtures.link_rule import LinkRule
+from infra_fixtures.safety.way import Way
 
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
@@ -42,7 +43,9 @@ GIVEN: dict[type[Fault], Fault] = {
     ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::111122223333:plan/p:abcdef"),
     ArcRoutingControls: ArcRoutingControls({"us-west-2": "https://h.example/v1"}, off=(ARN,)),
     ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
-    CommandFault: CommandFault("true"),
+    ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::123456789012:plan/p"),
+    ArcRoutingControls: ArcRoutingControls({"us-east-1": "https://a.example/v1"}, off=("arn:1",)),
+    CommandFault: CommandFault("true", heal=Way("true")),
     OperatorFault: OperatorFault("pull the cable"),
 }
 """Faults that are nothing by default."""

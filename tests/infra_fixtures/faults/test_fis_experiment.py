@@ -235,7 +235,7 @@ def test_an_experiment_in_which_nothing_begins_is_no_fault(bench: Bench) -> None
 def test_an_engaged_safety_lever_is_obeyed(bench: Bench, lever: str) -> None:
     """Before anything is made, and before the drill begins."""
     bench.fis.lever = lever
-    with pytest.raises(UnusableInput, match=rf"safety lever in us-east-1 is {lever} \(frozen\)"):
+    with pytest.raises(UnusableInput, match=rf"safety lever of FIS in us-east-1 is {lever} \(frozen\)"):
         require(bench.world, bench.fault())
     with pytest.raises(UnusableInput, match="safety lever"), bench.standing():
         pass

@@ -10,10 +10,12 @@ import contextlib
 import dataclasses
 import io
 import json
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -22,7 +24,7 @@ import botocore.loaders
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety.aws_operations import READING
 from infra_fixtures.safety.caller import open_session
-from infra_fixtures.safety.journal import Header
+from infra_fixtures.safety.journal import Header, Journal
 from infra_fixtures.safety.stop_conditions import Condition
 from infra_fixtures.targets.orphan import Orphan
 from infra_fixtures.targets.parts import FunctionsPart, HealthChecksPart, MissingPart, Network, NetworkPart
@@ -154,7 +156,7 @@ class Found:
     entry = Entry("http://shop.example", "", None)
     primary, standby = PRIMARY, STANDBY
 
-    def __init__(self, allowed: Permission, journal: Any = None) -> None:
+    def __init__(self, allowed: Permission, journal: Journal) -> None:
         self.run_id, self.journal = allowed.run.run_id, journal
         self.guard = allowed.guard
         self._session = session()
@@ -212,8 +214,9 @@ def outline(run: Header) -> Outline:
 
 @contextlib.contextmanager
 def previewed(run: Header) -> Iterator[World]:
-    """The application itself: it is there before the drill."""
-    yield Found(permitted(run))
+    """The application itself: it is there before the drill. What its faults keep goes with the preview."""
+    with tempfile.TemporaryDirectory() as place, contextlib.closing(Journal(Path(place))) as journal:
+        yield Found(permitted(run), journal)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import msgspec
 import pytest
 
 from drill.unusable import UnusableInput
-from infra_fixtures.faults.fault import Fault, Injection
+from infra_fixtures.faults.chaos_toolkit_method import ChaosToolkitMethod
+from infra_fixtures.faults.command import CommandFault
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.nothing import Nothing
 from infra_fixtures.faults.region_lost import RegionLost
@@ -24,22 +26,12 @@ from infra_fixtures.planning.plan import COLUMNS, Plan
 from infra_fixtures.planning.walk import PlannedFault
 from infra_fixtures.safety.call_log import CALLS, read_calls
 from infra_fixtures.safety.refused import Refused
-from infra_fixtures.targets.world import World
+from infra_fixtures.safety.way import Way
 from tests.infra_fixtures.planning.account_target import ACCOUNT, FUNCTION, SENT, STANDING
 from tests.infra_fixtures.planning.misuse_bench import Bench, stamp
 from tests.infra_fixtures.planning.test_misuse import WINDOW, lock_held, window
 
 PRIMARY = "us-east-1"
-
-
-class Unguarded(Fault, frozen=True):
-    """Makes a file, which no guard knows of."""
-
-    path: str
-
-    def prepare(self, world: World) -> Injection:
-        """Nothing has to be known."""
-        return Injection("file", [], lambda _learn: Path(self.path).touch(), guarded=False)
 
 
 @pytest.fixture
@@ -89,12 +81,20 @@ def test_a_dry_run_says_what_would_be_called(bench: Bench) -> None:
     assert "power" in lost.note
 
 
-def test_what_passes_no_guard_is_not_rehearsed(bench: Bench) -> None:
-    """A command of somebody's own would really be run: the plan says that nobody knows what it does."""
-    bench.faults = (Unguarded(str(bench.tmp_path / "done")),)
-    (fault,) = planned(bench).faults
-    assert fault.note == "what it does passes no guard, so that it was not rehearsed"
-    assert not (bench.tmp_path / "done").exists()
+def test_no_program_is_run_in_a_rehearsal(bench: Bench) -> None:
+    """An owner's command and a method of Chaos Toolkit would really break something: they are planned as powers, and not run."""
+    done = bench.tmp_path / "done"
+    program = bench.tmp_path / "chaos"
+    program.write_text(f"#!/bin/sh\ntouch {done}\n")
+    program.chmod(0o700)
+    experiment = bench.tmp_path / "experiment.json"
+    experiment.write_text(json.dumps({"method": [{"type": "action", "name": "break"}]}))
+    method = ChaosToolkitMethod(str(experiment), program=str(program), ends_by_itself=True)
+    bench.faults = (CommandFault(f"touch {done}", heal=Way("true")), method)
+    for fault in planned(bench).faults:
+        assert [str(call) for call in fault.calls] == [f"power run_command in {PRIMARY}"]
+        assert "a power of the target" in fault.note
+    assert not done.exists()
 
 
 def test_what_was_planned_is_what_is_done(bench: Bench) -> None:

@@ -18,6 +18,8 @@ from infra_fixtures.safety.journal import Journal
 from infra_fixtures.safety.undo import (
     AwsCall,
     AwsCallForEach,
+    AwsInTurn,
+    AwsUntil,
     RemoveLinkRule,
     RestoreRegion,
     ReturnToPrimary,
@@ -92,6 +94,26 @@ def test_roles_are_given_back_last(tmp_path: Path) -> None:
     assert said.read_text() == "later\nback\n"
 
 
+def test_roles_are_given_back_once_every_fault_is_undone(tmp_path: Path) -> None:
+    """Also by a fault that is healed first and then gives them back: another one's region would still be broken."""
+    journal, done = Journal(tmp_path), tmp_path / "done"
+
+    def says(word: str, *, gives_roles: bool = False) -> RunCommand:
+        return RunCommand(f"echo {word} >> {done} && [ {word} != third ]", 10.0, gives_roles=gives_roles)
+
+    journal.begin("first", [says("first")])
+    journal.begin("second", [says("second"), says("roles", gives_roles=True)])
+    undo_all(Target(), journal, "test")
+    assert done.read_text().split() == ["second", "first", "roles"]
+    assert journal.open_entries() == []
+    journal.begin("third", [says("third"), says("roles", gives_roles=True)])
+    with pytest.raises(HealingFailed, match="third: "):
+        undo_all(Target(), journal, "test")
+    assert done.read_text().split()[3:] == ["third", "roles"], "one of it failed and the rest was not tried"
+    assert [e.fault for e in journal.open_entries()] == ["third"]
+    journal.close()
+
+
 def test_what_failed_stays_open_and_the_rest_is_done(tmp_path: Path) -> None:
     """The sentence names fault and reason; a second try, when it can work, closes it."""
     journal, target = Journal(tmp_path), Target(broken="bad")
@@ -141,6 +163,29 @@ def test_what_is_so_already_is_healed_and_what_is_refused_is_not(tmp_path: Path)
     journal.begin("typo", [AwsCall("ec2", "us-east-1", "authorise_ingress")])
     with pytest.raises(HealingFailed, match="ec2 has no operation authorise_ingress"):
         undo_all(target, journal, "test")
+    journal.close()
+
+
+@mock_aws
+def test_what_needs_the_one_before_is_not_tried_without_it(tmp_path: Path) -> None:
+    """A role that AWS itself still undoes something with is kept until that is done; the journal knows it again."""
+    journal, target = Journal(tmp_path), Target()
+    ec2 = target.client("ec2", "us-east-1")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    own = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
+
+    def deleted_once_it_is(cidr: str) -> AwsInTurn:
+        until = AwsUntil(AwsCall("ec2", "us-east-1", "describe_vpcs", own), f"Vpcs[0].CidrBlock=='{cidr}'", "its range")
+        return AwsInTurn((until, AwsCall("ec2", "us-east-1", "delete_vpc", {"VpcId": vpc})))
+
+    journal.begin("early", [deleted_once_it_is("10.8.0.0/16")])
+    with pytest.raises(HealingFailed, match=r"early: .*in vain for its range"):
+        undo_all(target, journal, "test")
+    assert ec2.describe_vpcs(**own)["Vpcs"]
+    journal.healed(journal.open_entries()[0].entry)
+    journal.begin("due", [deleted_once_it_is("10.9.0.0/16")])
+    undo_all(target, journal, "test")
+    assert not ec2.describe_vpcs(**own)["Vpcs"]
     journal.close()
 
 

@@ -100,6 +100,18 @@ def test_an_unanswered_call_is_no_proof_of_anything(account: EmulatedAccount) ->
     assert "CreateTopic" not in {event.name for event in comparison.foreign}
 
 
+def test_an_unanswered_call_excuses_one_event_alone(account: EmulatedAccount) -> None:
+    """What somebody else did by the same name is told all the same."""
+    harness = Harness(account)
+    harness.client("events").put_rule(Name="answered", ScheduleExpression="rate(1 day)")
+    harness.client("events").put_rule(Name="unanswered", ScheduleExpression="rate(1 day)")
+    account.client("events", "us-west-2").put_rule(Name="theirs", ScheduleExpression="rate(1 day)")
+    first, second = harness.log.calls
+    comparison = harness.compare(first, msgspec.structs.replace(second, request_id="", outcome="sent"))
+    assert [e.name for e in comparison.foreign].count("PutRule") == 1
+    assert not comparison.agrees
+
+
 def test_a_run_that_is_not_there_at_all_agrees_with_nothing(account: EmulatedAccount) -> None:
     """Absence is no evidence: nothing found is not all found."""
     assert not compare([], account.client, dt.datetime.now(dt.UTC)).agrees

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +13,29 @@ from typing import Any
 import boto3
 import pytest
 import tomli_w
+from rich.console import Console
 
 from drill.unusable import UnusableInput
+from gameday.day import GameDay
+from gameday.options import Options
+from gameday.play import Showing, observe
 from infra_fixtures.faults.command import CommandFault
 from infra_fixtures.faults.fault import injected
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.schedule import Schedule
 from infra_fixtures.faults.security_group_revoked import SecurityGroupRevoked
 from infra_fixtures.orphan_runs import heal_orphan, orphans
+from infra_fixtures.planning.agreement import DryRun
 from infra_fixtures.planning.walk import walked
-from infra_fixtures.safety.journal import Header, Journal
+from infra_fixtures.run_layout import REPOSITORY
+from infra_fixtures.safety.journal import JOURNAL, Header, Journal
 from infra_fixtures.safety.way import Way
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.parts import BucketPart, DatabasePart, FunctionsPart, NetworkPart
 from infra_fixtures.targets.world import World
+from reports.live import Live
 from tests.attached.scripted import CONTRACT
-from tests.infra_fixtures.planning.account_target import ACCOUNT, FUNCTION, PRIMARY, STANDBY, STANDING
+from tests.infra_fixtures.planning.account_target import ACCOUNT, FUNCTION, PRIMARY, SENT, STANDBY, STANDING
 from tests.infra_fixtures.planning.conftest import ALLOWED, account, moto_account  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("account")
@@ -100,6 +109,24 @@ def test_without_consent_nothing_is_changed(tmp_path: Path) -> None:
         with pytest.raises(UnusableInput, match=sentence), attached(tmp_path, {**told, **changed}):
             pytest.fail("it was attached")
     assert concurrency() is None
+
+
+def test_an_observation_is_planned_and_agreed_to_as_well(tmp_path: Path) -> None:
+    """It sends load, and holds the account: a dry run ends with its plan, and too much load is refused."""
+    told = options(tmp_path, {"function": FUNCTION})
+    objectives = REPOSITORY / "objectives.toml"
+    for changed, allowed, error, words in (
+        ({"dry_run": True}, ALLOWED, DryRun, "nothing was changed"),
+        ({}, ALLOWED.replace("300.0", "3.0"), UnusableInput, "the load is up to 11 requests a second"),
+    ):
+        given = {**told, **changed, "gameday": {"path": "gameday.toml", "text": allowed}}
+        day = GameDay.begin(Options("attach", 1.0, objectives, tmp_path / "runs", of_target=given))
+        SENT.operations.clear()
+        with Live(Console(file=io.StringIO()), "observed") as live, pytest.raises(error, match=words):
+            observe(day, "observed", 1.0, threading.Event(), Showing(live))
+        assert SENT.changing == []
+        assert not (day.run.path / JOURNAL).exists()
+        assert "observed on attach" in (day.run.scenario("observed", 1) / "plan.txt").read_text()
 
 
 def test_a_rehearsal_runs_no_command(tmp_path: Path) -> None:

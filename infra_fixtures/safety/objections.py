@@ -17,7 +17,7 @@ from infra_fixtures.safety.scope import Scope
 from infra_fixtures.safety.stop_conditions import Alarm
 
 LEVER = "default"
-"""The id of the account's safety lever (https://docs.aws.amazon.com/fis/latest/userguide/safety-lever.html)."""
+"""Every account has one safety lever a region, of this id (https://docs.aws.amazon.com/fis/latest/userguide/safety-lever.html)."""
 Clients = Callable[[str, str | None], Any]
 
 
@@ -77,15 +77,23 @@ def lever_objections(client: Clients, regions: frozenset[str], unknown: list[str
     """
     for region in sorted(regions - {GLOBAL}):
         try:
-            state = client("fis", region).get_safety_lever(id=LEVER)["safetyLever"]["state"]
+            sentence = engaged(client("fis", region), region)
         except (BotoCoreError, ClientError) as e:
             unknown.append(f"whether the safety lever of FIS in {region} is engaged ({_short(e)})")
             continue
-        if state["status"] != "disengaged":
-            yield (
-                f"the safety lever of FIS in {region} is {state['status']} ({state.get('reason') or 'no reason given'}): "
-                "whoever engaged it must disengage it"
-            )
+        if sentence:
+            yield sentence
+
+
+def engaged(fis: Any, region: str) -> str:
+    """The sentence that says that the safety lever of a region is engaged; "" where it is not. Raises what FIS answers."""
+    state = fis.get_safety_lever(id=LEVER)["safetyLever"]["state"]
+    if state["status"] == "disengaged":
+        return ""
+    return (
+        f"the safety lever of FIS in {region} is {state['status']} ({state.get('reason') or 'no reason given'}): whoever "
+        "engaged it must disengage it"
+    )
 
 
 def _short(error: Exception) -> str:
