@@ -40,7 +40,6 @@ ARN = "arn:aws:route53-recovery-control::111122223333:controlpanel/p/routingcont
 GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
-    ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::111122223333:plan/p:abcdef"),
     ArcRoutingControls: ArcRoutingControls({"us-west-2": "https://h.example/v1"}, off=(ARN,)),
     ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
     ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::123456789012:plan/p"),
