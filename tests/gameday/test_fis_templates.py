@@ -36,11 +36,9 @@ from infra_fixtures.safety.way import Way
 PLACE = Place("123456789012", "us-east-1", "us-west-2", {"dr-drill": "may-break"})
 ISOLATED = Scheduled(SubnetsIsolated(), for_s=120)
 IN_FIS = {"subnets_isolated", "lambda_throttled", "planned_switchover", "s3_replication_disabled"}
-ARN = "arn:aws:route53-recovery-control::111122223333:controlpanel/p/routingcontrol/c"
 GIVEN: dict[type[Fault], Fault] = {
     FisExperiment: FisExperiment(template="EXT1"),
     LinkDegraded: LinkDegraded(LinkRule(cut=True)),
-    ArcRoutingControls: ArcRoutingControls({"us-west-2": "https://h.example/v1"}, off=(ARN,)),
     ChaosToolkitMethod: ChaosToolkitMethod("experiment.json"),
     ArcRegionSwitch: ArcRegionSwitch("arn:aws:arc-region-switch::123456789012:plan/p"),
     ArcRoutingControls: ArcRoutingControls({"us-east-1": "https://a.example/v1"}, off=("arn:1",)),
