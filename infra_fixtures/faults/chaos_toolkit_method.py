@@ -22,6 +22,7 @@ from infra_fixtures.faults.by_owner import perform
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety import chaos_run
+from infra_fixtures.safety.bounded_command import HOME
 from infra_fixtures.safety.undo import RunCommand
 from infra_fixtures.safety.way import Seconds
 from infra_fixtures.targets.world import World
@@ -51,6 +52,11 @@ class ChaosToolkitMethod(Fault, frozen=True):
     def harms(self) -> tuple[Harmed, ...]:
         """Whatever it hits there is known to its author only."""
         return (Harmed(self.region, self.file),)
+
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """Those of its rollbacks."""
+        return HOME, *self.environment
 
     def prepare(self, world: World) -> Injection:
         """Part the experiment into what breaks and what takes it back, both kept beside the journal."""

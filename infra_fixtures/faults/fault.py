@@ -114,6 +114,11 @@ class Fault(
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
         return ()
 
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """The names of environment variables that whoever undoes it must have: the watchdog is given no others."""
+        return ()
+
     def in_fis(self, place: Place) -> FisAction:
         """The action of AWS FIS that does the same there; raises NotInFis where there is none."""
         raise NotInFis(self.name, self.not_in_fis)

@@ -82,6 +82,11 @@ class Schedule(msgspec.Struct, frozen=True):
         """The fault that is measured: the one said to be, else the last one to begin."""
         return next((one for one in self.faults if one.main), self.faults[-1])
 
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """The names of environment variables that whoever undoes any of them must have."""
+        return tuple(dict.fromkeys(name for one in self.faults for name in one.fault.healing_variables))
+
     def in_world(self, world: World) -> Schedule:
         """The same, with what the system's own description says in place of each `Described`; raises NotSupported."""
         found: list[Scheduled] = []
