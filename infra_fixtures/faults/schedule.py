@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 
 from drill.objective import nearest
-from drill.parts import Effect
+from drill.parts import Effect, Tell
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.described import Described
-from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, Told, region_of, require
+from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
 from infra_fixtures.faults.following import Following
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.targets.outlook import Outlook
@@ -132,7 +132,7 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def injected_in_turn(
-    world: World, schedule: Schedule, tell: Told, ended: threading.Event | None = None
+    world: World, schedule: Schedule, tell: Tell, ended: threading.Event | None = None
 ) -> Iterator[Effect]:
     """Play a schedule: yields the main fault's effect once it took effect; what is scheduled later happens meanwhile.
 
@@ -168,7 +168,7 @@ def require_all(world: World | Outlook, schedule: Schedule) -> None:
 class _Play:
     """One play of a schedule; the journal knows what stands, this knows when it is due to be healed."""
 
-    def __init__(self, world: World, schedule: Schedule, tell: Told, ended: threading.Event) -> None:
+    def __init__(self, world: World, schedule: Schedule, tell: Tell, ended: threading.Event) -> None:
         self.stop = threading.Event()
         self._ended = ended
         self._world = world
