@@ -28,6 +28,13 @@ class Effect:
     quiet_since: Callable[[], int | None] = field(default=lambda: 0, compare=False)
 
 
+class Tell(Protocol):
+    """Notes what happens to the system (`Recorder.mark`)."""
+
+    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
+        """Now, or at time.monotonic_ns()."""
+
+
 class Recorder(Protocol):
     """Where probes put what they see; times are time.monotonic_ns()."""
 

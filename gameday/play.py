@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def play(day: GameDay, scenario: Scenario, name: str, showing: Showing, repetiti
     asked for."""
     intent, directory = _intended(day, scenario, name, repetition), day.run.scenario(name, repetition)
     run = _agreed(day, intent, scenario.faults, directory, repetition, showing.live)
-    with _standing(day, name, repetition, showing.live, run.options) as world:
+    with _standing(day, name, repetition, showing.live, run.options, scenario.faults.healing_variables) as world:
         faults = scenario.faults.in_world(world)
         require_all(world, faults)
         rehearsed(run, intent, faults, world, directory, showing.live.say)
@@ -133,7 +133,14 @@ def observe(day: GameDay, name: str, for_s: float, enough: threading.Event, show
 
 
 @contextlib.contextmanager
-def _standing(day: GameDay, name: str, repetition: int, live: Live, options: Mapping[str, Any]) -> Iterator[World]:
+def _standing(
+    day: GameDay,
+    name: str,
+    repetition: int,
+    live: Live,
+    options: Mapping[str, Any],
+    healing_variables: Collection[str] = (),
+) -> Iterator[World]:
     """A steady system; where none stands, that is recorded as the scenario's verdict."""
     with contextlib.ExitStack() as stack:
         try:
@@ -146,6 +153,7 @@ def _standing(day: GameDay, name: str, repetition: int, live: Live, options: Map
                     runs_dir=day.options.runs_dir,
                     run_id=day.run.run_id,
                     options=options,
+                    healing_variables=healing_variables,
                 )
             )
             day.describe(world)

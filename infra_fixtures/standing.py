@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,18 @@ def new_run_id() -> str:
 
 @contextlib.contextmanager
 def standing(
-    target: str, *, pace: float, runs_dir: Path, run_id: str | None = None, options: Mapping[str, Any] | None = None
+    target: str,
+    *,
+    pace: float,
+    runs_dir: Path,
+    run_id: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    healing_variables: Collection[str] = (),
 ) -> Iterator[World]:
-    """A world of that target, stood up on entry and torn down on exit; its journal lies in `runs_dir`/`run_id`."""
+    """A world of that target, stood up on entry and torn down on exit; its journal lies in `runs_dir`/`run_id`.
+
+    `healing_variables` are the names of environment variables that the undo of its faults needs, beside the target's own.
+    """
     run_id = run_id or new_run_id()
     journal = Journal(runs_dir / run_id)
     try:
@@ -45,7 +55,8 @@ def standing(
         module = module_of(target)
         with module.held(header, lambda: has_ended(journal.path)) as stop_conditions:
             journal.stands_up(header)
-            watchdog = Watchdog(journal.path.parent, healing_environment(header))
+            named = {name: os.environ[name] for name in healing_variables if name in os.environ}
+            watchdog = Watchdog(journal.path.parent, {**named, **healing_environment(header)})
             try:
                 with module.stand(TargetConfig(header, journal, watchdog.process, stop_conditions)) as world:
                     yield world

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from infra_fixtures.faults.fault import STANDBY, Fault, Harmed, Injection, Learn, NotSupported, region_of
+from infra_fixtures.faults.fault import STANDBY, Fault, Harmed, Injection, NotSupported, region_of
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety.arc import execute_plan
-from infra_fixtures.safety.undo import ExecutePlan
+from infra_fixtures.safety.undo import ExecutePlan, Learn
 from infra_fixtures.safety.way import Seconds
 from infra_fixtures.targets.world import World
 

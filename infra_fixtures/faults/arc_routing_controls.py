@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from infra_fixtures.faults.fault import Fault, Harmed, Injection, Learn
+from infra_fixtures.faults.fault import Fault, Harmed, Injection
 from infra_fixtures.powers import EndpointPower, Instant
 from infra_fixtures.safety.arc import set_states, states_of
-from infra_fixtures.safety.undo import SetRoutingControls, power
+from infra_fixtures.safety.undo import Learn, SetRoutingControls, power
 from infra_fixtures.targets.world import World
 
 ON, OFF = "On", "Off"

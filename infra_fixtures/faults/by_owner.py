@@ -6,6 +6,7 @@ from typing import Any
 
 from infra_fixtures.faults.fault import Fault, Harmed, Injection, NotSupported, region_of
 from infra_fixtures.powers import Instant
+from infra_fixtures.safety.bounded_command import HOME
 from infra_fixtures.safety.guard import Guarded
 from infra_fixtures.safety.operator_prompt import has_terminal
 from infra_fixtures.safety.undo import AskOperator, Step
@@ -24,6 +25,12 @@ def require_person(world: World, fault: Fault, *ways: Way | None) -> None:
     """Raise NotSupported where one of these is done by a person and there is none to be asked."""
     if any(way is not None and way.needs_person for way in ways) and not has_terminal():
         raise NotSupported(fault.name, world.target, TERMINAL)
+
+
+def variables_of(*ways: Way | None) -> tuple[str, ...]:
+    """Those that programs are given, by name."""
+    named = dict.fromkeys(name for way in ways if way is not None for name in way.environment)
+    return (HOME, *named) if any(way is not None for way in ways) else ()
 
 
 def injection(

@@ -22,6 +22,7 @@ from infra_fixtures.faults.by_owner import perform
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.powers import Instant
 from infra_fixtures.safety import chaos_run
+from infra_fixtures.safety.bounded_command import HOME
 from infra_fixtures.safety.undo import RunCommand
 from infra_fixtures.safety.way import Seconds
 from infra_fixtures.targets.world import World
@@ -52,8 +53,28 @@ class ChaosToolkitMethod(Fault, frozen=True):
         """Whatever it hits there is known to its author only."""
         return (Harmed(self.region, self.file),)
 
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """Those of its rollbacks."""
+        return HOME, *self.environment
+
+    def check(self, world: World) -> None:
+        """The experiment and the program are there, and something undoes it."""
+        self._readied()
+
     def prepare(self, world: World) -> Injection:
         """Part the experiment into what breaks and what takes it back, both kept beside the journal."""
+        program, experiments = self._readied()
+        place = _new_directory(world.journal.path.parent.absolute())
+        for name, experiment in experiments.items():
+            (place / name).write_text(json.dumps(experiment), encoding="utf-8")
+        undo = [self._command(program, place, ROLLBACKS, "rollbacks-journal.json")] if ROLLBACKS in experiments else []
+        act = self._command(program, place, METHOD, JOURNAL)
+        region = region_of(world, self.region)
+        return Injection(region, undo, lambda _learn: _run(act, world, region, place / JOURNAL))
+
+    def _readied(self) -> tuple[str, dict[str, dict[str, Any]]]:
+        """The program, and the experiments of the method and of the rollbacks, if any; raises UnusableInput."""
         experiment = read_experiment(Path(self.file))
         program = shutil.which(self.program)
         if program is None:
@@ -66,13 +87,9 @@ class ChaosToolkitMethod(Fault, frozen=True):
                 f"{self.file} has no rollbacks, so that nothing would undo its method: add some, or say "
                 "ends_by_itself = true where its method takes back all that it does"
             )
-        place = _new_directory(world.journal.path.parent)
-        for name, activities in ((METHOD, experiment["method"]), (ROLLBACKS, experiment["rollbacks"])):
-            (place / name).write_text(json.dumps(_with_method(experiment, activities)), encoding="utf-8")
-        undo = [self._command(program, place, ROLLBACKS, "rollbacks-journal.json")] if experiment["rollbacks"] else []
-        act = self._command(program, place, METHOD, JOURNAL)
-        region = region_of(world, self.region)
-        return Injection(region, undo, lambda _learn: _run(act, world, region, place / JOURNAL))
+        parts = {METHOD: experiment["method"], ROLLBACKS: experiment["rollbacks"]}
+        program = str(Path(program).absolute())  # it runs in the experiment's directory
+        return program, {name: _with_method(experiment, each) for name, each in parts.items() if each}
 
     def _command(self, program: str, place: Path, experiment: str, journal: str) -> RunCommand:
         checked = (sys.executable, chaos_run.__file__, str(place / journal))

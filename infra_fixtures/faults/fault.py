@@ -12,12 +12,12 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import msgspec
 
-from drill.parts import Effect
+from drill.parts import Effect, Tell
 from drill.unusable import UnusableInput
 from infra_fixtures.fis.written import FisAction, NotInFis, Place
 from infra_fixtures.powers import REPLICATION, Instant
 from infra_fixtures.safety.heal import undo_all
-from infra_fixtures.safety.undo import Undo
+from infra_fixtures.safety.undo import Learn, Undo
 from infra_fixtures.targets.outlook import Outlook
 from infra_fixtures.targets.world import World
 
@@ -26,27 +26,13 @@ HARNESS = "harness"
 """Who heals, in the journal, when the run that injected a fault does."""
 
 
-class Learn(Protocol):
-    """Journals undo that is known only now; on return it is on disk."""
-
-    def __call__(self, *undo: Undo) -> None:
-        """In this order, before what was journalled at first."""
-
-
-class Told(Protocol):
-    """Notes what happens to the system (`drill.parts.Recorder.mark`)."""
-
-    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
-        """Now, or at time.monotonic_ns()."""
-
-
 class Followed(Protocol):
     """What goes on by itself once a fault was injected, such as an experiment that AWS carries out."""
 
-    def look(self, tell: Told) -> None:
+    def look(self, tell: Tell) -> None:
         """Tell what has changed since the last look; what cannot be seen now may be at the next."""
 
-    def conclude(self, tell: Told) -> None:
+    def conclude(self, tell: Tell) -> None:
         """It was healed: tell what came of it, and `fault.incomplete` of each part that did not take place."""
 
     @property
@@ -112,6 +98,11 @@ class Fault(
     @property
     def harms(self) -> tuple[Harmed, ...]:
         """What its healing gives back: another fault that harms the same cannot be healed while this one stands."""
+        return ()
+
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """The names of environment variables that whoever undoes it must have: the watchdog is given no others."""
         return ()
 
     def in_fis(self, place: Place) -> FisAction:

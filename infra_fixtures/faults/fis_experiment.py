@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from drill.unusable import UnusableInput
-from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, Learn, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Injection, region_of
 from infra_fixtures.fis.effect import Effect
 from infra_fixtures.fis.experiment import await_harm, refuse_empty, refuse_engaged, refuse_late, uses
 from infra_fixtures.fis.following import FollowedExperiment
@@ -24,6 +24,7 @@ from infra_fixtures.fis.template_file import Substitution, filled_in, read_templ
 from infra_fixtures.fis.undoing import back_as_before, delete_role, delete_templates_of_part, stop_of_part
 from infra_fixtures.powers import Instant
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG, Names
+from infra_fixtures.safety.undo import Learn
 from infra_fixtures.targets.world import World
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from infra_fixtures.faults.fault import Followed, Told
+from drill.parts import Tell
+from infra_fixtures.faults.fault import Followed
 
 EVERY_S = 0.5
 HEAL_WAITS_S = 2.0
@@ -17,7 +18,7 @@ HEAL_WAITS_S = 2.0
 class Following:
     """Looks every EVERY_S seconds until healing begins. A look that raises is told as `fault.incomplete`, once."""
 
-    def __init__(self, followed: Followed, subject: str, tell: Told) -> None:
+    def __init__(self, followed: Followed, subject: str, tell: Tell) -> None:
         self._followed = followed
         self._subject = subject
         self._tell = tell

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from infra_fixtures.faults.by_owner import harmed, injection, require_person
+from infra_fixtures.faults.by_owner import harmed, injection, require_person, variables_of
 from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection
 from infra_fixtures.safety.way import Seconds, Way
 from infra_fixtures.targets.world import World
@@ -30,6 +30,11 @@ class OperatorFault(Fault, frozen=True, tag="operator"):
     def harms(self) -> tuple[Harmed, ...]:
         """The site, or the roles."""
         return harmed(self.region, roles=self.roles)
+
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """Those of its healing."""
+        return variables_of(self.heal, self.give_back)
 
     def check(self, world: World) -> None:
         """There must be a person."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from infra_fixtures.faults.fault import Fault, Harmed, Injection, Learn
+from infra_fixtures.faults.fault import Fault, Harmed, Injection
 from infra_fixtures.fis.switchover import SWITCHOVER
 from infra_fixtures.fis.written import FisAction, Place
-from infra_fixtures.safety.undo import ReturnToPrimary
+from infra_fixtures.safety.undo import Learn, ReturnToPrimary
 from infra_fixtures.targets.parts import ControllerPart, part_of
 from infra_fixtures.targets.world import World
 

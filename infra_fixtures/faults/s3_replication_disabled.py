@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.fis.written import FisAction, Place
-from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.safety.undo import AwsCall, Learn
 from infra_fixtures.targets.parts import BucketPart, part_of
 from infra_fixtures.targets.world import World
 

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 
 from drill.objective import nearest
-from drill.parts import Effect
+from drill.parts import Effect, Tell
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.described import Described
-from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, Told, region_of, require
+from infra_fixtures.faults.fault import HARNESS, Fault, InjectedFault, region_of, require
 from infra_fixtures.faults.following import Following
 from infra_fixtures.safety.heal import undo_all
 from infra_fixtures.targets.outlook import Outlook
@@ -82,6 +82,11 @@ class Schedule(msgspec.Struct, frozen=True):
         """The fault that is measured: the one said to be, else the last one to begin."""
         return next((one for one in self.faults if one.main), self.faults[-1])
 
+    @property
+    def healing_variables(self) -> tuple[str, ...]:
+        """The names of environment variables that whoever undoes any of them must have."""
+        return tuple(dict.fromkeys(name for one in self.faults for name in one.fault.healing_variables))
+
     def in_world(self, world: World) -> Schedule:
         """The same, with what the system's own description says in place of each `Described`; raises NotSupported."""
         found: list[Scheduled] = []
@@ -127,7 +132,7 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def injected_in_turn(
-    world: World, schedule: Schedule, tell: Told, ended: threading.Event | None = None
+    world: World, schedule: Schedule, tell: Tell, ended: threading.Event | None = None
 ) -> Iterator[Effect]:
     """Play a schedule: yields the main fault's effect once it took effect; what is scheduled later happens meanwhile.
 
@@ -163,7 +168,7 @@ def require_all(world: World | Outlook, schedule: Schedule) -> None:
 class _Play:
     """One play of a schedule; the journal knows what stands, this knows when it is due to be healed."""
 
-    def __init__(self, world: World, schedule: Schedule, tell: Told, ended: threading.Event) -> None:
+    def __init__(self, world: World, schedule: Schedule, tell: Tell, ended: threading.Event) -> None:
         self.stop = threading.Event()
         self._ended = ended
         self._world = world

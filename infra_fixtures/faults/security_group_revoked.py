@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
-from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
+from infra_fixtures.safety.undo import AwsCall, Learn
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import secrets
 from typing import Any, ClassVar
 
-from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, Learn, region_of
+from infra_fixtures.faults.fault import PRIMARY, Fault, Harmed, Injection, region_of
 from infra_fixtures.fis.written import FisAction, Place
 from infra_fixtures.provision.naming import PART_TAG, RUN_TAG
-from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Undo
+from infra_fixtures.safety.undo import AwsCall, AwsCallForEach, Learn, Undo
 from infra_fixtures.targets.parts import NetworkPart, part_of
 from infra_fixtures.targets.world import World
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drill.parts import Tell
 from drill.wait import WaitTimeout, wait_until
 from infra_fixtures.fis.experiment import State, shown, state_of
 
@@ -17,13 +18,6 @@ UNSEEN_S = 60.0
 CONCLUDED_WITHIN_S = 15.0
 STOPPED = frozenset({"stopping", "stopped"})
 """What an action that was under way is once the drill stopped its experiment."""
-
-
-class Tell(Protocol):
-    """Notes what happens to the system (`drill.parts.Recorder.mark`)."""
-
-    def __call__(self, event: str, subject: str = "", detail: str = "", at_ns: int | None = None) -> None:
-        """Now, or at time.monotonic_ns()."""
 
 
 class Lost(Exception):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from drill.unusable import UnusableInput
 from drill.wait import WaitTimeout, wait_until
@@ -15,18 +15,11 @@ from infra_fixtures.fis.experiment import State, await_preview, targets_of
 from infra_fixtures.fis.permissions import permissions, trust
 from infra_fixtures.fis.undoing import POLICY, delete_template, stop_one
 from infra_fixtures.safety.tag_lookups import Clients
-from infra_fixtures.safety.undo import Undo
+from infra_fixtures.safety.undo import Learn
 
 ROLE_KNOWN_WITHIN_S = 30.0
 """A new role is known to the services of AWS after some seconds
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency)."""
-
-
-class Learn(Protocol):
-    """Journals undo that is known only now; on return it is on disk."""
-
-    def __call__(self, *undo: Undo) -> None:
-        """In this order, before what was journalled at first."""
 
 
 class Maker:

@@ -261,6 +261,13 @@ Step = RunCommand | AskOperator
 """What its owner's description says is done to an attached system: to break it, to heal it, to move roles and give them back."""
 
 
+class Learn(Protocol):
+    """Journals undo that is known only now; on return it is on disk."""
+
+    def __call__(self, *undo: Undo) -> None:
+        """In this order, before what was journalled at first."""
+
+
 def power(healer: object, kind: type[P]) -> P:
     """The healer as that power; raises Powerless."""
     if not isinstance(healer, kind):

@@ -49,6 +49,24 @@ def test_each_drills_with_consent_heals_and_keeps_records(path: Path) -> None:
     assert not re.search(r"AKIA|aws_secret_access_key", text, re.IGNORECASE)
 
 
+def test_a_game_day_that_takes_too_long_leaves_time_to_heal() -> None:
+    """What ends it ends it alone, before the job as a whole is ended."""
+    gitlab = yaml.safe_load(FILES[1].read_text())["game day"]
+    assert gitlab["timeout"] == "4 hours"
+    assert (gitlab["variables"]["RUNNER_SCRIPT_TIMEOUT"], gitlab["variables"]["RUNNER_AFTER_SCRIPT_TIMEOUT"]) == (
+        "3h",
+        "50m",
+    )
+    github = yaml.safe_load(FILES[3].read_text())["jobs"]["gameday"]
+    (step,) = [step for step in github["steps"] if step.get("name") == "Game day"]
+    assert step["timeout-minutes"] <= github["timeout-minutes"] - 60
+    project = _template()["Resources"]["GameDay"]["Properties"]
+    assert "timeout --signal=INT --kill-after=20m 3h" in project["Source"]["BuildSpec"]
+    assert project["TimeoutInMinutes"] == 240
+    jenkins = FILES[2].read_text()
+    assert jenkins.index("timeout(") > jenkins.index("stage('Game day')")
+
+
 def test_a_new_schedule_breaks_nothing_by_itself() -> None:
     """It is turned on by a person; a missed one is not made up for; two never overlap."""
     template = _template()

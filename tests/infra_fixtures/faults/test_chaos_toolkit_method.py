@@ -13,7 +13,7 @@ import pytest
 
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.chaos_toolkit_method import ChaosToolkitMethod, read_experiment
-from infra_fixtures.faults.fault import InjectedFault
+from infra_fixtures.faults.fault import InjectedFault, require
 from infra_fixtures.safety.bounded_command import CommandFailed
 from infra_fixtures.safety.chaos_run import main as run_checked
 from infra_fixtures.safety.heal import HealingFailed
@@ -164,9 +164,31 @@ def test_yaml_is_read_as_well(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named(world: Any, tmp_path: Path) -> None:
-    """With how to get it."""
+    """With how to get it, before the drill begins."""
     file = _experiment(
         tmp_path / "e.json", method=[_touch("a", tmp_path / "x")], rollbacks=[_touch("b", tmp_path / "y")]
     )
     with pytest.raises(UnusableInput, match="install chaostoolkit"):
-        InjectedFault(world, ChaosToolkitMethod(file, program="no-such-chaos"))
+        require(world, ChaosToolkitMethod(file, program="no-such-chaos"))
+    assert not list(tmp_path.glob("run/chaos-toolkit-*"))
+
+
+def test_it_runs_where_the_experiment_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records and program may be given from where the harness runs: they are found from there, by whoever heals too."""
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "experiments"
+    here.mkdir()
+    _experiment(here / "e.json", method=[_touch("a", tmp_path / "x")], rollbacks=[_touch("b", tmp_path / "y")])
+    program = tmp_path / "bin" / "chaos"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\nfor word; do last=$word; done\npwd > where\n"
+        f"exec {sys.executable} -c 'import json, pathlib, sys; told = json.load(open(sys.argv[1])); "
+        'pathlib.Path(sys.argv[2]).write_text(json.dumps({"status": "completed", "experiment": told, "run": '
+        '[{"activity": {"type": "probe", "name": "p"}, "status": "succeeded"}]}))\' "$last" "$6"\n'
+    )
+    program.chmod(0o700)
+    fault = InjectedFault(Place(Path("run")), ChaosToolkitMethod("experiments/e.json", program="bin/chaos"))  # type: ignore[arg-type]
+    fault.inject()
+    fault.heal()
+    assert (here / "where").read_text().strip() == str(here)

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from drill.unusable import UnusableInput
-from infra_fixtures.faults.fault import Fault, Injection, Learn, NotSupported, injected
+from infra_fixtures.faults.fault import Fault, Injection, NotSupported, injected
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.region_lost import RegionLost
 from infra_fixtures.safety.heal import HealingFailed
-from infra_fixtures.safety.undo import AwsCall
+from infra_fixtures.safety.undo import AwsCall, Learn
 from infra_fixtures.targets.world import World
 from tests.real_world import System
 

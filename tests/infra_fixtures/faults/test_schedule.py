@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from drill.unusable import UnusableInput
 from infra_fixtures.faults.catalogue import catalogue
 from infra_fixtures.faults.database_lost import DatabaseLost
-from infra_fixtures.faults.fault import Fault, Injection, Learn
+from infra_fixtures.faults.fault import Fault, Injection
 from infra_fixtures.faults.lambda_throttled import LambdaThrottled
 from infra_fixtures.faults.link_degraded import LinkDegraded
 from infra_fixtures.faults.nothing import Nothing
@@ -30,7 +30,7 @@ from infra_fixtures.faults.schedule import Ended, Schedule, Scheduled, injected_
 from infra_fixtures.link_rule import LinkRule
 from infra_fixtures.powers import LinkName
 from infra_fixtures.safety.journal import Journal
-from infra_fixtures.safety.undo import RemoveLinkRule, RestoreRegion
+from infra_fixtures.safety.undo import Learn, RemoveLinkRule, RestoreRegion
 from infra_fixtures.targets.world import World
 
 REGIONS = st.sampled_from(["primary", "standby", "us-east-1"])

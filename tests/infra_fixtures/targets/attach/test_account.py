@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,30 @@ def test_without_consent_nothing_is_changed(tmp_path: Path) -> None:
         with pytest.raises(UnusableInput, match=sentence), attached(tmp_path, {**told, **changed}):
             pytest.fail("it was attached")
     assert concurrency() is None
+
+
+def test_the_watchdog_has_the_variables_of_healing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are named, and of others none."""
+    monkeypatch.setenv("NAMED", "yes")
+    monkeypatch.setenv("OTHER", "no")
+    told = options(tmp_path, {"function": FUNCTION})
+    with standing("attach", pace=1.0, runs_dir=tmp_path / "runs", options=told, healing_variables=("NAMED",)):
+        own = f"PPid:\t{os.getpid()}\n"
+        (watchdog,) = [
+            process
+            for process in Path("/proc").glob("[0-9]*")
+            if own in _said(process / "status") and "infra_fixtures.watchdog" in _said(process / "cmdline")
+        ]
+        given = (watchdog / "environ").read_bytes().split(b"\0")
+    assert b"NAMED=yes" in given
+    assert b"OTHER=no" not in given
+
+
+def _said(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it has ended meanwhile
+        return ""
 
 
 def test_an_observation_is_planned_and_agreed_to_as_well(tmp_path: Path) -> None:
