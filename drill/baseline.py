@@ -19,6 +19,8 @@ from drill.objective import Objectives
 from drill.parts import Traffic
 from drill.proof.steady import needed_requests
 
+SHOWN = 2
+"""Windows beyond the warm-up until a steady service shows."""
 PATIENCE = 10.0
 """A baseline lasts at most this many times as long as planned, however few requests it sees."""
 
@@ -56,8 +58,11 @@ class Baseline:
         return False
 
     def _warm_up(self, warm_up_s: float) -> bool:
-        """Let the first requests start what starts on demand; whether service then became steady."""
-        limit = time.monotonic() + warm_up_s
+        """Let the first requests start what starts on demand; whether service then became steady.
+
+        What was bad at first stays in the window for as long as that is, and then it has to be good for another one.
+        """
+        limit = time.monotonic() + warm_up_s + SHOWN * self.objectives.window_s
         steady_since: float | None = None
         while (now := time.monotonic()) < limit and not self.has_failed():
             share = self.show().share_good

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import tomli_w
 
+from drill.baseline import SHOWN
 from drill.demands import Demand, What, moved_to, stayed_at
 from drill.evidence import Judgement
 from drill.measure import figure_names
@@ -140,7 +141,8 @@ class Scenario(msgspec.Struct, frozen=True):
         plan = Plan(baseline_s=self.settings.baseline_s)
         last = max(one.at_s + (one.for_s or 0.0) for one in self.faults.faults)
         watched = (objectives.rto_s or 0.0) * MARGIN + objectives.settle_s + objectives.window_s
-        return plan.warm_up_s + plan.baselines * plan.baseline_s + last + watched + HEALING_S
+        steady = plan.warm_up_s + SHOWN * objectives.window_s + plan.baselines * plan.baseline_s
+        return steady + last + watched + HEALING_S
 
     def check_figures(self, judgement: Judgement) -> None:
         """Raise AssertionError where a figure does not lie where it must."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import termios
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -103,6 +104,8 @@ def _typed(question: str, account: str) -> str:
             "(--dry-run)"
         ) from e
     try:
+        if os.isatty(descriptor):
+            termios.tcflush(descriptor, termios.TCIFLUSH)  # what was typed before it was asked is no answer
         os.write(descriptor, question.encode())
         return _line(descriptor).strip()
     finally:

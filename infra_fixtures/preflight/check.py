@@ -98,6 +98,8 @@ class Check(abc.ABC):
             unseen = f"AWS answers {e.response['Error']['Code']} to {e.operation_name}"
         except BotoCoreError as e:
             unseen = f"AWS was not reached: {e}"
+        except (LookupError, TypeError, AttributeError) as e:
+            unseen = f"AWS's answer was not as expected: {type(e).__name__}: {e}"
         if wrong:
             said = "; ".join([*wrong, *([f"the rest is not known: {unseen}"] if unseen else [])])
             return Finding(self.name, Verdict.REFUSE, said, self.mend, self.page)

@@ -136,7 +136,7 @@ def _where(call: Call) -> str:
 
 
 def _regions(calls: Iterable[Call]) -> list[str]:
-    return sorted({_where(call) for call in calls})
+    return sorted({GLOBAL_EVENTS, *(_where(call) for call in calls)})
 
 
 def _events(

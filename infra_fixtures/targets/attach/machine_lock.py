@@ -74,7 +74,7 @@ def _locked(system: str, directory: Path) -> Iterator[int]:
 
 
 def _file_of(system: str) -> str:
-    return hashlib.sha256(system.encode()).hexdigest()[:32]
+    return hashlib.sha256(system.rstrip("/").lower().encode()).hexdigest()[:32]
 
 
 def _name_in(file: int) -> str:
