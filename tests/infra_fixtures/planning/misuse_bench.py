@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import http.server
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from tests.infra_fixtures.planning import account_target
 from tests.infra_fixtures.planning.conftest import ALLOWED
 
 LASTS_S = 600.0
+
+ASKED_WITHIN_S = 30.0
 
 
 class AskedOf(Fault, frozen=True):
@@ -101,12 +104,18 @@ class Bench:
         self.environment(**{f"AWS_ENDPOINT_URL_{service}": url})
 
     def types(self, word: str) -> None:
-        """A terminal on which a person types that."""
+        """A terminal on which a person types that, once asked: what is typed before is no answer."""
         ours, theirs = os.openpty()
         self.stack.callback(os.close, ours)
         self.stack.callback(os.close, theirs)
         self.patch.setattr(agreement, "TERMINAL", os.ttyname(theirs))
-        os.write(ours, f"{word}\n".encode())
+
+        def person() -> None:
+            with contextlib.suppress(OSError):  # nobody asks, and the terminal goes
+                if select.select([ours], [], [], ASKED_WITHIN_S)[0]:
+                    os.write(ours, f"{word}\n".encode())
+
+        threading.Thread(target=person, daemon=True).start()
 
     def run(self) -> Header:
         """The run as its journal would tell it; reads the options as every command line does."""
