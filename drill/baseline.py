@@ -88,13 +88,15 @@ class Baseline:
             self.show()
             if self.has_failed():
                 return None
-            ops = self.traffic.ops().filter(pl.col("intended_ns") >= begin_ns)
+            recorded = self.traffic.ops()
+            ops = recorded.filter(pl.col("intended_ns") >= begin_ns)
             watched_s = time.monotonic() - began_s
             if watched_s >= least_s and (ops["intended_ns"].n_unique() >= needed or watched_s >= PATIENCE * least_s):
                 break
         now_ns = time.monotonic_ns() - self.t0_ns
         overdue_ns = patience_ns(ops.lazy(), self.objectives)
-        state = recovery(ops, self.objectives, begin_ns, now_ns, schedules(self.traffic.marks()), overdue_ns)
+        # The last window may begin before this observation: what was answered then is not unanswered.
+        state = recovery(recorded, self.objectives, begin_ns, now_ns, schedules(self.traffic.marks()), overdue_ns)
         share = state.share_good
         well = not state.felt and not state.down and share is not None and share >= self.objectives.availability
         return well and self._served_by_primary(ops)

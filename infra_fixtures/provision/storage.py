@@ -12,6 +12,8 @@ EVERYWHERE = "us-east-1"
 """The region whose buckets have no location constraint."""
 RULE = "everything"
 ROLE_SEEN_WITHIN_S = 30.0
+NOT_EMPTY = "BucketNotEmpty"
+EMPTY_LIMIT_S = 120.0
 
 
 def bucket(s3: Any, names: Names, region: str, own: Key) -> str:
@@ -83,6 +85,13 @@ def tear_down(s3: Any, names: Names, region: str, account: str) -> None:
     if tags is not None and {t["Key"]: t["Value"] for t in tags["TagSet"]}.get(RUN_TAG) != names.run_id:
         return
     ignore_errors("ReplicationConfigurationNotFoundError", s3.delete_bucket_replication, Bucket=name)
+    retry_while(
+        NOT_EMPTY, lambda: _empty_and_delete(s3, name), what=f"the bucket {name} to stay empty", timeout_s=EMPTY_LIMIT_S
+    )
+
+
+def _empty_and_delete(s3: Any, name: str) -> None:
+    """A replica that was on its way when the rule went may still come after the bucket was emptied."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
         existing = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         if existing:
