@@ -22,7 +22,7 @@ from infra_fixtures.safety.stop_conditions import Condition, Until
 from infra_fixtures.targets.aws import reading
 from infra_fixtures.targets.aws.account import Account
 from infra_fixtures.targets.aws.orphan import LOOK_EVERY_S, SWITCHOVER_S
-from infra_fixtures.targets.parts import DnsPart, MissingPart, RowsPart
+from infra_fixtures.targets.parts import DnsPart, MissingPart, NameServersPart, RowsPart
 from infra_fixtures.targets.provisioned_parts import provisioned_parts
 from infra_fixtures.targets.roles import return_to_primary
 from infra_fixtures.targets.world import DatabaseEndpoint, Endpoint, Entry
@@ -44,6 +44,8 @@ NOT_PROVEN = (
 NOT_AWS = "anything about AWS itself: an emulator answered"
 HEALED_BEFORE_S = 900.0
 """A drill ends so long before its credentials do, so that what it broke can be healed with them."""
+PUBLIC_RESOLVERS = ("8.8.8.8", "1.1.1.1", "9.9.9.9")
+"""Of Google, Cloudflare and Quad9: what users elsewhere are answered, each as long as the TTL keeps it."""
 ASK_NAME_SERVER_EVERY_S = 0.5
 
 
@@ -81,7 +83,7 @@ class Aws:
         read = partial(reading.rows, account.reader, deployed.reader_function)
         targets = {made.domain_target: region for region, made in deployed.regions.items()}
         region_of = None if self._emulated else RegionOf(targets)
-        own = (replace(parts[DnsPart], every_s=every_s, region_of=region_of), RowsPart(read))
+        own = (replace(parts[DnsPart], every_s=every_s, region_of=region_of), self._witnesses(), RowsPart(read))
         self._parts: Mapping[type, Any] = {**parts, **{type(part): part for part in own}}
 
     @property
@@ -128,9 +130,20 @@ class Aws:
         if emulator is not None:
             regions = {edge.rpartition(":")[0]: region for region, edge in self._edges.items()}
             return Entry(f"http://{name}:{EDGE_PORT}", key, emulator.name_server, regions)
-        route53 = self._account.client("route53")
-        servers = route53.get_hosted_zone(Id=self._account.settings.zone_id)["DelegationSet"]["NameServers"]
-        return Entry(f"https://{name}", key, (_addresses(servers[0])[0], 53))
+        return Entry(f"https://{name}", key, (_addresses(self._servers()[0])[0], 53))
+
+    def _witnesses(self) -> NameServersPart:
+        """All of the zone's name servers, and resolvers that anybody may ask."""
+        emulator = self._account.settings.emulator
+        if emulator is not None:
+            return NameServersPart({"the zone's own": emulator.name_server})
+        own = {server: (_addresses(server)[0], 53) for server in self._servers()}
+        return NameServersPart({**own, **{f"the resolver {address}": (address, 53) for address in PUBLIC_RESOLVERS}})
+
+    def _servers(self) -> list[str]:
+        """The names of the zone's name servers."""
+        zone = self._account.client("route53").get_hosted_zone(Id=self._account.settings.zone_id)
+        return [str(name) for name in zone["DelegationSet"]["NameServers"]]
 
 
 class RegionOf:

@@ -14,7 +14,7 @@ from infra_fixtures.faults.schedule import Schedule, Scheduled, require_all
 from infra_fixtures.safety.refused import Refused
 from infra_fixtures.standing import standing
 from infra_fixtures.targets.emulated_account import EmulatedAccount
-from infra_fixtures.targets.parts import FunctionsPart, MissingPart, RowsPart, part_of
+from infra_fixtures.targets.parts import FunctionsPart, MissingPart, NameServersPart, RowsPart, part_of
 from infra_fixtures.targets.world import World
 from probes.survivors import read_survivors
 from tests.infra_fixtures.targets.aws.inventory import inventory
@@ -65,6 +65,13 @@ def test_a_fault_is_a_call_under_the_guard_and_is_undone(system: World) -> None:
     assert reserved() == before
     with pytest.raises(Refused, match="checkout"):
         lambda_.put_function_concurrency(FunctionName="checkout", ReservedConcurrentExecutions=0)
+
+
+@pytest.mark.slow
+def test_its_zone_s_name_servers_are_witnesses(system: World, account: EmulatedAccount) -> None:
+    """An emulator has one; nobody else is asked for a name that only it knows."""
+    host, _, port = account.name_server.partition(":")
+    assert part_of(system, NameServersPart).servers == {"the zone's own": (host, int(port))}
 
 
 @pytest.mark.slow
