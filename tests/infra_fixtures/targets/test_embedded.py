@@ -31,7 +31,7 @@ from infra_fixtures.standing import standing
 from infra_fixtures.targets import parts
 from infra_fixtures.targets.embedded import outlook
 from infra_fixtures.targets.embedded_world import Embedded
-from infra_fixtures.targets.parts import ApiPart
+from infra_fixtures.targets.parts import ApiPart, NameServersPart
 from infra_fixtures.targets.provisioned_parts import KINDS
 from tests.infra_fixtures.targets.shared_memory import segments, segments_of
 
@@ -99,7 +99,7 @@ def test_what_was_torn_down_is_gone(network: str, tmp_path: Path) -> None:
             assert (foreseen.target, foreseen.primary, foreseen.standby) == (world.target, world.primary, world.standby)
             assert all(foreseen.has_power(power) and isinstance(world, power) for power in POWERS)
             kinds = [kind for name, kind in vars(parts).items() if name.endswith("Part") and inspect.isclass(kind)]
-            assert {kind for kind in kinds if world.part(kind) is not None} == KINDS
+            assert {kind for kind in kinds if world.part(kind) is not None} == KINDS | {NameServersPart}
             assert world.part(ApiPart) is world.part(ApiPart), "its parts are made once"
             traces.work_dir = Path(world.layout.work_dir)
             there = traces.found()
