@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from infra_fixtures.workload import order_api
@@ -32,6 +33,8 @@ def deployed_here(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", world.access_key.id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", world.access_key.secret)
     monkeypatch.setenv("AWS_DEFAULT_REGION", world.primary)
+    # boto3's own session keeps the credentials that whoever used it first had.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     assert os.environ["DB_SECRET_ARN"] == made.secret_arn
     order_api._kept.clear()
     yield system
