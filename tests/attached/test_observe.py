@@ -33,7 +33,7 @@ def system(layout: RunLayout, tmp_path: Path) -> Iterator[Scripted]:
         yield stands
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_outage_of_others_is_measured_by_reads_alone(system: Scripted, tmp_path: Path) -> None:
     """It is killed by somebody else: outage_s holds the truth, RTO and RPO are unproven, nothing is written, the cap holds."""
     stored = (tmp_path / "store.jsonl").read_bytes()
