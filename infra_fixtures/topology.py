@@ -266,19 +266,27 @@ def warm_standby(*, primary: RegionPlan, standby: RegionPlan) -> Topology:
 
 
 def embedded_topology(pace: float) -> Topology:
-    """The same on this machine: plain http on the edge's port, PostgreSQL without TLS, concurrency for a few cores.
+    """The same on this machine."""
+    return on_one_machine(
+        warm_standby(
+            primary=RegionPlan("us-east-1", default_vpc=True, capacity=FULL),
+            standby=RegionPlan("us-west-2", default_vpc=False, capacity=SCALED_DOWN),
+        ),
+        pace,
+    )
+
+
+def on_one_machine(topology: Topology, pace: float) -> Topology:
+    """As an emulator carries it: plain http on the edge's port, PostgreSQL without TLS, concurrency for a few cores.
 
     Timers that stand in the AWS API keep AWS's values and are sped up by the data plane; the canary's own, which no
     AWS API knows, are paced here.
     """
-    full = msgspec.structs.replace(FULL, reserved_concurrency=200, scaling_max=16)
-    down = msgspec.structs.replace(SCALED_DOWN, reserved_concurrency=50, scaling_max=4)
-    canary = Canary()
+    canary = topology.canary
     return msgspec.structs.replace(
-        warm_standby(
-            primary=RegionPlan("us-east-1", default_vpc=True, capacity=full),
-            standby=RegionPlan("us-west-2", default_vpc=False, capacity=down),
-        ),
+        topology,
+        primary=_with_concurrency(topology.primary, reserved=200, most=16),
+        standby=_with_concurrency(topology.standby, reserved=50, most=4),
         edge_scheme="http",
         edge_port=EDGE_PORT,
         database_tls="off",
@@ -288,3 +296,8 @@ def embedded_topology(pace: float) -> Topology:
             duration_s=paced(pace, Timer.CANARY_DURATION, canary.duration_s),
         ),
     )
+
+
+def _with_concurrency(plan: RegionPlan, *, reserved: int, most: int) -> RegionPlan:
+    capacity = msgspec.structs.replace(plan.capacity, reserved_concurrency=reserved, scaling_max=most)
+    return msgspec.structs.replace(plan, capacity=capacity)

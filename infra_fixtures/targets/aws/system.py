@@ -14,12 +14,11 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drill.unusable import UnusableInput
-from infra_fixtures.pace import Timer, paced
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.run_layout import EDGE_PORT
 from infra_fixtures.safety.journal import Header
 from infra_fixtures.targets.aws.options import REGIONS, Settings
-from infra_fixtures.topology import FULL, SCALED_DOWN, Canary, RegionPlan, Topology, warm_standby
+from infra_fixtures.topology import FULL, SCALED_DOWN, RegionPlan, Topology, on_one_machine, warm_standby
 
 LABEL = "api"
 DOMAIN = "dr-drill.example."
@@ -69,34 +68,15 @@ def _domain(settings: Settings, route53: Any) -> str:
 
 
 def _topology(settings: Settings, pace: float, domain: str) -> Topology:
-    """Both regions in VPCs of their own: nothing of the account's own network is used. An emulator's edge speaks plain HTTP,
-    its database no TLS, and it has no room for as many functions."""
-    emulated = settings.emulator is not None
-    full, down = (
-        (msgspec.structs.replace(c, reserved_concurrency=r, scaling_max=m) if emulated else c)
-        for c, r, m in ((FULL, 200, 16), (SCALED_DOWN, 50, 4))
-    )
+    """Both regions in VPCs of their own: nothing of the account's own network is used."""
     topology = warm_standby(
-        primary=RegionPlan(REGIONS[0], default_vpc=False, capacity=full),
-        standby=RegionPlan(REGIONS[1], default_vpc=False, capacity=down),
+        primary=RegionPlan(REGIONS[0], default_vpc=False, capacity=FULL),
+        standby=RegionPlan(REGIONS[1], default_vpc=False, capacity=SCALED_DOWN),
     )
     topology = msgspec.structs.replace(topology, zone=domain, api_label=LABEL)
     if settings.engine_version:
         topology = msgspec.structs.replace(topology, engine_version=settings.engine_version)
-    if not emulated:
-        return topology
-    canary = Canary()
-    return msgspec.structs.replace(
-        topology,
-        edge_scheme="http",
-        edge_port=EDGE_PORT,
-        database_tls="off",
-        canary=msgspec.structs.replace(
-            canary,
-            interval_s=paced(pace, Timer.CANARY_INTERVAL, canary.interval_s),
-            duration_s=paced(pace, Timer.CANARY_DURATION, canary.duration_s),
-        ),
-    )
+    return topology if settings.emulator is None else on_one_machine(topology, pace)
 
 
 def edges_of(settings: Settings) -> Mapping[str, str]:
