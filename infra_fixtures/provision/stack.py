@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from infra_fixtures.provision import (
     compute,
     database,
     dns,
-    environments,
+    functions,
     identity,
     monitoring,
     network,
@@ -28,14 +27,10 @@ from infra_fixtures.provision import (
 from infra_fixtures.provision.deployed import Deployed, DeployedRegion
 from infra_fixtures.provision.naming import Names
 from infra_fixtures.topology import DATABASE_GROUP, ENDPOINT_GROUP, FUNCTION_GROUP, RegionPlan, Topology
-from infra_fixtures.workload import package
 
 T = TypeVar("T")
 
 THREADS = 12
-CANARY_SPARE_S = 15
-"""What an invocation of the canary may take beyond its probing: a cold start, a last slow probe and its report."""
-READER_TIMEOUT_S = 60
 NO_REGION = None
 REGIONAL_SERVICES = (
     "kms", "ec2", "rds", "secretsmanager", "s3", "apigateway", "logs", "cloudwatch", "lambda", "sns", "events",
@@ -283,29 +278,18 @@ class _Stack:
         apis: Mapping[str, Future[api.Api]],
     ) -> str:
         """The order API's function of a region, its scaling and its gateway's permission."""
-        t, names, region, lambda_ = self._topology, self._names, plan.name, self._aws("lambda", plan.name)
-        existing, own = secret.result(), clusters.result()[region]
-        arn = compute.function(
-            lambda_,
-            t,
+        names, region, lambda_ = self._names, plan.name, self._aws("lambda", plan.name)
+        wanted = functions.orders(
+            self._topology,
             names,
-            compute.Function(
-                name=names.orders,
-                module=package.ORDER_API,
-                role=roles.result().orders[region],
-                timeout_s=t.function_timeout_s,
-                memory_mb=plan.capacity.memory_mb,
-                environment={
-                    **environments.of_database(t, own, existing, region),
-                    "DB_WRITER_HOST": own.writer,
-                    "RECEIPTS_BUCKET": buckets.result()[region],
-                    "HEALTHY_WHEN": "writable" if plan == t.primary else "readable",
-                },
-                network=networks[region].result(),
-                reserved=plan.capacity.reserved_concurrency,
-                alias=True,
-            ),
+            plan,
+            roles.result(),
+            cluster=clusters.result()[region],
+            secret=secret.result(),
+            bucket=buckets.result()[region],
+            network=networks[region].result(),
         )
+        arn = compute.function(lambda_, self._topology, names, wanted)
         source = f"arn:aws:execute-api:{region}:{arn.split(':')[4]}:{apis[region].result().id}/*"
         compute.permit(lambda_, names.orders, "api", api.APIGATEWAY, source, alias=True)
         compute.scaling(self._aws("application-autoscaling", region), lambda_, plan, names)
@@ -320,17 +304,17 @@ class _Stack:
         clusters: Future[dict[str, database.Cluster]],
     ) -> None:
         """The region's function that reads its database for the harness."""
-        region, names = plan.name, self._names
-        wanted = compute.Function(
-            name=names.reader,
-            module=package.READER,
-            role=roles.result().readers[region],
-            timeout_s=READER_TIMEOUT_S,
-            memory_mb=compute.MEMORY_MB,
-            environment=environments.of_database(self._topology, clusters.result()[region], secret.result(), region),
+        region = plan.name
+        wanted = functions.reader(
+            self._topology,
+            self._names,
+            plan,
+            roles.result(),
+            cluster=clusters.result()[region],
+            secret=secret.result(),
             network=networks[region].result(),
         )
-        compute.function(self._aws("lambda", region), self._topology, names, wanted)
+        compute.function(self._aws("lambda", region), self._topology, self._names, wanted)
 
     def _watch(
         self,
@@ -343,33 +327,11 @@ class _Stack:
         t, names, standby = self._topology, self._names, self._topology.standby.name
         lambda_, cloudwatch = self._aws("lambda", standby), self._aws("cloudwatch", standby)
         existing, primary_api, check = roles.result(), apis[t.primary.name].result(), checks[t.primary.name].result()
-        canary_arn = compute.function(
-            lambda_,
-            t,
-            names,
-            compute.Function(
-                names.canary,
-                package.CANARY,
-                existing.canary,
-                CANARY_SPARE_S + math.ceil(t.canary.duration_s),
-                compute.MEMORY_MB,
-                environments.of_canary(t, names, primary_api, self._options.edges.get(t.primary.name)),
-            ),
-        )
-        alarm = names.of(monitoring.FAILOVER_ALARM)
-        controller_arn = compute.function(
-            lambda_,
-            t,
-            names,
-            compute.Function(
-                names.controller,
-                package.CONTROLLER,
-                existing.controller,
-                t.controller_timeout_s,
-                t.standby.capacity.memory_mb,
-                environments.of_controller(t, names, clusters.result(), check, alarm),
-            ),
-        )
+        edge, alarm = self._options.edges.get(t.primary.name), names.of(monitoring.FAILOVER_ALARM)
+        canary = functions.canary(t, names, existing, primary_api=primary_api, edge=edge)
+        canary_arn = compute.function(lambda_, t, names, canary)
+        controller = functions.controller(t, names, existing, clusters=clusters.result(), check=check, alarm=alarm)
+        controller_arn = compute.function(lambda_, t, names, controller)
         topic = monitoring.topic(self._aws("sns", standby), lambda_, names, controller_arn)
         monitoring.failover_alarm(cloudwatch, t, names, topic)
         rule = monitoring.canary_rule(self._aws("events", standby), lambda_, t, names, canary_arn)
